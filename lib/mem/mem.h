@@ -1,0 +1,25 @@
+/*
+ * mem: memory that is there or ends the process.
+ *
+ * Out of memory is handled in one place: a message on stderr and exit status 2.
+ * State on disk is safe at any moment by the order of work, so nothing is lost by it.
+ * Sizes are in bytes. Every pointer is freed with free(3). Thread safe.
+ */
+#ifndef TLM_MEM_H
+#define TLM_MEM_H
+
+#include <stddef.h>
+
+/* A zeroed block of count * size bytes; never NULL (one byte at least). */
+void *mem_alloc(size_t count, size_t size);
+
+/* old (or NULL) grown or shrunk to count * size bytes, contents kept, the new part undefined. */
+void *mem_resize(void *old, size_t count, size_t size);
+
+/* A copy of len bytes with a NUL behind it. */
+char *mem_dup(const void *p, size_t len);
+
+/* Prints "out of memory" and ends the process with status 2. */
+_Noreturn void mem_fail(void);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * pump: the only loop of the toolkit: source -> stage -> sink.
+ *
+ * It reads, flushes the sink before it waits, hands too-long lines to the rejects, tells the stage when an input ends,
+ * prints and remembers inputs that fail and goes on with the next, ends the run when the output fails, stops at a
+ * signal (the stage's end() still runs, within the grace period), keeps the meter, and asks the ledger at the end. One
+ * thread.
+ */
+#ifndef TLM_PUMP_H
+#define TLM_PUMP_H
+
+#include "err/err.h"
+#include "ledger/ledger.h"
+#include "meter/meter.h"
+#include "reject/reject.h"
+#include "sink/sink.h"
+#include "source/source.h"
+#include "stage/stage.h"
+
+struct pump {
+	const char *tool;      /* for messages */
+	struct ledger *ledger; /* borrowed, as are the next two */
+	struct reject *reject;
+	struct meter *meter;
+	long stop_timeout_ms;
+	int status; /* worst status of what was survived: a failed input is STATUS_LOCAL */
+};
+
+/*
+ * Runs until the end. stage NULL: batches go to the sink as they are (their records are counted by the source or the
+ * sink then). Returns 0, or -1 with the error that ended the run (ERR_PIPE when stdout's reader went away). The sink is
+ * finished here: good at status 0, 1, 4, 5; not at a signal or an error. source, stage and sink stay open for the
+ * caller.
+ */
+int pump_run(struct pump *p, struct source *source, struct stage *stage, struct sink *sink, struct err *err);
+
+#endif

@@ -1,0 +1,49 @@
+/*
+ * reject: where bad records go. One line per record to the place of --rejects with the whole raw record, or a
+ * short form on stderr: the first of a kind in full, then counted, the totals at the end; control characters
+ * escaped. One thread.
+ */
+#ifndef TLM_REJECT_H
+#define TLM_REJECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "batch/batch.h"
+#include "buf/buf.h"
+#include "err/err.h"
+#include "ledger/ledger.h"
+#include "sink/sink.h"
+
+enum { REJECT_FIRST_RECORDS = 1000 }; /* all of the first ones rejected: it is the wrong input, the run stops */
+
+struct reject_opts {
+	const char *place; /* --rejects, NULL for none */
+	bool is_strict;    /* --strict: stop at the first */
+	uint64_t max;      /* --max-rejects, 0 for no limit */
+	bool is_quiet;     /* -q: no short form on stderr */
+};
+
+struct reject;
+
+/* ledger is borrowed: reject_add() counts in it. NULL with err when the place cannot be opened. */
+struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger, struct err *err);
+
+/*
+ * One record. b gives the name of the input; line is its number from 1; byte (from 1, 0 unknown) the position in the
+ * line. raw is the record as it came (no line end); raw_bytes its full length if it was cut, else raw.len.
+ * Counts rejected and the reason. The caller counts read. Returns 0, or -1 with err when the run must stop: --strict,
+ * --max-rejects, the first 1,000 all rejected (ERR_DATA), or the place failed (ERR_IO).
+ */
+int reject_add(struct reject *r, enum reject_reason reason, const struct batch *b, uint64_t line, uint64_t byte,
+	struct slice raw, uint64_t raw_bytes, struct err *err, const char *fmt, ...)
+	__attribute__((format(printf, 9, 10)));
+
+/* Appends `,"raw":"..."` or, where the bytes are not UTF-8, `,"raw_b64":"..."` (late rows use it too). */
+void reject_add_raw(struct buf *out, struct slice raw);
+
+/* Totals on stderr where there was no place; flushes and finishes the place. STATUS_OK or STATUS_REJECTED (or err). */
+int reject_finish(struct reject *r, struct err *err);
+void reject_close(struct reject *r);
+
+#endif

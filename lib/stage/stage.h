@@ -1,0 +1,34 @@
+/*
+ * stage: what a tool does with a batch. A tool is a stage. One thread unless its kind says otherwise.
+ */
+#ifndef TLM_STAGE_H
+#define TLM_STAGE_H
+
+#include <stdbool.h>
+
+#include "batch/batch.h"
+#include "buf/buf.h"
+#include "err/err.h"
+
+struct stage;
+
+struct stage_ops {
+	/* Takes one batch of whole lines (BATCH_LINES) and appends output lines to out. It counts every record it reads
+	 * in the ledger (read and its fate) and hands bad ones to reject_add(). Returns 0, or -1 with err: the run
+	 * ends. */
+	int (*batch)(struct stage *g, const struct batch *in, struct buf *out, struct err *err);
+	/* Optional: an input has ended (or failed). */
+	int (*input_end)(struct stage *g, uint32_t input, struct buf *out, struct err *err);
+	/* Optional: all inputs have ended, or (is_stopped) a signal asked to stop: what is still held goes out. */
+	int (*end)(struct stage *g, bool is_stopped, struct buf *out, struct err *err);
+	void (*close)(struct stage *g);
+};
+
+/* First member of every kind of stage. */
+struct stage {
+	const struct stage_ops *ops;
+};
+
+void stage_close(struct stage *g); /* does nothing for NULL */
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * tool: start and finish of every tool: option table, descriptors 0-2, signals, rejects, ledger, meter, exit status.
+ *
+ *     tool_start()  - one call that does the work -  tool_finish()
+ */
+#ifndef TLM_TOOL_H
+#define TLM_TOOL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "err/err.h"
+#include "ledger/ledger.h"
+#include "meter/meter.h"
+#include "opt/opt.h"
+#include "pump/pump.h"
+#include "reject/reject.h"
+
+#define TLM_VERSION "0.1.0"
+
+/* The options that every tool has; their table is tool_common_options[]. */
+struct tool_common {
+	const char *output;      /* -o, NULL: stdout */
+	const char *rejects;     /* --rejects PLACE */
+	bool is_strict;          /* --strict */
+	int64_t max_rejects;     /* --max-rejects N */
+	uint64_t max_line_bytes; /* --max-line SIZE */
+	int64_t max_depth;       /* --max-depth N */
+	bool is_quiet;           /* -q */
+	int verbose;             /* -v, repeatable */
+	bool has_stats;          /* --stats[=DURATION] */
+	int64_t stats_every_us;
+	bool no_progress;        /* --no-progress */
+	int color;               /* --color auto|always|never */
+	bool is_dry_run;         /* --dry-run, --dryrun */
+	int64_t stop_timeout_us; /* --stop-timeout */
+};
+
+extern const struct opt tool_common_options[];
+
+struct tool {
+	const struct opt_spec *spec;
+	struct tool_common common;
+	char **operands; /* n_operands, then NULL */
+	int n_operands;
+	struct ledger ledger;
+	struct reject *reject;
+	struct meter meter;
+	struct pump pump;
+	int status; /* the worst so far */
+};
+
+/*
+ * Opens missing descriptors 0-2 on /dev/null, installs signals, parses, prints help, version or completions and exits
+ * with 0; a usage error is printed and exits with 2. opts is the tool's options struct with its defaults in it.
+ */
+void tool_start(struct tool *t, const struct opt_spec *spec, void *opts, int argc, char **argv);
+
+/* A message on stderr in the tool's form: "tlm-filter: ..." (the progress line is erased first). */
+void tool_warn(struct tool *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Whether colour is wanted on this descriptor (--color, NO_COLOR, TERM, isatty). */
+bool tool_color(const struct tool *t, int fd);
+
+/* Sources of the operands (none: stdin), and the sink of -o (none: stdout); NULL with err. */
+struct source *tool_source(struct tool *t, int first_operand, struct err *err);
+struct sink *tool_sink(struct tool *t, struct err *err);
+
+/*
+ * Rejects' totals, stats, ledger check; flushes, checks and closes stdout; prints the error once; returns the exit
+ * status by the precedence of tlm(7): or ends the process by the signal that stopped it (SIGPIPE for ERR_PIPE).
+ */
+int tool_finish(struct tool *t, struct err *err);
+
+#endif
