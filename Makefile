@@ -51,7 +51,8 @@ TEST_SRC := $(wildcard lib/*/*_test.c)
 TESTS := $(patsubst %.c,$(BUILD)/test/%,$(notdir $(TEST_SRC)))
 BIN := $(TOOLS:%=$(BUILD)/bin/%)
 
-.PHONY: all headers clean
+.PHONY: all headers clean deps deps-check check check-quick torture kit fuzz bench demo lint format sizes install \
+	uninstall dist help tests-build
 .SECONDARY:
 
 all: $(BIN) ## build the tools into build/bin
@@ -79,6 +80,137 @@ endef
 $(foreach t,$(TEST_SRC),$(eval $(call test_rule,$(t))))
 
 tests-build: $(TESTS)
+
+# ---- set-up ----
+deps: ## install the packages of the build through apt, or print the command to type
+	@tools/deps.sh build
+
+deps-check:
+	@tools/deps.sh build check
+
+# ---- tests ----
+# T=name picks the test files whose name holds it; JOBS files run side by side.
+JOBS ?= 2
+BATS := $(sort $(wildcard tests/bats/*.bats))
+QUICK_BATS := $(filter-out %/realdata.bats %/memory.bats %/crash.bats %/differential.bats,$(BATS))
+pick = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(notdir $(f))),$(f))),$(1))
+PROVE = TLM_BIN=$(BUILD)/bin TLM_BUILD=$(BUILD) prove --timer -j$(JOBS) --exec tests/kit/run-test
+
+check: deps-check ## install what the tests need, build, run every test under prove
+	@tools/venv.sh >/dev/null
+	+@$(MAKE) --no-print-directory all tests-build kit
+	$(PROVE) $(call pick,$(TESTS) $(BATS))
+
+check-quick: all tests-build kit ## the tests of the inner loop, below a minute
+	$(PROVE) $(call pick,$(TESTS) $(QUICK_BATS))
+
+torture: deps-check all tests-build kit ## the long hunts: every fault, every crash, many seeds
+	@tools/venv.sh >/dev/null
+	$(PROVE) $(call pick,$(sort $(wildcard tests/torture/*.bats)))
+
+# Preloaded fault injection and generators: tests/kit/*.c; a name that ends in _preload becomes a shared object.
+KIT_SRC := $(wildcard tests/kit/*.c)
+KIT := $(patsubst tests/kit/%.c,$(BUILD)/kit/%.so,$(filter %_preload.c,$(KIT_SRC))) \
+	$(patsubst tests/kit/%.c,$(BUILD)/kit/%,$(filter-out %_preload.c,$(KIT_SRC))) $(BUILD)/kit/fleetgen
+kit: $(KIT)
+
+$(BUILD)/kit/%.so: tests/kit/%.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fPIC -shared $< -o $@ -ldl
+
+$(BUILD)/kit/%: tests/kit/%.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $< $(LIB) $(ALL_LDFLAGS) $(LIBS) -o $@
+
+$(BUILD)/kit/fleetgen: tools/fleetgen.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $< -o $@ -lm
+
+# ---- fuzzing: one target per parser, tests/fuzz/<name>_fuzz.c, its corpus in tests/fuzz/corpus/<name> ----
+FUZZ_S ?= 30
+FUZZ_SRC := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZ_FLAGS := -std=gnu11 -D_GNU_SOURCE $(INC) -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZ_OBJ := $(LIB_SRC:%.c=build/fuzz/obj/%.o)
+
+build/fuzz/obj/%.o: %.c
+	@mkdir -p $(@D)
+	clang $(FUZZ_FLAGS) -MMD -MP -c $< -o $@
+
+build/fuzz/libtlm.a: $(FUZZ_OBJ)
+	@rm -f $@
+	ar rcs $@ $^
+
+build/fuzz/%_fuzz: tests/fuzz/%_fuzz.c build/fuzz/libtlm.a
+	clang $(FUZZ_FLAGS) -fsanitize=fuzzer $< build/fuzz/libtlm.a $(LIBS) -o $@
+
+fuzz: ## run each fuzz target for FUZZ_S seconds (clang)
+	@tools/deps.sh fuzz
+	+@$(MAKE) --no-print-directory $(patsubst tests/fuzz/%.c,build/fuzz/%,$(call pick,$(FUZZ_SRC)))
+	@for f in $(patsubst tests/fuzz/%_fuzz.c,%,$(call pick,$(FUZZ_SRC))); do \
+		mkdir -p build/fuzz/corpus/$$f tests/fuzz/corpus/$$f; \
+		build/fuzz/$${f}_fuzz -max_total_time=$(FUZZ_S) -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
+			-artifact_prefix=build/fuzz/$$f- build/fuzz/corpus/$$f tests/fuzz/corpus/$$f >build/fuzz/$$f.log 2>&1 \
+			|| { tail -40 build/fuzz/$$f.log; echo "fuzz $$f: FOUND SOMETHING"; exit 1; }; \
+		echo "fuzz $$f: $$(sed -n 's/^stat::number_of_executed_units: *//p' build/fuzz/$$f.log) executions, no finding"; \
+	done
+
+# ---- benches, demo ----
+bench: ## run the benches beside their peers, outputs compared, ratios printed
+	@tools/deps.sh build bench
+	@tools/venv.sh >/dev/null
+	+@$(MAKE) --no-print-directory all kit
+	bench/run.sh
+
+demo: ## build, run the main job on a sample (or DATA=FILE TIME=FIELD:FORMAT WHERE=PROGRAM DELAY=D), show the result
+	@tools/deps.sh build
+	+@$(MAKE) --no-print-directory -s all $(BUILD)/kit/fleetgen
+	@DATA='$(DATA)' TIME='$(TIME)' WHERE='$(subst ','\'',$(WHERE))' DELAY='$(DELAY)' tools/demo.sh
+
+# ---- the house's own rules ----
+FORMATTED := $(wildcard cmd/*/*.[ch] lib/*/*.[ch] tests/kit/*.c tests/fuzz/*.c tools/*.c bench/*.c)
+lint: ## formatter, cppcheck, shellcheck, mandoc, includes
+	@tools/deps.sh lint
+	clang-format --dry-run -Werror $(FORMATTED)
+	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr \
+		--suppress=missingIncludeSystem --suppress=internalAstError -Ilib cmd lib
+	shellcheck -x $(wildcard tools/*.sh bench/*.sh .ci/run tests/kit/run-test tests/kit/example-files)
+	@for m in $(wildcard man/*.[1-9]); do mandoc -T lint -W warning $$m || exit 1; done
+	tools/check-includes.sh
+
+format: ## format the C sources in place
+	clang-format -i $(FORMATTED)
+
+sizes: ## list files and functions beyond the usual sizes
+	@tools/sizes.sh
+
+# ---- installation ----
+MAN := $(wildcard man/*.[1-9])
+INSTALL ?= install
+install: all ## install tools, man pages and completions below DESTDIR and PREFIX
+	$(INSTALL) -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(MANDIR)/man7 \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions $(DESTDIR)$(PREFIX)/share/zsh/site-functions \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+	$(INSTALL) -m 755 $(BIN) $(DESTDIR)$(PREFIX)/bin
+	for m in $(MAN); do $(INSTALL) -m 644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
+	for t in $(TOOLS); do \
+		$(BUILD)/bin/$$t --completion bash >$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$t && \
+		$(BUILD)/bin/$$t --completion zsh >$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$t && \
+		$(BUILD)/bin/$$t --completion fish >$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/$$t.fish || exit 1; done
+
+uninstall: ## remove what install put there
+	rm -f $(TOOLS:%=$(DESTDIR)$(PREFIX)/bin/%) \
+		$(foreach m,$(MAN),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
+		$(TOOLS:%=$(DESTDIR)$(PREFIX)/share/bash-completion/completions/%) \
+		$(TOOLS:%=$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_%) \
+		$(TOOLS:%=$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/%.fish)
+
+VERSION := $(shell sed -n 's/^.define TLM_VERSION "\(.*\)"/\1/p' lib/tool/tool.h)
+dist: ## make the source archive build/tlm-VERSION.tar.gz from the last commit
+	@mkdir -p build
+	git archive --prefix=tlm-$(VERSION)/ -o build/tlm-$(VERSION).tar.gz HEAD
+
+help: ## print the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "%-12s %s\n", $$1, $$2}'
 
 headers: ## check that each header compiles alone
 	@for h in lib/*/*.h; do echo "#include \"$${h#lib/}\"" | $(CC) -std=gnu11 -D_GNU_SOURCE $(INC) $(WARN) -Werror -fsyntax-only -x c - || exit 1; done

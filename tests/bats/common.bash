@@ -1,0 +1,37 @@
+# common.bash: loaded by every bats file. Tests run from the top of the tree; the tools come from $TLM_BIN.
+
+TLM_TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+TLM_BIN=$(cd "$TLM_TOP" && cd "${TLM_BIN:-build/bin}" && pwd)
+TLM_DATA=${TLM_DATA:-$TLM_TOP/../shared/data}
+export TLM_TOP TLM_BIN TLM_DATA
+export PATH="$TLM_BIN:$PATH" LC_ALL=C.UTF-8 TZ=UTC
+unset NO_COLOR
+
+# need_data FILE: skips the test where a real data file is missing.
+need_data() {
+	[ -f "$TLM_DATA/$1" ] || skip "no $1 in the folder of real data"
+}
+
+# need PROGRAM...: skips where a program is missing.
+need() {
+	local p
+	for p; do
+		command -v "$p" >/dev/null || skip "no $p here"
+	done
+}
+
+# python with DuckDB and numpy; prints its path.
+venv_python() {
+	(cd "$TLM_TOP" && tools/venv.sh)
+}
+
+# same EXPECTED ACTUAL: compares two texts and shows the difference.
+same() {
+	diff -u <(printf '%s\n' "$1") <(printf '%s\n' "$2")
+}
+
+# status_of COMMAND...: runs it with output to out and err in the test's folder, sets $status.
+status_of() {
+	status=0
+	"$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+}

@@ -1,0 +1,16 @@
+#!/bin/sh
+# venv.sh : a virtual environment under build/ with the Python packages that tests and benches compare with; prints its
+# python. Installed once, again when the list changes.
+set -eu
+
+packages='duckdb==2.0.1 numpy'
+venv=${TLM_VENV:-build/venv}
+
+if [ "$(cat "$venv/packages" 2>/dev/null)" != "$packages" ]; then
+	rm -rf "$venv"
+	python3 -m venv "$venv" >&2
+	# shellcheck disable=SC2086
+	"$venv/bin/pip" install -q --disable-pip-version-check $packages >&2
+	echo "$packages" >"$venv/packages"
+fi
+echo "$PWD/$venv/bin/python"
