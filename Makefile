@@ -157,9 +157,8 @@ fuzz: ## run each fuzz target for FUZZ_S seconds (clang)
 # ---- benches, demo ----
 bench: ## run the benches beside their peers, outputs compared, ratios printed
 	@tools/deps.sh build bench
-	@tools/venv.sh >/dev/null
 	+@$(MAKE) --no-print-directory all kit
-	bench/run.sh
+	$$(tools/venv.sh) bench/bench.py $(T)
 
 demo: ## build, run the main job on a sample (or DATA=FILE TIME=FIELD:FORMAT WHERE=PROGRAM DELAY=D), show the result
 	@tools/deps.sh build
@@ -173,7 +172,7 @@ lint: ## formatter, cppcheck, shellcheck, mandoc, includes
 	clang-format --dry-run -Werror $(FORMATTED)
 	cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=internalAstError -Ilib cmd lib
-	shellcheck -x $(wildcard tools/*.sh bench/*.sh .ci/run tests/kit/run-test tests/kit/example-files)
+	shellcheck -x $(wildcard tools/*.sh .ci/run tests/kit/run-test tests/kit/example-files)
 	@for m in $(wildcard man/*.[1-9]); do mandoc -T lint -W warning $$m || exit 1; done
 	tools/check-includes.sh
 

@@ -1,0 +1,269 @@
+#!/usr/bin/env python3
+"""bench.py [NAME...]: runs the tools beside their peers, in one run on one file, outputs compared; prints ratios.
+
+Every figure is a rate over whole processes: bytes of input by the median wall time of BENCH_RUNS runs that take turns
+(ours, peer, ours, peer, ...), so that a machine whose speed drifts does not favour one. A slow peer reads a smaller file
+of the same records. A peer that is not installed is named as missing. Outputs are compared before anything is timed.
+
+Environment: BENCH_RUNS (5), BENCH_RECORDS (7500000, about 1 GB), BENCH_DIR (build/bench), BENCH_BIG=1 (memory at 10 GB).
+"""
+import hashlib
+import json
+import os
+import pathlib
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+BIN = TOP / "build/bin"
+DIR = pathlib.Path(os.environ.get("BENCH_DIR", TOP / "build/bench"))
+SHM = pathlib.Path("/dev/shm") / f"tlm-bench-{os.getpid()}"
+RUNS = int(os.environ.get("BENCH_RUNS", "5"))
+RECORDS = int(os.environ.get("BENCH_RECORDS", "7500000"))
+FLEETGEN = TOP / "build/kit/fleetgen"
+os.environ["PATH"] = f"{BIN}:{os.environ['PATH']}"
+os.environ["LC_ALL"] = "C.UTF-8"
+table = []
+
+
+def shell(command, **kw):
+    return subprocess.run(["bash", "-o", "pipefail", "-c", command], **kw)
+
+
+def make(name, command):
+    """A data file, made once."""
+    path = DIR / name
+    if not path.exists():
+        DIR.mkdir(parents=True, exist_ok=True)
+        shell(f"{command} >'{path}.part' && mv '{path}.part' '{path}'", check=True)
+    return path
+
+
+def timed(command):
+    """Wall seconds and CPU seconds of one run, its output thrown away."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
+    run = shell(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    wall = time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    if run.returncode:
+        sys.exit(f"bench: status {run.returncode}: {command}\n{run.stderr.decode()[-1000:]}")
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def rows_of(command):
+    """Output as a sorted list of records with numbers rounded to 9 digits: equal answers have equal lists."""
+    out = shell(command, capture_output=True, check=True, stdin=subprocess.DEVNULL).stdout
+
+    def plain(v):
+        if isinstance(v, float):
+            return float(f"{v:.9g}")
+        return {k: plain(x) for k, x in v.items()} if isinstance(v, dict) else v
+
+    return sorted(json.dumps(plain(json.loads(line, parse_int=float)), sort_keys=True) for line in out.splitlines())
+
+
+def digest(rows):
+    return hashlib.sha256("\n".join(rows).encode()).hexdigest()[:12], len(rows)
+
+
+class Peer:
+    def __init__(self, name, command, file, needs=None, compare=True, small=False):
+        self.name, self.command, self.file, self.compare = name, command, file, compare
+        self.missing = needs and not shutil.which(needs)
+
+
+def duck(sql, threads=1):
+    """A DuckDB statement as a command; {F} stays for the file."""
+    return (f"'{sys.executable}' -c \"import duckdb,sys; c = duckdb.connect(); c.execute('set threads = {threads}');"
+            f" c.execute('set timezone = \\'UTC\\''); c.execute(sys.argv[1])\" \"{sql}\"")
+
+
+def row(work, ours, file, peers, compare_file=None):
+    """One row of the table. Commands hold {F}. compare_file: a smaller file for the comparison of outputs."""
+    check = compare_file or file
+    mine = None
+    everyone = [Peer("tlm", ours, file)] + peers
+    for p in peers:
+        if p.missing or not p.compare:
+            continue
+        mine = mine or digest(rows_of(ours.replace("{F}", str(check))))
+        theirs = digest(rows_of(p.command.replace("{F}", str(check))))
+        if mine != theirs:
+            sys.exit(f"bench: {work}: {p.name} answers otherwise: {theirs} against {mine}")
+    times = {p.name: [] for p in everyone}
+    for _ in range(RUNS):
+        for p in everyone:
+            if not p.missing:
+                times[p.name].append(timed(p.command.replace("{F}", str(p.file))))
+    rate = {}
+    for p in everyone:
+        if times[p.name]:
+            rate[p.name] = os.path.getsize(p.file) / statistics.median(w for w, _ in times[p.name]) / 1e6
+    for p in everyone:
+        if p.missing:
+            line = (work, p.name, "missing", "", "")
+        else:
+            cpu = statistics.median(c for _, c in times[p.name]) / os.path.getsize(p.file) * 1e9
+            line = (work, p.name, f"{rate[p.name]:.0f}", f"{cpu:.2f}", f"{rate['tlm'] / rate[p.name]:.2f}" if p.name != "tlm" else "")
+        table.append(line)
+        print("| " + " | ".join(line) + " |", flush=True)
+
+
+def data():
+    big = make("telemetry.ndjson", f"'{FLEETGEN}' ndjson {RECORDS}")
+    small = make("telemetry-small.ndjson", f"head -n 300000 '{big}'")
+    return big, small
+
+
+JSON = "read_json('{F}', format = 'newline_delimited', columns = {deviceId: 'VARCHAR', timeMili: 'BIGINT', timestamp: 'VARCHAR', value: 'DOUBLE', variable: 'VARCHAR', alarmClass: 'INTEGER'})"
+BUCKET = "strftime(make_timestamp(timeMili // 60000 * 60000000), '%Y-%m-%dT%H:%M:%SZ') as window_start, strftime(make_timestamp((timeMili // 60000 + 1) * 60000000), '%Y-%m-%dT%H:%M:%SZ') as window_end"
+
+
+def to_stdout(select):
+    return f"copy ({select}) to '/dev/stdout' (format json)"
+
+
+def bench_filter():
+    big, small = data()
+    sel = '.variable == "SPEED" and .value > 80'
+    row("select, 1 thread", f"tlm-filter 'select({sel})' {{F}}", big, [
+        Peer("DuckDB 2.0", duck(to_stdout(f"select * from {JSON} where variable = 'SPEED' and value > 80")), big),
+        Peer("jq", f"jq -c 'select({sel})' {{F}}", small, "jq"),
+        Peer("Miller", "mlr --ijsonl --ojsonl filter '$variable == \"SPEED\" && $value > 80' {F}", small, "mlr"),
+        Peer("grep -c", "grep -c SPEED {F}", big, compare=False),
+    ], small)
+    row("project two fields", "tlm-filter '{deviceId, value}' {F}", big, [
+        Peer("DuckDB 2.0", duck(to_stdout(f"select deviceId, value from {JSON}")), big),
+        Peer("jq", "jq -c '{deviceId, value}' {F}", small, "jq"),
+    ], small)
+    row("validate and copy, file", "tlm-filter . {F}", big, [
+        Peer("cat", "cat {F}", big, compare=False), Peer("wc -l", "wc -l {F}", big, compare=False),
+        Peer("jq", "jq -c . {F}", small, "jq")], small)
+    row("validate and copy, pipe", "cat {F} | tlm-filter . | cat >/dev/null", big, [
+        Peer("cat \\| cat", "cat {F} | cat | cat >/dev/null", big, compare=False)], small)
+    row("a program only libjq runs", "tlm-filter '.timestamp |= gsub(\" \"; \"T\")' {F}", small, [
+        Peer("jq", "jq -c '.timestamp |= gsub(\" \"; \"T\")' {F}", small, "jq")])
+
+
+def bench_agg():
+    big, small = data()
+    for work, fields, group, ours in (
+            ("count, mean, min, max by minute and variable", "count(*) as count, avg(value) as mean_value, min(value) as min_value,"
+             " max(value) as max_value", "variable", "count, mean(value), min(value), max(value)"),
+            ("the same by minute, device and variable", "count(*) as count, avg(value) as mean_value, min(value) as min_value,"
+             " max(value) as max_value", "deviceId, variable", "count, mean(value), min(value), max(value)"),
+            ("p95 by minute and variable", "quantile_disc(value, 0.95) as p95_value", "variable", "p95(value)")):
+        exact = "--exact 1000000 " if "p95" in ours else ""
+        row(work, f"tlm-agg --time timeMili:ms -w 1m {exact}-g {group.replace(' ', '')} '{ours}' {{F}}", big, [
+            Peer("DuckDB 2.0", duck(to_stdout(f"select {BUCKET}, {group}, {fields} from {JSON} group by all")), big)], small)
+
+
+def bench_replay():
+    big, small = data()
+    csv = make("telemetry.csv", "'%s' -c \"import duckdb; duckdb.execute(\\\"copy (select * from read_json('%s', columns = {deviceId:"
+               " 'VARCHAR', timeMili: 'BIGINT', timestamp: 'VARCHAR', value: 'DOUBLE', variable: 'VARCHAR', alarmClass: 'INTEGER'}))"
+               " to '/dev/stdout' (format csv, header)\\\")\"" % (sys.executable, big))
+    small_csv = make("telemetry-small.csv", f"head -n 300001 '{csv}'")
+    row("replay NDJSON, pipe", "tlm-replay {F} | cat >/dev/null", big, [
+        Peer("cat \\| cat", "cat {F} | cat >/dev/null", big, compare=False)], small)
+    read = ("read_csv('{F}', header = true, columns = {deviceId: 'VARCHAR', timeMili: 'BIGINT', timestamp: 'VARCHAR', value: 'DOUBLE',"
+            " variable: 'VARCHAR', alarmClass: 'INTEGER'})")
+    row("CSV to NDJSON", "tlm-replay {F}", csv, [
+        Peer("DuckDB 2.0", duck(to_stdout(f"select * from {read}")), csv),
+        Peer("Miller", "mlr --icsv --ojsonl cat {F}", small_csv, "mlr")], small_csv)
+
+
+def bench_s3put():
+    big, _ = data()
+    SHM.mkdir()
+    try:
+        row("lake on a RAM disk, zstd level 3",
+            f"rm -rf {SHM}/lake; tlm-s3put --time timeMili:ms -o 'file://{SHM}/lake/dt=%Y-%m-%d/' {{F}}", big, [
+                Peer("zstd -3 -T1", f"zstd -q -3 -T1 -f {{F}} -o {SHM}/copy.zst", big, "zstd", compare=False)])
+        got = shell(f"find {SHM}/lake -name '*.zst' | sort | xargs zstd -dc | sha256sum", capture_output=True, text=True).stdout
+        want = shell(f"sha256sum <{big}", capture_output=True, text=True).stdout
+        if got != want:
+            sys.exit("bench: the lake holds other bytes than the input")
+    finally:
+        shutil.rmtree(SHM, ignore_errors=True)
+
+
+def bench_start():
+    """Start-up: a run over one record, the median of 40; and the bare cost of starting a process beside it."""
+    lake = DIR / "start-lake"
+    DIR.mkdir(parents=True, exist_ok=True)
+    (DIR / "one.ndjson").write_text('{"a":1}\n')
+    commands = {"tlm-replay": ["tlm-replay"], "tlm-filter": ["tlm-filter", "."], "tlm-agg": ["tlm-agg", "count"],
+                "tlm-s3put": ["tlm-s3put", "--dry-run", "-o", f"file://{lake}/x/"], "cat": ["cat"], "jq": ["jq", "-c", "."]}
+    for name, argv in commands.items():
+        times = []
+        for _ in range(40):
+            start = time.monotonic()
+            subprocess.run(argv + [DIR / "one.ndjson"], stdout=subprocess.DEVNULL, check=True)
+            times.append(time.monotonic() - start)
+        line = ("start-up, ms", name, f"{statistics.median(times) * 1000:.1f}", "", "")
+        table.append(line)
+        print("| " + " | ".join(line) + " |", flush=True)
+
+
+def bench_latency():
+    """One live line through three tools: written to the pipe, until it comes out at the end."""
+    chain = subprocess.Popen(["bash", "-c", "tlm-filter 'select(.v >= 0)' | tlm-filter '{v}' | tlm-filter ."], stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, bufsize=0)
+    times = []
+    for i in range(300):
+        time.sleep(0.003)
+        line = f'{{"v":{i},"w":"x"}}\n'.encode()
+        start = time.monotonic()
+        chain.stdin.write(line)
+        if chain.stdout.readline() != b'{"v":%d}\n' % i:
+            sys.exit("bench: the live line changed")
+        times.append(time.monotonic() - start)
+    chain.stdin.close()
+    chain.wait()
+    times.sort()
+    line = ("one live line through three tools, ms", "tlm", f"{statistics.median(times) * 1000:.2f}", f"p99 {times[296] * 1000:.2f}", "")
+    table.append(line)
+    print("| " + " | ".join(line) + " |", flush=True)
+
+
+def bench_pace():
+    """Pacing: 10,000 records a second for five seconds; the tool's own figures of how late records left."""
+    _, small = data()
+    run = shell(f"head -n 50000 {small} | tlm-replay --rate 10000 --stats 2>&1 >/dev/null", capture_output=True, text=True, check=True)
+    s = json.loads(run.stdout.splitlines()[-1])
+    line = ("replay at 10,000/s, emission error, us", "tlm", f"p99 {s['emit_error_p99_us']}", f"max {s['emit_error_max_us']}", "")
+    table.append(line)
+    print("| " + " | ".join(line) + " |", flush=True)
+
+
+def bench_memory():
+    """Peak memory with the length of the stream: 10 MB, 1 GB (10 GB with BENCH_BIG=1)."""
+    counts = [75000, 7500000] + ([75000000] if os.environ.get("BENCH_BIG") else [])
+    lake = DIR / "memory-lake"
+    for name, command in (("tlm-filter", "tlm-filter 'select(.value > 80)'"), ("tlm-replay", "tlm-replay"),
+                          ("tlm-agg", "tlm-agg --time timeMili:ms -w 1m -g variable 'count, mean(value), p95(value)'"),
+                          ("tlm-s3put", f"tlm-s3put --time timeMili:ms -o 'file://{lake}/hour=%H/'")):
+        peaks = []
+        for n in counts:
+            shutil.rmtree(lake, ignore_errors=True)
+            run = shell(f"'{FLEETGEN}' ndjson {n} | /usr/bin/time -f %M {command} 2>&1 >/dev/null", capture_output=True, text=True, check=True)
+            peaks.append(int(run.stdout.split()[-1]) / 1024)
+        shutil.rmtree(lake, ignore_errors=True)
+        line = ("peak memory, MiB, 10 MB / 1 GB" + (" / 10 GB" if len(counts) > 2 else ""), name, " / ".join(f"{p:.1f}" for p in peaks), "", "")
+        table.append(line)
+        print("| " + " | ".join(line) + " |", flush=True)
+
+
+benches = {"filter": bench_filter, "agg": bench_agg, "replay": bench_replay, "s3put": bench_s3put, "start": bench_start,
+           "latency": bench_latency, "pace": bench_pace, "memory": bench_memory}
+names = sys.argv[1:] or list(benches)
+print(f"{RUNS} runs in turn, median; MB/s of input; CPU seconds per GB; ratio = ours / peer\n")
+print("| work | who | MB/s | CPU s/GB | ratio |\n|---|---|---|---|---|")
+for n in names:
+    benches[n]()
