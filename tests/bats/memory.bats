@@ -1,0 +1,42 @@
+#!/usr/bin/env bats
+# Memory is constant in the length of the stream: twenty times the input may not cost more than 2 MiB more.
+
+load common
+
+# peak_kib RECORDS COMMAND...: peak memory of a tool that reads RECORDS records.
+peak_kib() {
+	local n=$1
+	shift
+	"$TLM_TOP/${TLM_BUILD:-build}/kit/fleetgen" ndjson "$n" | /usr/bin/time -f %M "$@" 2>&1 >/dev/null | tail -n 1
+}
+
+flat() {
+	local small large
+	small=$(peak_kib 50000 "$@")
+	large=$(peak_kib 1000000 "$@")
+	echo "peak with 7 MB: $small KiB, with 138 MB: $large KiB"
+	[ "$large" -le $((small + 2048)) ]
+	[ "$large" -le $((${limit_mib:-64} * 1024)) ]
+}
+
+setup() {
+	need /usr/bin/time
+}
+
+@test "tlm-filter, native" { limit_mib=32 flat tlm-filter 'select(.value > 80)'; }
+@test "tlm-replay" { limit_mib=32 flat tlm-replay; }
+@test "tlm-replay with a sort window" { flat tlm-replay --time timeMili:ms --sort-window 1s; }
+@test "tlm-agg" { flat tlm-agg --time timeMili:ms -w 10s -g variable 'count, mean(value), min(value), max(value)'; }
+@test "tlm-agg, percentiles" { flat tlm-agg --time timeMili:ms -w 10s -g variable 'p95(value), distinct(deviceId)'; }
+@test "tlm-s3put" {
+	flat tlm-s3put --time timeMili:ms --max-records 20000 -o "file://$BATS_TEST_TMPDIR/lake/minute=%M/"
+}
+
+@test "a line of 1 GiB is rejected in constant memory" {
+	out=$( (echo '{"a":1}'; head -c 1G /dev/zero | tr '\0' x; echo; echo '{"a":2}') |
+		/usr/bin/time -f %M tlm-filter -c .a --rejects "$BATS_TEST_TMPDIR/bad" 2>"$BATS_TEST_TMPDIR/peak")
+	[ "$out" = $'1\n2' ]
+	cat "$BATS_TEST_TMPDIR/bad" "$BATS_TEST_TMPDIR/peak"
+	[ "$(jq -r '[.reason, .line, .raw_bytes] | @csv' "$BATS_TEST_TMPDIR/bad")" = '"too_long",2,1073741824' ]
+	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/peak")" -le 32768 ]
+}
