@@ -37,7 +37,7 @@ struct opt {
 	char letter;      /* short name, or 0 */
 	uint8_t kind;     /* enum opt_kind */
 	uint8_t n_args;   /* OPT_CALL: arguments taken, 0..2 (--arg NAME VALUE has 2) */
-	bool is_optional; /* the argument may be left out (--stats, --stats=30s): then `call` or the zero value */
+	bool is_optional; /* the argument may be left out (--stats, --stats=30s): args[0] is NULL, the value zero */
 	bool is_file;     /* completions offer files */
 	bool is_short;    /* stands in -h too */
 	bool is_hidden;   /* accepted, completed, in --help's last line only (--unbuffered) */
@@ -64,12 +64,18 @@ struct opt_spec {
 	const struct opt *options;    /* the tool's own, OPT_END last; offsets into its struct */
 	const struct opt *common;     /* options of every tool, OPT_END last; offsets into the common struct */
 	const struct opt_hint *hints; /* {NULL, NULL} last; may be NULL */
+	/*
+	 * May be NULL. Called for each operand in the order of the command line, between the options around it (jq's
+	 * --args changes what the operands behind it mean). Returns 0 (it stays an operand), 1 (taken), or -1 with err.
+	 */
+	int (*operand)(void *opts, const char *word, struct err *err);
 };
 
 /*
- * Parses by GNU permutation; argv is permuted and *operands points at the first operand (argv is borrowed by the
- * values).
- * "--" ends the options. Returns 0, or -1 with ERR_USAGE: "unknown option --foo" (with the hint, or the nearest name),
+ * Parses by GNU permutation, whatever POSIXLY_CORRECT says: the operands end up in order at the end of argv, the first
+ * at *operands (argv is borrowed by the values). "--" ends the options; a unique beginning of a long name will do; the
+ * tool's own options win over common ones with the same name or letter. Returns 0, or -1 with ERR_USAGE: "unknown
+ * option --foo" (with the hint, or the nearest name),
  * "--window: needs an argument", "--delay 5: needs a unit", "--jobs 99: must be 1 to 64".
  */
 int opt_parse(
