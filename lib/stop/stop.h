@@ -1,6 +1,7 @@
 /*
  * stop: signals. The first SIGINT, SIGTERM or SIGHUP asks to stop: stop reading, finish, flush, within --stop-timeout;
  * the second ends at once. SIGPIPE is ignored (EPIPE on stdout is a quiet end). SIGUSR1 asks for a status line.
+ * A signal that was ignored at the start (nohup) stays ignored.
  * Process-wide; stop_install() once at the start, before any thread.
  */
 #ifndef TLM_STOP_H
@@ -20,14 +21,15 @@ bool stop_take_status(void);
 int stop_fd(void);
 void stop_drain(void);
 
-/* From now on the process may take at most this long: then it ends by the signal (a watchdog by timer). */
-void stop_arm(long timeout_ms);
+/* How long the process may take once a signal has asked to stop: then it ends by that signal (a watchdog by timer, so
+ * that a blocked write cannot hold it). Until this is called there is no limit. */
+void stop_set_grace(long timeout_ms);
 
 /* Files to unlink if the process is ended at once; a handful; false when there is no room. path is copied. */
 bool stop_cleanup_add(const char *path);
 void stop_cleanup_remove(const char *path);
 
-/* Restores the default action and raises the signal: does not return for a deadly one. */
-void stop_raise(int signo);
+/* Restores the default action and raises the signal, which must be a deadly one. */
+_Noreturn void stop_raise(int signo);
 
 #endif
