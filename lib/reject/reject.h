@@ -13,15 +13,17 @@
 #include "buf/buf.h"
 #include "err/err.h"
 #include "ledger/ledger.h"
-#include "sink/sink.h"
+#include "meter/meter.h"
 
 enum { REJECT_FIRST_RECORDS = 1000 }; /* all of the first ones rejected: it is the wrong input, the run stops */
 
 struct reject_opts {
-	const char *place; /* --rejects, NULL for none */
-	bool is_strict;    /* --strict: stop at the first */
-	uint64_t max;      /* --max-rejects, 0 for no limit */
-	bool is_quiet;     /* -q: no short form on stderr */
+	const char *place;   /* --rejects, NULL for none */
+	bool is_strict;      /* --strict: stop at the first */
+	uint64_t max;        /* --max-rejects, 0 for no limit */
+	bool is_quiet;       /* -q: no short form on stderr */
+	bool is_verbose;     /* -v: every one on stderr, not only the first of a kind */
+	struct meter *meter; /* erased before a message; NULL for none */
 };
 
 struct reject;
@@ -32,8 +34,9 @@ struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger
 /*
  * One record. b gives the name of the input; line is its number from 1; byte (from 1, 0 unknown) the position in the
  * line. raw is the record as it came (no line end); raw_bytes its full length if it was cut, else raw.len.
- * Counts rejected and the reason. The caller counts read. Returns 0, or -1 with err when the run must stop: --strict,
- * --max-rejects, the first 1,000 all rejected (ERR_DATA), or the place failed (ERR_IO).
+ * Counts rejected and the reason. The caller counts read, before the call. Returns 0, or -1 with err when the run must
+ * stop: --strict, --max-rejects have been rejected, the first 1,000 all rejected (ERR_DATA), or the place failed
+ * (ERR_IO).
  */
 int reject_add(struct reject *r, enum reject_reason reason, const struct batch *b, uint64_t line, uint64_t byte,
 	struct slice raw, uint64_t raw_bytes, struct err *err, const char *fmt, ...)
@@ -42,7 +45,11 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 /* Appends `,"raw":"..."` or, where the bytes are not UTF-8, `,"raw_b64":"..."` (late rows use it too). */
 void reject_add_raw(struct buf *out, struct slice raw);
 
-/* Totals on stderr where there was no place; flushes and finishes the place. STATUS_OK or STATUS_REJECTED (or err). */
+/* Rows so far leave the process: before a wait, with the main sink. Returns 0, or -1 with ERR_IO. */
+int reject_flush(struct reject *r, struct err *err);
+
+/* Totals on stderr where there was no place; flushes and finishes the place, which stands whatever became of the run.
+ * STATUS_OK or STATUS_REJECTED; -1 with ERR_IO when the place failed. */
 int reject_finish(struct reject *r, struct err *err);
 void reject_close(struct reject *r);
 

@@ -1,0 +1,261 @@
+#include "reject/reject.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json/json.h"
+#include "mem/mem.h"
+#include "sink/sink.h"
+
+enum { ROWS_BYTES = 64 << 10, MESSAGE_BYTES = ERR_MSG_BYTES };
+
+struct reject {
+	struct reject_opts opts;
+	struct ledger *ledger;
+	struct sink *sink; /* NULL: the short form */
+	struct buf rows;   /* not yet handed to the sink */
+};
+
+struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger, struct err *err)
+{
+	struct reject *r = mem_alloc(1, sizeof *r);
+
+	r->opts = *opts;
+	r->ledger = ledger;
+	if (opts->place) {
+		r->sink = sink_file(opts->place, err);
+		if (!r->sink) {
+			free(r);
+			return NULL;
+		}
+	}
+	return r;
+}
+
+void reject_close(struct reject *r)
+{
+	if (!r)
+		return;
+	sink_close(r->sink);
+	buf_release(&r->rows);
+	free(r);
+}
+
+/* ---- rows ---- */
+
+static void add_base64(struct buf *out, struct slice bytes)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const unsigned char *p = (const unsigned char *)bytes.p;
+	char *to = buf_reserve(out, bytes.len / 3 * 4 + 4);
+	size_t left = bytes.len;
+
+	for (; left > 0; p += 3) {
+		unsigned v = (unsigned)p[0] << 16 | (left > 1 ? (unsigned)p[1] << 8 : 0) | (left > 2 ? p[2] : 0u);
+
+		*to++ = digits[v >> 18];
+		*to++ = digits[v >> 12 & 63];
+		*to++ = left > 1 ? digits[v >> 6 & 63] : '=';
+		*to++ = left > 2 ? digits[v & 63] : '=';
+		left -= left < 3 ? left : 3;
+	}
+	out->len = (size_t)(to - out->p);
+}
+
+void reject_add_raw(struct buf *out, struct slice raw)
+{
+	size_t start = out->len;
+
+	buf_add_str(out, ",\"raw\":");
+	if (json_try_string(out, raw))
+		return;
+	out->len = start;
+	buf_add_str(out, ",\"raw_b64\":\"");
+	add_base64(out, raw);
+	buf_add_char(out, '"');
+}
+
+/* Names of files and messages may hold any byte: one that is not UTF-8 becomes U+FFFD. */
+static void add_text(struct buf *out, const char *text)
+{
+	struct buf clean = BUF_INIT;
+	size_t len = strlen(text);
+
+	if (json_try_string(out, (struct slice){text, len}))
+		return;
+	for (size_t i = 0; i < len;) {
+		size_t n = 1;
+
+		while (n < 4 && i + n < len && !json_is_utf8(text + i, n))
+			n++;
+		if (json_is_utf8(text + i, n)) {
+			buf_add(&clean, text + i, n);
+			i += n;
+		} else {
+			buf_add_str(&clean, "\xef\xbf\xbd");
+			i++;
+		}
+	}
+	json_add_string(out, buf_slice(&clean));
+	buf_release(&clean);
+}
+
+static void add_row(struct reject *r, enum reject_reason reason, const char *source, uint64_t line, uint64_t byte,
+	const char *message, struct slice raw, uint64_t raw_bytes)
+{
+	struct buf *out = &r->rows;
+
+	buf_addf(out, "{\"reason\":\"%s\",\"source\":", reject_reason_name(reason));
+	add_text(out, source);
+	buf_addf(out, ",\"line\":%llu", (unsigned long long)line);
+	if (byte)
+		buf_addf(out, ",\"byte\":%llu", (unsigned long long)byte);
+	buf_add_str(out, ",\"message\":");
+	add_text(out, message);
+	reject_add_raw(out, raw);
+	if (raw_bytes != raw.len)
+		buf_addf(out, ",\"raw_bytes\":%llu", (unsigned long long)raw_bytes);
+	buf_addf(out, ",\"tool\":\"%s\"}\n", r->ledger->tool);
+}
+
+/* ---- the short form ---- */
+
+/* Control characters (C0, DEL, C1 in UTF-8) would reach the terminal: they are shown as \xNN. */
+static void add_visible(struct buf *out, const char *text)
+{
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			buf_addf(out, "\\x%02x", *p);
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			buf_addf(out, "\\x%02x", *++p);
+		else
+			buf_add_char(out, (char)*p);
+	}
+}
+
+static void say(struct reject *r, struct buf *line)
+{
+	if (r->opts.meter)
+		meter_erase(r->opts.meter);
+	buf_add_char(line, '\n');
+	/* Nobody can be told that stderr is gone. */
+	if (write(STDERR_FILENO, line->p, line->len) < 0)
+		return;
+}
+
+static void say_one(struct reject *r, const struct err *what)
+{
+	char text[512];
+	struct buf line = BUF_INIT;
+
+	err_format(what, text, sizeof text);
+	buf_addf(&line, "%s: ", r->ledger->tool);
+	add_visible(&line, text);
+	say(r, &line);
+	buf_release(&line);
+}
+
+static void say_totals(struct reject *r)
+{
+	const struct ledger *l = r->ledger;
+	struct buf line = BUF_INIT;
+	bool is_first = true;
+
+	buf_addf(&line, "%s: %llu of %llu records rejected:", l->tool, (unsigned long long)l->rejected,
+		(unsigned long long)l->read);
+	for (int i = 0; i < REJECT_REASONS; i++) {
+		if (!l->rejects[i])
+			continue;
+		buf_addf(&line, "%s %llu %s", is_first ? "" : ",", (unsigned long long)l->rejects[i],
+			reject_reason_name((enum reject_reason)i));
+		is_first = false;
+	}
+	buf_add_str(&line, " (--rejects FILE keeps them)");
+	say(r, &line);
+	buf_release(&line);
+}
+
+/* ---- one record ---- */
+
+/* "x.csv", "x.tsv.zst": only tlm-replay reads these. */
+static bool is_csv_name(const char *name)
+{
+	return strstr(name, ".csv") || strstr(name, ".tsv");
+}
+
+/* Whether the run must stop now; what holds the place and the message of this record. */
+static int judge(const struct reject *r, const struct err *what, struct err *err)
+{
+	const struct ledger *l = r->ledger;
+
+	if (r->opts.is_strict) {
+		if (err->code == ERR_NONE)
+			*err = *what;
+		return -1;
+	}
+	if (r->opts.max && l->rejected >= r->opts.max)
+		return err_set(err, ERR_DATA, "%llu records rejected, the limit of --max-rejects",
+			(unsigned long long)l->rejected);
+	if (l->rejected == REJECT_FIRST_RECORDS && l->read == l->rejected) {
+		bool is_csv = is_csv_name(what->input) && strcmp(l->tool, "tlm-replay") != 0;
+
+		err_set(err, ERR_DATA, "the first %d records were all rejected, the last one: %.100s%s",
+			(int)REJECT_FIRST_RECORDS, what->msg, is_csv ? " (tlm-replay reads CSV and TSV)" : "");
+		return err_at(err, what->input, what->line, what->byte);
+	}
+	return 0;
+}
+
+int reject_add(struct reject *r, enum reject_reason reason, const struct batch *b, uint64_t line, uint64_t byte,
+	struct slice raw, uint64_t raw_bytes, struct err *err, const char *fmt, ...)
+{
+	struct err what = {.code = ERR_DATA, .input = b->name, .line = line, .byte = byte};
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what.msg, sizeof what.msg, fmt, ap);
+	va_end(ap);
+	r->ledger->rejected++;
+	r->ledger->rejects[reason]++;
+	if (r->sink) {
+		add_row(r, reason, b->name, line, byte, what.msg, raw, raw_bytes);
+		if (r->rows.len >= ROWS_BYTES && reject_flush(r, err))
+			return -1;
+	} else if (!r->opts.is_quiet && !r->opts.is_strict && (r->ledger->rejects[reason] == 1 || r->opts.is_verbose)) {
+		say_one(r, &what);
+	}
+	return judge(r, &what, err);
+}
+
+/* ---- the end ---- */
+
+int reject_flush(struct reject *r, struct err *err)
+{
+	if (!r->sink)
+		return 0;
+	if (r->rows.len && sink_write_bytes(r->sink, buf_slice(&r->rows), err))
+		return -1;
+	buf_reset(&r->rows);
+	return r->sink->ops->flush(r->sink, err);
+}
+
+int reject_finish(struct reject *r, struct err *err)
+{
+	if (r->sink) {
+		if (reject_flush(r, err)) {
+			struct err ignored = ERR_INIT;
+
+			r->sink->ops->finish(r->sink, false, &ignored);
+			return -1;
+		}
+		return r->sink->ops->finish(r->sink, true, err) ? -1 : STATUS_OK;
+	}
+	if (!r->ledger->rejected)
+		return STATUS_OK;
+	if (!r->opts.is_quiet && !r->opts.is_strict)
+		say_totals(r);
+	return STATUS_REJECTED;
+}

@@ -1,0 +1,7 @@
+#include "stage/stage.h"
+
+void stage_close(struct stage *g)
+{
+	if (g)
+		g->ops->close(g);
+}
