@@ -22,8 +22,8 @@ struct pump {
 	struct ledger *ledger; /* borrowed, as are the next two */
 	struct reject *reject;
 	struct meter *meter;
-	long stop_timeout_ms;
-	int status; /* worst status of what was survived: a failed input is STATUS_LOCAL */
+	int status;      /* worst status of what was survived: a failed input is STATUS_LOCAL */
+	bool is_counted; /* the source counts bytes_in itself (replay); else the pump does, by the batches */
 };
 
 /*

@@ -1,0 +1,264 @@
+/*
+ * The loop: next batch, stage, sink; and between two batches whatever is due. It waits only after the sink and the
+ * rejects were flushed, so a live line leaves at once, and not longer than the nearest deadline of sink and meter.
+ */
+#include "pump/pump.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "json/json.h"
+#include "stop/stop.h"
+
+/* How the run came to its end, so far. */
+enum flow {
+	FLOW_ON,      /* it did not */
+	FLOW_END,     /* all inputs have ended, or the stage wants no more */
+	FLOW_STOPPED, /* a signal or a data error: no more reading, but what is held goes out */
+	FLOW_FAILED   /* output or stage failed */
+};
+
+struct run {
+	struct pump *p;
+	struct source *source;
+	struct stage *stage;
+	struct sink *sink;
+	struct batch in;
+	struct buf out; /* of the stage, for one batch */
+	struct err *err;
+};
+
+static enum flow fail(const struct run *r)
+{
+	return r->err->code == ERR_DATA ? FLOW_STOPPED : FLOW_FAILED;
+}
+
+static int write_batch(struct run *r, const struct batch *b)
+{
+	if (b->len == 0)
+		return 0;
+	r->p->ledger->bytes_out += b->len;
+	return r->sink->ops->write(r->sink, b, r->err);
+}
+
+/* Hands on what the stage appended; a sink may read JSON_PAD_BYTES behind it. */
+static int write_out(struct run *r)
+{
+	struct batch b = r->in;
+
+	buf_reserve(&r->out, JSON_PAD_BYTES);
+	b.kind = BATCH_LINES;
+	b.p = r->out.p;
+	b.len = r->out.len;
+	if (write_batch(r, &b))
+		return -1;
+	buf_reset(&r->out);
+	return 0;
+}
+
+static enum flow take_lines(struct run *r)
+{
+	int ret;
+
+	if (!r->p->is_counted)
+		r->p->ledger->bytes_in += r->in.len;
+	if (!r->stage)
+		return write_batch(r, &r->in) ? fail(r) : FLOW_ON;
+	ret = r->stage->ops->batch(r->stage, &r->in, &r->out, r->err);
+	/* The records before the one that ended the run stand. */
+	if ((ret >= 0 || r->err->code == ERR_DATA) && write_out(r))
+		return FLOW_FAILED;
+	if (ret < 0)
+		return fail(r);
+	return ret > 0 ? FLOW_END : FLOW_ON;
+}
+
+static enum flow take_too_long(struct run *r)
+{
+	const struct batch *b = &r->in;
+
+	if (!r->p->is_counted)
+		r->p->ledger->bytes_in += b->long_bytes;
+	r->p->ledger->read++;
+	if (reject_add(r->p->reject, REJECT_TOO_LONG, b, b->first_line, 0, (struct slice){b->p, b->len}, b->long_bytes,
+		    r->err, "the line has %llu bytes, more than --max-line", (unsigned long long)b->long_bytes))
+		return fail(r);
+	return FLOW_ON;
+}
+
+static enum flow take_input_end(struct run *r)
+{
+	if (!r->stage || !r->stage->ops->input_end)
+		return FLOW_ON;
+	if (r->stage->ops->input_end(r->stage, r->in.input, &r->out, r->err))
+		return fail(r);
+	return write_out(r) ? FLOW_FAILED : FLOW_ON;
+}
+
+static enum flow take_batch(struct run *r)
+{
+	switch (r->in.kind) {
+	case BATCH_LINES:
+		return take_lines(r);
+	case BATCH_TOO_LONG:
+		return take_too_long(r);
+	case BATCH_INPUT_END:
+		return take_input_end(r);
+	}
+	assert(!"a batch has one of three kinds");
+	return FLOW_FAILED;
+}
+
+/* An input that fails is named, the next one is read, the status is remembered. */
+static void tell_input_error(struct pump *p, const struct err *what)
+{
+	char text[512];
+
+	err_format(what, text, sizeof text);
+	meter_erase(p->meter);
+	fprintf(stderr, "%s: %s\n", p->tool, text);
+	p->status = err_worse(p->status, err_status(what->code));
+}
+
+static void progress(const struct run *r, uint64_t *read_bytes, uint64_t *total_bytes)
+{
+	*read_bytes = *total_bytes = 0;
+	if (r->source->ops->progress)
+		r->source->ops->progress(r->source, read_bytes, total_bytes);
+}
+
+/* What is due by the clock: the sink's tick, the meter, a status line. */
+static int do_due(struct run *r)
+{
+	int64_t now_us = ledger_now_us(), at_us, meter_us = meter_deadline(r->p->meter);
+	uint64_t read_bytes, total_bytes;
+
+	if (r->sink->ops->deadline && (at_us = r->sink->ops->deadline(r->sink)) >= 0 && now_us >= at_us &&
+		r->sink->ops->tick(r->sink, now_us, r->err))
+		return -1;
+	if (meter_us >= 0 && now_us >= meter_us) {
+		progress(r, &read_bytes, &total_bytes);
+		meter_tick(r->p->meter, r->p->ledger, now_us, read_bytes, total_bytes);
+	}
+	if (stop_take_status())
+		meter_status(r->p->meter, r->p->ledger, now_us);
+	return 0;
+}
+
+static int64_t nearest(int64_t a_us, int64_t b_us)
+{
+	if (a_us < 0 || b_us < 0)
+		return a_us < 0 ? b_us : a_us;
+	return a_us < b_us ? a_us : b_us;
+}
+
+static int flush(struct run *r)
+{
+	return r->sink->ops->flush(r->sink, r->err) || reject_flush(r->p->reject, r->err) ? -1 : 0;
+}
+
+static int wait_for_input(struct run *r)
+{
+	int64_t until_us = meter_deadline(r->p->meter);
+
+	if (flush(r))
+		return -1;
+	if (r->sink->ops->deadline)
+		until_us = nearest(until_us, r->sink->ops->deadline(r->sink));
+	r->source->ops->wait(r->source, until_us);
+	stop_drain();
+	return 0;
+}
+
+static enum flow step(struct run *r)
+{
+	struct err what = ERR_INIT;
+	enum flow flow = FLOW_ON;
+
+	switch (source_next(r->source, &r->in, &what)) {
+	case SOURCE_BATCH:
+		flow = take_batch(r);
+		break;
+	case SOURCE_WAIT:
+		if (wait_for_input(r))
+			return FLOW_FAILED;
+		break;
+	case SOURCE_END:
+		return FLOW_END;
+	case SOURCE_ERROR:
+		tell_input_error(r->p, &what);
+		break;
+	}
+	if (flow == FLOW_ON && do_due(r))
+		return FLOW_FAILED;
+	return flow;
+}
+
+/* The stage lets go what it holds, the sink and the rejects are flushed. */
+static int drain(struct run *r, bool is_stopped)
+{
+	struct err err = ERR_INIT;
+
+	if (r->stage && r->stage->ops->end && r->stage->ops->end(r->stage, is_stopped, &r->out, &err)) {
+		if (r->err->code == ERR_NONE)
+			*r->err = err;
+		if (err.code != ERR_DATA)
+			return -1;
+	}
+	if (r->stage && write_out(r))
+		return -1;
+	return flush(r);
+}
+
+/* The books, before the output is put into place where the stage kept them, else behind it (the sink keeps them). */
+static int check_books(struct run *r, bool is_finished)
+{
+	if (is_finished != !r->stage || r->err->code != ERR_NONE)
+		return 0;
+	return ledger_check(r->p->ledger, r->err);
+}
+
+static bool is_good(const struct run *r)
+{
+	int status = err_worse(r->p->status, err_status(r->err->code));
+
+	if (r->err->code == ERR_PIPE || stop_signal())
+		return false;
+	return status == STATUS_OK || status == STATUS_NO || status == STATUS_NO_OUTPUT || status == STATUS_REJECTED;
+}
+
+static void finish(struct run *r, enum flow flow)
+{
+	struct err saved = *r->err, err = ERR_INIT;
+
+	if (flow != FLOW_FAILED) {
+		/* A data error stays the one that is told, unless the output fails too. */
+		err_reset(r->err);
+		if (drain(r, flow == FLOW_STOPPED) == 0 && saved.code != ERR_NONE)
+			*r->err = saved;
+		check_books(r, false);
+	} else if (r->err->code != ERR_PIPE) {
+		r->sink->ops->flush(r->sink, &err);
+		err_reset(&err);
+	}
+	if (r->sink->ops->finish(r->sink, is_good(r), &err) && err.code != ERR_NONE &&
+		(r->err->code == ERR_NONE || r->err->code == ERR_DATA))
+		*r->err = err;
+	check_books(r, true);
+}
+
+int pump_run(struct pump *p, struct source *source, struct stage *stage, struct sink *sink, struct err *err)
+{
+	struct run r = {.p = p, .source = source, .stage = stage, .sink = sink, .err = err};
+	enum flow flow = FLOW_ON;
+
+	batch_init(&r.in);
+	while (flow == FLOW_ON)
+		flow = stop_signal() ? FLOW_STOPPED : step(&r);
+	finish(&r, flow);
+	batch_release(&r.in);
+	buf_release(&r.out);
+	return err->code == ERR_NONE ? 0 : -1;
+}
