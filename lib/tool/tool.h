@@ -18,6 +18,8 @@
 
 #define TLM_VERSION "0.1.0"
 
+enum tool_color_when { TOOL_COLOR_AUTO, TOOL_COLOR_ALWAYS, TOOL_COLOR_NEVER };
+
 /* The options that every tool has; their table is tool_common_options[]. */
 struct tool_common {
 	const char *output;      /* -o, NULL: stdout */
@@ -31,9 +33,12 @@ struct tool_common {
 	bool has_stats;          /* --stats[=DURATION] */
 	int64_t stats_every_us;
 	bool no_progress;        /* --no-progress */
-	int color;               /* --color auto|always|never */
+	int color;               /* --color: enum tool_color_when */
 	bool is_dry_run;         /* --dry-run, --dryrun */
 	int64_t stop_timeout_us; /* --stop-timeout */
+	int help;                /* -h 1, --help 2 */
+	bool is_version;         /* -V */
+	const char *completion;  /* --completion SHELL */
 };
 
 extern const struct opt tool_common_options[];

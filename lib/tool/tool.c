@@ -1,0 +1,296 @@
+#include "tool/tool.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "batch/batch.h"
+#include "json/json.h"
+#include "mem/mem.h"
+#include "place/place.h"
+#include "sink/sink.h"
+#include "source/source.h"
+#include "stop/stop.h"
+
+/* ---- start ---- */
+
+/*
+ * A descriptor that is closed at the start would be given to the next file that is opened. It is filled with /dev/null,
+ * opened the wrong way round: reading stdin or writing stdout then fails with EBADF, as it should.
+ */
+static void fill_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+		int flags = fd == STDOUT_FILENO ? O_RDONLY : O_WRONLY;
+
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", flags) < 0)
+			_exit(STATUS_LOCAL);
+	}
+}
+
+static void print_error(struct tool *t, const struct err *err)
+{
+	char text[512];
+
+	err_format(err, text, sizeof text);
+	tool_warn(t, "%s", text);
+}
+
+/* The end before the work: help, version and completions must arrive as any output must. */
+static _Noreturn void print_and_exit(struct tool *t, struct buf *text)
+{
+	const char *p = text->p;
+	size_t left = text->len;
+
+	while (left) {
+		ssize_t n = write(STDOUT_FILENO, p, left);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EPIPE)
+			stop_raise(SIGPIPE);
+		if (n < 0) {
+			tool_warn(t, "stdout: %s", strerror(errno));
+			exit(STATUS_LOCAL);
+		}
+		p += n;
+		left -= (size_t)n;
+	}
+	exit(STATUS_OK);
+}
+
+static _Noreturn void fail_start(struct tool *t, const struct err *err)
+{
+	print_error(t, err);
+	exit(err_status(err->code));
+}
+
+static void answer_and_exit(struct tool *t)
+{
+	const struct tool_common *c = &t->common;
+	struct err err = ERR_INIT;
+	struct buf text = BUF_INIT;
+
+	if (c->help) {
+		opt_help(t->spec, c->help == 1, &text);
+	} else if (c->is_version) {
+		buf_addf(&text, "%s %s\n", t->spec->tool, TLM_VERSION);
+	} else if (c->completion) {
+		if (opt_completion(t->spec, c->completion, &text, &err))
+			fail_start(t, &err);
+	} else {
+		return;
+	}
+	print_and_exit(t, &text);
+}
+
+static bool is_stdout(const char *place)
+{
+	return !place || strcmp(place, "-") == 0;
+}
+
+/* Two places must not be one: each would write over the other. */
+static int check_places(const struct tool *t, struct err *err)
+{
+	const struct tool_common *c = &t->common;
+
+	if (!c->rejects)
+		return 0;
+	if (is_stdout(c->rejects) && is_stdout(c->output))
+		return err_set(err, ERR_USAGE, "--rejects -: the output goes to stdout already");
+	if (c->output && strcmp(c->rejects, c->output) == 0 && strncmp(c->output, "/dev/", 5) != 0)
+		return err_set(err, ERR_USAGE, "--rejects %.100s: the output goes there already", c->rejects);
+	return 0;
+}
+
+static int open_books(struct tool *t, struct err *err)
+{
+	const struct tool_common *c = &t->common;
+	struct reject_opts rejects = {
+		.place = c->rejects,
+		.is_strict = c->is_strict,
+		.max = (uint64_t)c->max_rejects,
+		.is_quiet = c->is_quiet,
+		.is_verbose = c->verbose > 0,
+		.meter = &t->meter,
+	};
+	struct meter_opts meter = {
+		.is_drawn = !c->is_quiet && !c->no_progress && !is_stdout(c->output) && isatty(STDERR_FILENO),
+		.has_stats = c->has_stats,
+		.stats_every_us = c->stats_every_us,
+	};
+
+	ledger_init(&t->ledger, t->spec->tool);
+	meter_init(&t->meter, &meter);
+	t->reject = reject_open(&rejects, &t->ledger, err);
+	if (!t->reject)
+		return -1;
+	t->pump = (struct pump){
+		.tool = t->spec->tool,
+		.ledger = &t->ledger,
+		.reject = t->reject,
+		.meter = &t->meter,
+	};
+	return 0;
+}
+
+void tool_start(struct tool *t, const struct opt_spec *spec, void *opts, int argc, char **argv)
+{
+	struct err err = ERR_INIT;
+	int first = argc;
+
+	fill_descriptors();
+	stop_install();
+	*t = (struct tool){.spec = spec};
+	t->common = (struct tool_common){
+		.max_line_bytes = BATCH_LINE_DEFAULT_BYTES,
+		.max_depth = JSON_DEPTH_DEFAULT,
+		.stop_timeout_us = 5000000,
+	};
+	/* --help in front of a mistake is still a call for help. */
+	if (opt_parse(spec, opts, &t->common, argc, argv, &first, &err) && !t->common.help)
+		fail_start(t, &err);
+	answer_and_exit(t);
+	stop_set_grace((long)(t->common.stop_timeout_us / 1000));
+	t->operands = argv + first;
+	t->n_operands = argc - first;
+	if (check_places(t, &err) || open_books(t, &err))
+		fail_start(t, &err);
+}
+
+/* ---- messages ---- */
+
+void tool_warn(struct tool *t, const char *fmt, ...)
+{
+	struct buf line = BUF_INIT;
+	char text[1024];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	meter_erase(&t->meter);
+	buf_addf(&line, "%s: ", t->spec->tool);
+	/* What came from outside may hold control characters: a terminal must not see them. */
+	for (const char *p = text; *p; p++) {
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			buf_addf(&line, "\\x%02x", (unsigned char)*p);
+		else
+			buf_add_char(&line, *p);
+	}
+	buf_add_char(&line, '\n');
+	/* Nobody can be told that stderr is gone. */
+	if (write(STDERR_FILENO, line.p, line.len) < 0)
+		errno = 0;
+	buf_release(&line);
+}
+
+bool tool_color(const struct tool *t, int fd)
+{
+	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+
+	if (t->common.color != TOOL_COLOR_AUTO)
+		return t->common.color == TOOL_COLOR_ALWAYS;
+	return !(no_color && *no_color) && term && *term && strcmp(term, "dumb") != 0 && isatty(fd);
+}
+
+/* ---- places ---- */
+
+struct source *tool_source(struct tool *t, int first_operand, struct err *err)
+{
+	static const char *const standard[] = {"-"};
+	const char *const *names = (const char *const *)t->operands + first_operand;
+	size_t n = first_operand < t->n_operands ? (size_t)(t->n_operands - first_operand) : 0;
+	struct place place;
+
+	for (size_t i = 0; i < n; i++) {
+		if (place_parse(&place, names[i], err))
+			return NULL;
+		if (place.kind == PLACE_LAKE_DIR) {
+			err_set(err, ERR_USAGE, "%.120s: a lake cannot be read", names[i]);
+			return NULL;
+		}
+	}
+	return source_files(n ? names : standard, n ? n : 1, t->common.max_line_bytes);
+}
+
+struct sink *tool_sink(struct tool *t, struct err *err)
+{
+	const char *name = t->common.output ? t->common.output : "-";
+	struct place place;
+
+	if (place_parse(&place, name, err))
+		return NULL;
+	if (place.kind == PLACE_LAKE_DIR) {
+		err_set(err, ERR_USAGE, "%.120s: only tlm-s3put writes a lake", name);
+		return NULL;
+	}
+	return sink_file(name, err);
+}
+
+/* ---- finish ---- */
+
+/*
+ * The one place where stdout is flushed, checked and closed. EBADF at close is what a descriptor says that a tool has
+ * closed for itself.
+ */
+static void close_stdout(struct err *err)
+{
+	errno = 0;
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		if (errno == EPIPE)
+			err_set(err, ERR_PIPE, "the reader of stdout went away");
+		else if (errno)
+			err_sys(err, "stdout");
+		else
+			err_set(err, ERR_IO, "stdout: a write failed");
+	}
+	if (close(STDOUT_FILENO) < 0 && errno != EBADF && errno != EINTR)
+		err_sys(err, "stdout");
+}
+
+/* The first error stays the one that is told; a data error gives way to a failed output. */
+static void merge(struct err *err, const struct err *next)
+{
+	if (next->code != ERR_NONE && (err->code == ERR_NONE || err->code == ERR_DATA))
+		*err = *next;
+}
+
+static void finish_rejects(struct tool *t, struct err *err)
+{
+	struct err sub = ERR_INIT;
+	int status = reject_finish(t->reject, &sub);
+
+	if (status > 0)
+		t->status = err_worse(t->status, status);
+	merge(err, &sub);
+	reject_close(t->reject);
+	t->reject = NULL;
+}
+
+int tool_finish(struct tool *t, struct err *err)
+{
+	struct err sub = ERR_INIT;
+	int signo = stop_signal();
+
+	meter_erase(&t->meter);
+	if (err->code != ERR_NONE && err->code != ERR_PIPE)
+		print_error(t, err);
+	finish_rejects(t, &sub);
+	close_stdout(&sub);
+	if (sub.code != ERR_NONE && sub.code != ERR_PIPE && sub.code != err->code)
+		print_error(t, &sub);
+	meter_finish(&t->meter, &t->ledger);
+	if (signo)
+		stop_raise(signo);
+	if (err->code == ERR_PIPE || sub.code == ERR_PIPE)
+		stop_raise(SIGPIPE);
+	t->status = err_worse(t->status, t->pump.status);
+	t->status = err_worse(t->status, err_status(err->code));
+	return err_worse(t->status, err_status(sub.code));
+}
