@@ -37,8 +37,9 @@ void sink_close(struct sink *k); /* does nothing for NULL */
 /*
  * "-" is stdout; else a file: written beside (NAME.tlm-XXXXXX) and renamed by finish(good), its mode 0666 less umask,
  * or the mode of the file it replaces; not a regular file (a fifo, /dev/null): written in place. Compressed by suffix
- * .gz .zst .xz .lz4 .bz2 through libarchive. EPIPE on stdout is ERR_PIPE, any other failure ERR_IO with the name.
- * Returns NULL with err: "x/y: No such file or directory", "is a directory".
+ * .gz .zst .xz .lz4 .bz2. finish(not good) on stdout and on what is written in place still writes what was taken. EPIPE
+ * on stdout is ERR_PIPE, any other failure ERR_IO with the name. Returns NULL with err: "x/y: No such file or
+ * directory", "is a directory".
  */
 struct sink *sink_file(const char *name, struct err *err);
 
