@@ -64,8 +64,11 @@ bool num_to_scaled(const char *p, size_t len, int decimals, int64_t *digits);
 /* Order of the exact decimal values of two valid JSON numbers (no rounding): negative, 0, positive. */
 int num_cmp(struct slice a, struct slice b);
 
-/* Shortest round-trip text of a finite double into out, no NUL; integers below 1e17 without a fraction
- * ("83", "-0" for minus zero, "1e+300" as jq prints exponents). Returns the length. */
+/*
+ * Shortest round-trip text of a finite double into out, no NUL, laid out as jq does: plain ("83", "0.0001",
+ * "123456789012345680", "-0" for minus zero) while at most 15 zeros must be added behind the digits and 3 between the
+ * point and them, else "1e+17" "1.5e-05" "5e-324". Returns the length.
+ */
 size_t num_print_double(char out[NUM_DOUBLE_BYTES], double value);
 
 /* At most `digits` (1..17) significant digits, trailing zeros cut, otherwise as num_print_double(). */
