@@ -218,7 +218,7 @@ static int store(const struct opt *o, void *base, const char *typed, const char 
 	case OPT_END:
 		break;
 	}
-	assert(!"an option of this kind stores nothing");
+	assert(false && "an option of this kind stores nothing");
 	return -1;
 }
 

@@ -107,7 +107,7 @@ static enum flow take_batch(struct run *r)
 	case BATCH_INPUT_END:
 		return take_input_end(r);
 	}
-	assert(!"a batch has one of three kinds");
+	assert(false && "a batch has one of three kinds");
 	return FLOW_FAILED;
 }
 
