@@ -107,6 +107,26 @@ void meter_erase(struct meter *m)
 	m->is_on_screen = false;
 }
 
+void meter_say(struct meter *m, const char *tool, const char *text)
+{
+	struct buf line = BUF_INIT;
+
+	buf_addf(&line, "%s: ", tool);
+	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			buf_addf(&line, "\\x%02x", *p);
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			buf_addf(&line, "\\x%02x", *++p);
+		else
+			buf_add_char(&line, (char)*p);
+	}
+	buf_add_char(&line, '\n');
+	if (m)
+		meter_erase(m);
+	put(line.p, line.len);
+	buf_release(&line);
+}
+
 static void draw(struct meter *m, const struct ledger *l, int64_t now_us, uint64_t read_bytes, uint64_t total_bytes)
 {
 	char line[LINE_BYTES] = "\r", eta[32];

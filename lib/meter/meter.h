@@ -35,6 +35,12 @@ int64_t meter_deadline(const struct meter *m);
 /* One status line for people on stderr (SIGUSR1). */
 void meter_status(struct meter *m, const struct ledger *l, int64_t now_us);
 
+/*
+ * A message on stderr: "tool: text", one line in one write, the progress line erased first (m NULL: there is none).
+ * Control characters (C0, DEL, C1 in UTF-8) would reach the terminal: they are shown as \xNN.
+ */
+void meter_say(struct meter *m, const char *tool, const char *text);
+
 /* Erases the line before a message or at the end; with --stats prints the last line. */
 void meter_erase(struct meter *m);
 void meter_finish(struct meter *m, const struct ledger *l);

@@ -130,7 +130,7 @@ static int read_whole(const struct opt *o, const char *typed, const char *arg, i
 		ret = num_parse_int(text, INT64_MIN, INT64_MAX, value, &sub);
 	}
 	if (ret)
-		return refuse(err, typed, arg, sub.msg);
+		return err_set(err, ERR_USAGE, "%s: %s", typed, sub.msg); /* it names the argument */
 	return is_within(o, *value) ? 0 : refuse_range(o, typed, arg, err);
 }
 

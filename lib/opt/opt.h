@@ -76,7 +76,7 @@ struct opt_spec {
  * at *operands (argv is borrowed by the values). "--" ends the options; a unique beginning of a long name will do; the
  * tool's own options win over common ones with the same name or letter. Returns 0, or -1 with ERR_USAGE: "unknown
  * option --foo" (with the hint, or the nearest name),
- * "--window: needs an argument", "--delay 5: needs a unit", "--jobs 99: must be 1 to 64".
+ * "--window: needs an argument", "--delay: duration '5' has no unit", "--jobs 99: must be 1 to 64".
  */
 int opt_parse(
 	const struct opt_spec *spec, void *opts, void *common, int argc, char **argv, int *operands, struct err *err);

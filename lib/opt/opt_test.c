@@ -342,7 +342,7 @@ static void bad_values_are_explained(void **state)
 	assert_int_equal(parse(state, "--jobs 8x")->ret, -1);
 	assert_int_equal(parse(state, "--window 5")->ret, -1);
 	assert_int_equal(parse(state, "--size 5Q")->ret, -1);
-	assert_memory_equal(parse(state, "--window 5")->err.msg, "--window 5: ", 12);
+	assert_memory_equal(parse(state, "--window 5")->err.msg, "--window: duration '5'", 22);
 }
 
 /* ---- help ---- */

@@ -6,8 +6,6 @@
 
 #include <assert.h>
 #include <stdbool.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "json/json.h"
 #include "stop/stop.h"
@@ -117,8 +115,7 @@ static void tell_input_error(struct pump *p, const struct err *what)
 	char text[512];
 
 	err_format(what, text, sizeof text);
-	meter_erase(p->meter);
-	fprintf(stderr, "%s: %s\n", p->tool, text);
+	meter_say(p->meter, p->tool, text);
 	p->status = err_worse(p->status, err_status(what->code));
 }
 

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "json/json.h"
 #include "mem/mem.h"
@@ -123,39 +122,12 @@ static void add_row(struct reject *r, enum reject_reason reason, const char *sou
 
 /* ---- the short form ---- */
 
-/* Control characters (C0, DEL, C1 in UTF-8) would reach the terminal: they are shown as \xNN. */
-static void add_visible(struct buf *out, const char *text)
-{
-	for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			buf_addf(out, "\\x%02x", *p);
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			buf_addf(out, "\\x%02x", *++p);
-		else
-			buf_add_char(out, (char)*p);
-	}
-}
-
-static void say(struct reject *r, struct buf *line)
-{
-	if (r->opts.meter)
-		meter_erase(r->opts.meter);
-	buf_add_char(line, '\n');
-	/* Nobody can be told that stderr is gone. */
-	if (write(STDERR_FILENO, line->p, line->len) < 0)
-		return;
-}
-
 static void say_one(struct reject *r, const struct err *what)
 {
 	char text[512];
-	struct buf line = BUF_INIT;
 
 	err_format(what, text, sizeof text);
-	buf_addf(&line, "%s: ", r->ledger->tool);
-	add_visible(&line, text);
-	say(r, &line);
-	buf_release(&line);
+	meter_say(r->opts.meter, r->ledger->tool, text);
 }
 
 static void say_totals(struct reject *r)
@@ -164,8 +136,7 @@ static void say_totals(struct reject *r)
 	struct buf line = BUF_INIT;
 	bool is_first = true;
 
-	buf_addf(&line, "%s: %llu of %llu records rejected:", l->tool, (unsigned long long)l->rejected,
-		(unsigned long long)l->read);
+	buf_addf(&line, "%llu of %llu records rejected:", (unsigned long long)l->rejected, (unsigned long long)l->read);
 	for (int i = 0; i < REJECT_REASONS; i++) {
 		if (!l->rejects[i])
 			continue;
@@ -174,7 +145,7 @@ static void say_totals(struct reject *r)
 		is_first = false;
 	}
 	buf_add_str(&line, " (--rejects FILE keeps them)");
-	say(r, &line);
+	meter_say(r->opts.meter, l->tool, buf_cstr(&line));
 	buf_release(&line);
 }
 

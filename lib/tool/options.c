@@ -21,7 +21,7 @@ static int call_stats(void *opts, const char *name, const char *const *args, str
 	if (!args[0])
 		return 0;
 	if (num_parse_duration(slice_str(args[0]), &c->stats_every_us, &sub))
-		return err_set(err, ERR_USAGE, "--%s %.64s: %s", name, args[0], sub.msg);
+		return err_set(err, ERR_USAGE, "--%s: %s", name, sub.msg);
 	if (c->stats_every_us < 1000)
 		return err_set(err, ERR_USAGE, "--%s %.64s: must be at least 1ms", name, args[0]);
 	return 0;

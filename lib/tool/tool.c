@@ -167,27 +167,13 @@ void tool_start(struct tool *t, const struct opt_spec *spec, void *opts, int arg
 
 void tool_warn(struct tool *t, const char *fmt, ...)
 {
-	struct buf line = BUF_INIT;
 	char text[1024];
 	va_list ap;
 
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
-	meter_erase(&t->meter);
-	buf_addf(&line, "%s: ", t->spec->tool);
-	/* What came from outside may hold control characters: a terminal must not see them. */
-	for (const char *p = text; *p; p++) {
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			buf_addf(&line, "\\x%02x", (unsigned char)*p);
-		else
-			buf_add_char(&line, *p);
-	}
-	buf_add_char(&line, '\n');
-	/* Nobody can be told that stderr is gone. */
-	if (write(STDERR_FILENO, line.p, line.len) < 0)
-		errno = 0;
-	buf_release(&line);
+	meter_say(&t->meter, t->spec->tool, text);
 }
 
 bool tool_color(const struct tool *t, int fd)
