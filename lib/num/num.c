@@ -169,28 +169,6 @@ int num_parse_int(struct slice text, int64_t min, int64_t max, int64_t *value, s
 	return 0;
 }
 
-/* Writes the digits of value so that they end before `end`; returns where they begin. */
-static char *print_backward(char *end, uint64_t value)
-{
-	do {
-		*--end = (char)('0' + value % 10);
-		value /= 10;
-	} while (value);
-	return end;
-}
-
-size_t num_print_i64(char out[NUM_DOUBLE_BYTES], int64_t value)
-{
-	char digits[20];
-	uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
-	char *first = print_backward(digits + sizeof digits, magnitude);
-	size_t len = (size_t)(digits + sizeof digits - first);
-
-	*out = '-';
-	memcpy(out + (value < 0), first, len);
-	return len + (value < 0);
-}
-
 size_t num_print_i128(char out[NUM_I128_BYTES], num_i128 value)
 {
 	char digits[NUM_I128_BYTES];
@@ -216,8 +194,6 @@ size_t num_print_duration(char out[NUM_DOUBLE_BYTES], int64_t us)
 {
 	uint64_t magnitude = us < 0 ? -(uint64_t)us : (uint64_t)us;
 	const struct unit *unit = duration_units;
-	char digits[24];
-	char *first;
 	size_t len = 0, n;
 
 	if (us == 0) {
@@ -228,10 +204,7 @@ size_t num_print_duration(char out[NUM_DOUBLE_BYTES], int64_t us)
 		unit++;
 	if (us < 0)
 		out[len++] = '-';
-	first = print_backward(digits + sizeof digits, magnitude / unit->factor);
-	n = (size_t)(digits + sizeof digits - first);
-	memcpy(out + len, first, n);
-	len += n;
+	len += num_print_i64(out + len, (int64_t)(magnitude / unit->factor));
 	if (magnitude % unit->factor) {
 		out[len++] = '.';
 		out[len++] = (char)('0' + magnitude % unit->factor * 10 / unit->factor);

@@ -9,33 +9,12 @@
 
 #include "mem/mem.h"
 #include "num/num.h"
+#include "num/num_scan.h"
 
 enum {
 	DIGITS_MAX = 800,    /* 768 digits decide every double; what is behind them only breaks ties */
 	EXPONENT_BYTES = 24, /* "e-1000000000000000" and a NUL */
 };
-
-/* No text has so many digits that they could bring such an exponent back into range. */
-static const int64_t EXPONENT_MAX = INT64_C(1000000000000000);
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static int64_t read_exponent(const char *p, const char *end)
-{
-	bool is_negative = *p == '-';
-	int64_t value = 0;
-
-	p += *p == '-' || *p == '+';
-	for (; p < end; p++)
-		if (value < EXPONENT_MAX)
-			value = value * 10 + (*p - '0');
-	if (value > EXPONENT_MAX)
-		value = EXPONENT_MAX;
-	return is_negative ? -value : value;
-}
 
 void decimal_read(struct decimal *d, const char *p, size_t len)
 {
@@ -43,7 +22,7 @@ void decimal_read(struct decimal *d, const char *p, size_t len)
 
 	d->is_negative = *p == '-';
 	p += d->is_negative;
-	for (stop = p; stop < end && (is_digit(*stop) || *stop == '.'); stop++)
+	for (stop = p; stop < end && (scan_is_digit(*stop) || *stop == '.'); stop++)
 		if (*stop == '.')
 			dot = stop;
 	if (!dot)
@@ -61,7 +40,7 @@ void decimal_read(struct decimal *d, const char *p, size_t len)
 	d->n_digits -= d->first < dot && dot < d->last;
 	d->point = d->first < dot ? dot - d->first : dot + 1 - d->first;
 	if (stop < end)
-		d->point += read_exponent(stop + 1, end);
+		d->point += scan_exponent(stop + 1, end);
 }
 
 static locale_t c_locale;
@@ -124,20 +103,30 @@ static bool take_digits(const struct decimal *d, int64_t n, uint64_t *value)
 bool num_to_i64(const char *p, size_t len, int64_t *value)
 {
 	struct decimal d;
+	struct scan s;
 	uint64_t magnitude;
 
+	if (scan_number(&s, p, len) && s.exponent == 0)
+		return num_from_magnitude(s.digits, s.is_negative, value);
 	decimal_read(&d, p, len);
 	if (d.point < (int64_t)d.n_digits || !take_digits(&d, d.point, &magnitude))
 		return false;
 	return num_from_magnitude(magnitude, d.is_negative, value);
 }
 
+static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
+
 bool num_to_scaled(const char *p, size_t len, int decimals, int64_t *digits)
 {
 	struct decimal d;
+	struct scan s;
 	uint64_t magnitude = 0;
 	int64_t n;
 
+	if (scan_number(&s, p, len) && s.exponent + decimals >= 0 && s.exponent + decimals <= 9 &&
+		!__builtin_mul_overflow(s.digits, powers[s.exponent + decimals], &magnitude))
+		return num_from_magnitude(magnitude, s.is_negative, digits);
+	magnitude = 0;
 	decimal_read(&d, p, len);
 	n = d.point + decimals;
 	if (d.n_digits && !take_digits(&d, n, &magnitude))
