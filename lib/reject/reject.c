@@ -78,7 +78,7 @@ void reject_add_raw(struct buf *out, struct slice raw)
 }
 
 /* Names of files and messages may hold any byte: one that is not UTF-8 becomes U+FFFD. */
-static void add_text(struct buf *out, const char *text)
+void reject_add_text(struct buf *out, const char *text)
 {
 	struct buf clean = BUF_INIT;
 	size_t len = strlen(text);
@@ -108,12 +108,12 @@ static void add_row(struct reject *r, enum reject_reason reason, const char *sou
 	struct buf *out = &r->rows;
 
 	buf_addf(out, "{\"reason\":\"%s\",\"source\":", reject_reason_name(reason));
-	add_text(out, source);
+	reject_add_text(out, source);
 	buf_addf(out, ",\"line\":%llu", (unsigned long long)line);
 	if (byte)
 		buf_addf(out, ",\"byte\":%llu", (unsigned long long)byte);
 	buf_add_str(out, ",\"message\":");
-	add_text(out, message);
+	reject_add_text(out, message);
 	reject_add_raw(out, raw);
 	if (raw_bytes != raw.len)
 		buf_addf(out, ",\"raw_bytes\":%llu", (unsigned long long)raw_bytes);

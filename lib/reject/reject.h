@@ -45,6 +45,9 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 /* Appends `,"raw":"..."` or, where the bytes are not UTF-8, `,"raw_b64":"..."` (late rows use it too). */
 void reject_add_raw(struct buf *out, struct slice raw);
 
+/* Appends a text of the system (a file's name) as a JSON string; a byte that is not UTF-8 becomes U+FFFD. */
+void reject_add_text(struct buf *out, const char *text);
+
 /* Rows so far leave the process: before a wait, with the main sink. Returns 0, or -1 with ERR_IO. */
 int reject_flush(struct reject *r, struct err *err);
 

@@ -1,0 +1,60 @@
+/*
+ * agg: the stage of tlm-agg: JSON lines in, window rows out.
+ *
+ * It reads time, group and values of each record, hands them to the engine and writes the rows that come out; bad
+ * records go to the rejects, late ones to the place of --late.
+ */
+#ifndef TLM_AGG_H
+#define TLM_AGG_H
+
+#include "engine/engine.h"
+#include "ledger/ledger.h"
+#include "opt/opt.h"
+#include "reject/reject.h"
+#include "rows/rows.h"
+#include "sink/sink.h"
+#include "stage/stage.h"
+
+struct agg_options {
+	const char *time;       /* --time FIELD[:FORMAT], NULL: see the semantics of its default */
+	const char *window;     /* -w, "all" or a duration */
+	int64_t every_us;       /* --every, 0: the window */
+	int64_t offset_us;      /* --offset */
+	int64_t delay_us;       /* --delay */
+	int64_t grace_us;       /* --grace */
+	int64_t max_ahead_us;   /* --max-ahead, -1: no limit */
+	struct opt_list groups; /* -g */
+	const char *late;       /* --late PLACE */
+	bool is_coercing;       /* --coerce */
+	bool no_flush;          /* --no-flush */
+	int time_out;           /* --time-out: enum rows_time */
+	int format;             /* --format: enum rows_format */
+	int64_t exact_max;      /* --exact */
+};
+
+/* What the stage works with; all borrowed. */
+struct agg_frame {
+	const char *tool;
+	int max_depth;
+	uint32_t n_inputs;
+	struct ledger *ledger;
+	struct reject *reject;
+	struct sink *sink; /* large results go there while they are made */
+};
+
+struct agg;
+
+/* list is the text of the aggregates. NULL with err: ERR_USAGE ("--every 2m is more than the window"), ERR_PROGRAM (the
+ * list, a name twice), ERR_IO (--late). */
+struct agg *agg_open(const struct agg_options *opts, const char *list, const struct agg_frame *frame, struct err *err);
+struct stage *agg_stage(struct agg *g); /* agg_close() closes it */
+void agg_close(struct agg *g);
+
+/* What would be done, for people: one line per thing. */
+void agg_explain(const struct agg *g, struct buf *out);
+
+/* The end: the place of --late stands. Late records without a place are told in *out ("" when there are none).
+ * Returns STATUS_OK, STATUS_REJECTED when records were late with no place to go, or -1 with ERR_IO. */
+int agg_finish(struct agg *g, struct buf *out, struct err *err);
+
+#endif

@@ -1,0 +1,52 @@
+/* agg_impl: what agg.c and agg_plan.c share. */
+#ifndef TLM_AGG_IMPL_H
+#define TLM_AGG_IMPL_H
+
+#include "agg.h"
+#include "group/group.h"
+#include "json/json.h"
+#include "timefield/timefield.h"
+
+/* Where the time of a record comes from. */
+enum time_from {
+	TIME_UNKNOWN, /* the first record decides */
+	TIME_NONE,    /* a whole stream without times */
+	TIME_FIELD,   /* --time, or session_end of a row */
+	TIME_WINDOW   /* max(window_start, window_end - 1 ms) of a row */
+};
+
+struct agg {
+	struct stage stage;
+	struct agg_options opts;
+	struct agg_frame frame;
+	struct window_spec window;
+	struct agg_list list;
+	struct rows_field *groups;
+	size_t n_groups;
+	enum time_from time_from;
+	struct timefield time, time_end; /* time_end: window_end of TIME_WINDOW */
+
+	/* from the first record on */
+	struct json_paths *paths;
+	struct json_scan *scan;
+	size_t time_slot, time_end_slot;
+	size_t *group_slots, *field_slots;
+	struct engine *engine;
+	struct rows *rows;
+
+	struct sink *late;
+	struct buf late_rows;
+	struct agg_value *values;
+	struct buf key, tmp;
+	bool *have_ended; /* inputs, before the engine started */
+	struct buf *out;  /* of the call that runs */
+};
+
+/* agg_plan.c: options and the first record into what will be done. */
+int agg_plan_window(struct agg *g, struct err *err);
+int agg_plan_groups(struct agg *g, struct err *err);
+int agg_plan_time(struct agg *g, struct err *err);
+int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err);
+struct rows *agg_plan_rows(const struct agg *g, struct err *err);
+
+#endif

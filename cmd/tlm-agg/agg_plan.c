@@ -1,0 +1,170 @@
+#include "agg_impl.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem/mem.h"
+#include "num/num.h"
+
+int agg_plan_window(struct agg *g, struct err *err)
+{
+	const struct agg_options *o = &g->opts;
+	struct window_spec *w = &g->window;
+	struct err inner = ERR_INIT;
+
+	*w = (struct window_spec){0};
+	if (strcmp(o->window, "all") == 0) {
+		w->is_all = true;
+		if (o->every_us)
+			return err_set(err, ERR_USAGE, "--every: needs a window of time, as in -w 10m --every 1m");
+		if (o->offset_us)
+			return err_set(err, ERR_USAGE, "--offset: needs a window of time, as in -w 1h --offset 15m");
+		return 0;
+	}
+	if (num_parse_duration(slice_str(o->window), &w->size_us, &inner))
+		return err_set(err, ERR_USAGE, "-w: %.120s", inner.msg);
+	if (w->size_us <= 0)
+		return err_set(err, ERR_USAGE, "-w %.60s: a window cannot be empty", o->window);
+	w->advance_us = o->every_us ? o->every_us : w->size_us;
+	if (w->advance_us > w->size_us)
+		return err_set(err, ERR_USAGE,
+			"--every is more than the window of -w %.60s: records would be in no window", o->window);
+	w->offset_us = o->offset_us % w->advance_us;
+	return 0;
+}
+
+int agg_plan_groups(struct agg *g, struct err *err)
+{
+	for (size_t i = 0; i < g->opts.groups.n; i++) {
+		const char *text = g->opts.groups.items[i];
+		struct err inner = ERR_INIT;
+
+		if (rows_fields_parse(&g->groups, &g->n_groups, text, &inner))
+			return err_set(err, inner.code, "-g %.60s: %s", text, inner.msg);
+	}
+	return 0;
+}
+
+static int set_time(struct agg *g, const char *text, struct err *err)
+{
+	struct err inner = ERR_INIT;
+
+	if (timefield_parse(&g->time, text, &inner))
+		return err_set(err, inner.code, "--time %.60s: %s", text, inner.msg);
+	g->time_from = TIME_FIELD;
+	return 0;
+}
+
+int agg_plan_time(struct agg *g, struct err *err)
+{
+	return g->opts.time ? set_time(g, g->opts.time, err) : 0;
+}
+
+static bool has_field(struct json_span record, const char *name)
+{
+	struct fieldpath path = FIELDPATH_INIT;
+	struct err err = ERR_INIT;
+	bool has = false;
+
+	if (fieldpath_parse(&path, slice_str(name), NULL, &err) == 0)
+		has = json_get(record, &path).type != JSON_ABSENT;
+	fieldpath_release(&path);
+	return has;
+}
+
+/* Rows of tlm-agg carry their own time. */
+static int guess_time(struct agg *g, struct json_span record, struct err *err)
+{
+	if (has_field(record, "window_end")) {
+		if (set_time(g, "window_start", err) || timefield_parse(&g->time_end, "window_end", err))
+			return -1;
+		g->time_from = TIME_WINDOW;
+	} else if (has_field(record, "session_end")) {
+		return set_time(g, "session_end", err);
+	} else if (g->window.is_all) {
+		g->time_from = TIME_NONE;
+	} else {
+		return err_set(err, ERR_USAGE,
+			"no --time: say which field holds the time, as in --time ts:iso or --time timeMili:ms");
+	}
+	return 0;
+}
+
+struct rows *agg_plan_rows(const struct agg *g, struct err *err)
+{
+	struct rows_opts opts = {.format = (enum rows_format)g->opts.format,
+		.time = (enum rows_time)g->opts.time_out,
+		.has_bounds = g->time_from != TIME_NONE && (g->time_from != TIME_UNKNOWN || !g->window.is_all),
+		.fields = g->groups,
+		.n_fields = g->n_groups,
+		.list = &g->list};
+
+	return rows_open(&opts, err);
+}
+
+/* Which paths the scanner looks for. */
+static void plan_slots(struct agg *g)
+{
+	g->paths = json_paths_open();
+	if (g->time_from == TIME_FIELD || g->time_from == TIME_WINDOW)
+		g->time_slot = json_paths_add(g->paths, &g->time.path);
+	if (g->time_from == TIME_WINDOW)
+		g->time_end_slot = json_paths_add(g->paths, &g->time_end.path);
+	g->group_slots = mem_alloc(g->n_groups, sizeof *g->group_slots);
+	for (size_t i = 0; i < g->n_groups; i++)
+		g->group_slots[i] = json_paths_add(g->paths, &g->groups[i].path);
+	g->field_slots = mem_alloc(g->list.n_fields, sizeof *g->field_slots);
+	for (size_t i = 0; i < g->list.n_fields; i++)
+		g->field_slots[i] = json_paths_add(g->paths, &g->list.fields[i].path);
+}
+
+int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err)
+{
+	if (g->time_from == TIME_UNKNOWN && guess_time(g, record, err))
+		return -1;
+	g->rows = agg_plan_rows(g, err);
+	if (!g->rows)
+		return -1;
+	plan_slots(g);
+	json_scan_close(g->scan);
+	g->scan = json_scan_open(g->paths, g->frame.max_depth);
+	return 0;
+}
+
+/* ---- --dry-run ---- */
+
+static void explain_duration(struct buf *out, const char *before, int64_t us)
+{
+	buf_add_str(out, before);
+	out->len += num_print_duration(buf_reserve(out, NUM_DOUBLE_BYTES), us);
+}
+
+static void explain_window(const struct agg *g, struct buf *out)
+{
+	if (g->window.is_all) {
+		buf_add_str(out, "window: the whole stream");
+	} else {
+		explain_duration(out, "window: ", g->window.size_us);
+		explain_duration(out, " every ", g->window.advance_us);
+		explain_duration(out, ", starts at ", g->window.offset_us);
+		buf_add_str(out, " past 1970-01-01T00:00:00Z");
+	}
+	explain_duration(out, "\nwaits: ", g->opts.delay_us);
+	explain_duration(out, " for records out of order, ", g->opts.grace_us);
+	buf_add_str(out, " of grace\n");
+}
+
+void agg_explain(const struct agg *g, struct buf *out)
+{
+	struct err err = ERR_INIT;
+	struct rows *rows = agg_plan_rows(g, &err);
+
+	buf_addf(out, "time: %s\n",
+		g->opts.time ? g->opts.time : "of the window_end or session_end of the records, if they have it");
+	explain_window(g, out);
+	buf_addf(out, "late records: %s\n", g->opts.late ? g->opts.late : "counted, status 5");
+	buf_addf(out, "inputs: %u\ncolumns: ", g->frame.n_inputs);
+	rows_columns(rows, out);
+	buf_addf(out, "\nstate of a group: %u bytes and its key\n", g->list.state_bytes);
+	rows_close(rows);
+}

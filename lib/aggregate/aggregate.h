@@ -1,0 +1,143 @@
+/*
+ * aggregate: the list of aggregates and what they keep.
+ *
+ *     count, mean(value), p95(value) as p
+ *
+ * A list is parsed into calls (what the user wrote: a name, a function), states (what must be kept; calls share them:
+ * sum, mean and count of one field are one state) and fields (what must be read of a record). Two tables say
+ * everything: agg_functions[] (function: arguments, state kind, how the result is made of the state; functions.c) and
+ * agg_kinds[] (state: size, add, merge, release; kinds.c). A new function is a row in the first, and one in the second
+ * if no kind fits.
+ *
+ * What results mean (order of records never matters):
+ * - Sums add integers in 128 bits and all other numbers in double-double (Dekker, 1971; Knuth's two-sum), and are
+ * rounded once at the end. A result that is an integer prints as one; else the shortest double. Not finite: null.
+ * - var and stddev (of a sample, n - 1) print 12 digits. pNN is the nearest rank, median averages the two middle
+ * values: exact up to exact_max values of a state, then from a DDSketch. distinct is exact (by a 64-bit hash) up to
+ * exact_max values, then a HyperLogLog. See sketch.h for the errors.
+ * - first and last are those of the smallest and the largest (time, input, line), and keep the text of the record.
+ *
+ * Memory: agg_list_release(); states may own memory: agg_states_release() for each. Not thread safe per state.
+ */
+#ifndef TLM_AGGREGATE_H
+#define TLM_AGGREGATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "buf/buf.h"
+#include "err/err.h"
+#include "fieldpath/fieldpath.h"
+#include "json/json.h"
+#include "num/num.h"
+
+enum { AGG_EXACT_DEFAULT = 512, AGG_EXACT_MAX = 1 << 20 };
+
+/* ---- values ---- */
+
+/* A number, exactly: value + rest. rest is not 0 only for integers beyond 2^53 that no double holds. */
+struct agg_num {
+	double value;
+	int32_t rest;
+};
+
+/* One field of one record. */
+struct agg_value {
+	struct json_span span;
+	bool is_present; /* neither absent nor null */
+	bool is_integer; /* within 64 bits: "7", "1.0" */
+	int64_t integer;
+	struct agg_num num;
+};
+
+/* Where a record stands: the order of first and last. */
+struct agg_place {
+	int64_t time_us;
+	uint64_t line;
+	uint32_t input;
+};
+
+/* Reads a valid JSON number. agg_read_number_plain() is the same by the functions of num.h alone (tests compare). */
+void agg_read_number(const char *p, size_t len, struct agg_value *v);
+void agg_read_number_plain(const char *p, size_t len, struct agg_value *v);
+
+/* ---- the list ---- */
+
+struct agg_kind;
+struct agg_function;
+
+enum agg_need { AGG_ANY, AGG_SCALAR, AGG_NUMBER }; /* what a field must be, unless absent or null */
+
+struct agg_field {
+	struct fieldpath path;
+	uint8_t need; /* enum agg_need: the strictest of its functions */
+};
+
+struct agg_state {
+	const struct agg_kind *kind;
+	int32_t field;   /* index in fields, -1: none (count) */
+	uint32_t offset; /* of the state in the block of a group, a multiple of 8 */
+};
+
+struct agg_call {
+	char *name; /* of the output */
+	const struct agg_function *function;
+	uint32_t state;                  /* index in states */
+	uint64_t percent, percent_scale; /* pNN: the share is percent / (100 * percent_scale) */
+};
+
+struct agg_list {
+	struct agg_call *calls;
+	size_t n_calls;
+	struct agg_state *states;
+	size_t n_states;
+	struct agg_field *fields;
+	size_t n_fields;
+	uint32_t state_bytes; /* of one group, a multiple of 8 */
+	uint32_t exact_max;
+	bool is_coercing; /* numbers may be written as text */
+	bool has_memory;  /* some state owns memory: agg_states_release() is needed */
+	bool has_sketch;  /* some result may be approximate */
+	struct buf scratch, scratch_text;
+};
+
+/*
+ * Returns 0, or -1 with ERR_PROGRAM and the byte of the text: "" (empty), "avg(x)" (unknown, with the right name),
+ * "sum" (needs a field), "p101(x)", "count, count" (a name twice), "sum(x) as".
+ */
+int agg_list_parse(struct agg_list *list, const char *text, struct err *err);
+void agg_list_release(struct agg_list *list);
+
+/*
+ * Reads field `field` of a record from its span. Returns NULL, or a literal that says what is wrong with it: "is not a
+ * number". v borrows from the span.
+ */
+const char *agg_read(struct agg_list *list, size_t field, struct json_span span, struct agg_value *v);
+
+/* ---- states ---- */
+
+/* states: state_bytes, zeroed when the group is new. values: one per field. */
+void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place);
+void agg_states_merge(struct agg_list *list, void *into, const void *from);
+void agg_states_release(const struct agg_list *list, void *states);
+
+/* ---- results ---- */
+
+enum agg_type { AGG_NULL, AGG_INTEGER, AGG_DOUBLE, AGG_DIGITS, AGG_TEXT };
+
+struct agg_result {
+	enum agg_type type;
+	num_i128 integer;  /* AGG_INTEGER */
+	double value;      /* AGG_DOUBLE: shortest; AGG_DIGITS: 12 digits */
+	struct slice text; /* AGG_TEXT: a JSON text in the state */
+	bool is_approximate;
+};
+
+/* The result of a call for a group. */
+void agg_result(const struct agg_list *list, size_t call, const void *states, struct agg_result *result);
+
+/* Appends it as JSON text. */
+void agg_result_print(struct buf *out, const struct agg_result *result);
+
+#endif

@@ -1,0 +1,294 @@
+/* functions: the table of aggregate functions, and how each makes its result of a state. */
+#include "aggregate/kinds.h"
+
+#include <math.h>
+
+enum { DIGITS_OF_MOMENTS = 12 };
+#define INTEGERS_BELOW 0x1p63 /* doubles that are integers print as such up to here */
+
+/* A double as the nearest thing it is: null, an integer, or itself. */
+static void set_double(struct agg_result *r, double value)
+{
+	r->value = value;
+	if (!isfinite(value)) {
+		r->type = AGG_NULL;
+	} else if (value == floor(value) && fabs(value) < INTEGERS_BELOW) {
+		r->type = AGG_INTEGER;
+		r->integer = (num_i128)value;
+	} else {
+		r->type = AGG_DOUBLE;
+	}
+}
+
+static void set_integer(struct agg_result *r, num_i128 value)
+{
+	r->type = AGG_INTEGER;
+	r->integer = value;
+}
+
+static void set_num(struct agg_result *r, struct agg_num num)
+{
+	if (num.rest)
+		set_integer(r, (num_i128)num.value + num.rest);
+	else
+		set_double(r, num.value);
+}
+
+static void finish_count(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	(void)call;
+	set_integer(r, (num_i128)((const struct agg_count_state *)state)->n);
+}
+
+static num_i128 integer_part(const struct agg_sum_state *s)
+{
+	__extension__ typedef unsigned __int128 u128;
+
+	return (num_i128)((u128)s->integer_high << 64 | s->integer_low);
+}
+
+/* The exact total, where it is an integer that may print as one. */
+static bool exact_total(const struct agg_sum_state *s, num_i128 *total)
+{
+	*total = integer_part(s);
+	if (s->rest.high == 0 && s->rest.low == 0)
+		return true;
+	if (!(fabs(s->rest.high) < 0x1p100) || s->rest.high != floor(s->rest.high) || s->rest.low != floor(s->rest.low))
+		return false;
+	*total += (num_i128)s->rest.high + (num_i128)s->rest.low;
+	return true;
+}
+
+static bool is_word(num_i128 v)
+{
+	return v > -(num_i128)INT64_MAX && v < (num_i128)INT64_MAX;
+}
+
+static struct dd total_of(const struct agg_sum_state *s)
+{
+	struct dd total = dd_from_i128(integer_part(s));
+
+	dd_add_dd(&total, s->rest);
+	return total;
+}
+
+static void finish_sum(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct agg_sum_state *s = state;
+	num_i128 total;
+
+	(void)call;
+	if (s->n && exact_total(s, &total) && (s->rest.high == 0 || is_word(total)))
+		set_integer(r, total);
+	else if (s->n)
+		set_double(r, total_of(s).high);
+}
+
+static void finish_mean(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct agg_sum_state *s = state;
+	num_i128 total, n = (num_i128)s->n;
+
+	(void)call;
+	if (s->n && exact_total(s, &total) && total % n == 0 && (s->rest.high == 0 || is_word(total / n)))
+		set_integer(r, total / n);
+	else if (s->n)
+		set_double(r, dd_divide(total_of(s), (double)s->n).high);
+}
+
+static void finish_min(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct agg_extrema_state *s = state;
+
+	(void)call;
+	if (s->is_used)
+		set_num(r, (struct agg_num){s->min, s->min_rest});
+}
+
+static void finish_max(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct agg_extrema_state *s = state;
+
+	(void)call;
+	if (s->is_used)
+		set_num(r, (struct agg_num){s->max, s->max_rest});
+}
+
+static void finish_range(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct agg_extrema_state *s = state;
+	struct dd range;
+
+	(void)call;
+	if (!s->is_used)
+		return;
+	if (s->max == floor(s->max) && s->min == floor(s->min) && fabs(s->max) <= INTEGERS_BELOW &&
+		fabs(s->min) <= INTEGERS_BELOW) {
+		set_integer(r, (num_i128)s->max + s->max_rest - (num_i128)s->min - s->min_rest);
+		return;
+	}
+	range = dd_two_sum(s->max, -s->min);
+	dd_add(&range, s->max_rest);
+	dd_add(&range, -s->min_rest);
+	set_double(r, range.high);
+}
+
+/* The variance of a sample: (sum of squares - sum^2 / n) / (n - 1). */
+static bool find_variance(const struct agg_moments_state *s, double *variance)
+{
+	struct dd square, spread = s->squares;
+	double n = (double)s->n;
+
+	if (s->n < 2)
+		return false;
+	square = dd_two_product(s->sum.high, s->sum.high);
+	dd_add_dd(&square, dd_two_product(2 * s->sum.high, s->sum.low));
+	dd_add(&square, s->sum.low * s->sum.low);
+	square = dd_divide(square, n);
+	dd_add_dd(&spread, (struct dd){-square.high, -square.low});
+	*variance = dd_divide(spread, n - 1).high;
+	if (*variance < 0)
+		*variance = 0;
+	return true;
+}
+
+static void set_digits(struct agg_result *r, double value)
+{
+	r->value = value;
+	r->type = isfinite(value) ? AGG_DIGITS : AGG_NULL;
+}
+
+static void finish_var(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	double variance;
+
+	(void)call;
+	if (find_variance(state, &variance))
+		set_digits(r, variance);
+}
+
+static void finish_stddev(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	double variance;
+
+	(void)call;
+	if (find_variance(state, &variance))
+		set_digits(r, sqrt(variance));
+}
+
+static void finish_text(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct agg_text_state *s = state;
+
+	(void)call;
+	if (!s->text)
+		return;
+	r->type = AGG_TEXT;
+	r->text = (struct slice){s->text, s->len};
+}
+
+/* The rank-th smallest value, rank from 1. */
+static struct agg_num value_at(struct agg_quantile *q, uint64_t rank)
+{
+	if (q->sketch)
+		return (struct agg_num){ddsketch_rank(q->sketch, rank), 0};
+	agg_quantile_sort(q);
+	return (struct agg_num){q->values[rank - 1], q->rests ? q->rests[rank - 1] : 0};
+}
+
+/* Nearest rank: the ceil(share * n)-th smallest. */
+static void finish_percentile(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct agg_quantile *q = ((const struct agg_quantile_state *)state)->q;
+	num_i128 whole = (num_i128)100 * (num_i128)call->percent_scale, rank;
+
+	if (!q)
+		return;
+	rank = ((num_i128)q->n * (num_i128)call->percent + whole - 1) / whole;
+	set_num(r, value_at(q, rank ? (uint64_t)rank : 1));
+	r->is_approximate = q->sketch != NULL;
+}
+
+static void set_middle(struct agg_result *r, struct agg_num a, struct agg_num b)
+{
+	struct dd sum;
+
+	if (a.value == floor(a.value) && b.value == floor(b.value) && fabs(a.value) <= INTEGERS_BELOW &&
+		fabs(b.value) <= INTEGERS_BELOW) {
+		num_i128 total = (num_i128)a.value + a.rest + (num_i128)b.value + b.rest;
+
+		if (total % 2 == 0)
+			set_integer(r, total / 2);
+		else
+			set_double(r, (double)total / 2);
+		return;
+	}
+	sum = dd_two_sum(a.value / 2, b.value / 2);
+	dd_add(&sum, (double)(a.rest + b.rest) / 2);
+	set_double(r, sum.high);
+}
+
+static void finish_median(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct agg_quantile *q = ((const struct agg_quantile_state *)state)->q;
+
+	(void)call;
+	if (!q)
+		return;
+	if (q->n % 2)
+		set_num(r, value_at(q, q->n / 2 + 1));
+	else
+		set_middle(r, value_at(q, q->n / 2), value_at(q, q->n / 2 + 1));
+	r->is_approximate = q->sketch != NULL;
+}
+
+static void finish_distinct(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct agg_distinct *d = ((const struct agg_distinct_state *)state)->d;
+
+	(void)call;
+	set_integer(r, (num_i128)agg_distinct_count(d));
+	r->is_approximate = d && d->hll;
+}
+
+void agg_result_print(struct buf *out, const struct agg_result *r)
+{
+	switch (r->type) {
+	case AGG_NULL:
+		buf_add(out, "null", 4);
+		break;
+	case AGG_INTEGER:
+		if (r->integer == (int64_t)r->integer)
+			out->len += num_print_i64(buf_reserve(out, NUM_DOUBLE_BYTES), (int64_t)r->integer);
+		else
+			out->len += num_print_i128(buf_reserve(out, NUM_I128_BYTES), r->integer);
+		break;
+	case AGG_DOUBLE:
+		out->len += num_print_double(buf_reserve(out, NUM_DOUBLE_BYTES), r->value);
+		break;
+	case AGG_DIGITS:
+		out->len += num_print_digits(buf_reserve(out, NUM_DOUBLE_BYTES), r->value, DIGITS_OF_MOMENTS);
+		break;
+	case AGG_TEXT:
+		buf_add_slice(out, r->text);
+		break;
+	}
+}
+
+const struct agg_function agg_functions[] = {
+	{"count", &agg_kind_records, false, false, false, finish_count, "records of the group"},
+	{"count", &agg_kind_present, true, false, false, finish_count, "values that are neither absent nor null"},
+	{"sum", &agg_kind_sum, true, false, false, finish_sum, "sum"},
+	{"mean", &agg_kind_sum, true, false, false, finish_mean, "arithmetic mean"},
+	{"min", &agg_kind_extrema, true, false, false, finish_min, "smallest number"},
+	{"max", &agg_kind_extrema, true, false, false, finish_max, "largest number"},
+	{"range", &agg_kind_extrema, true, false, false, finish_range, "max - min"},
+	{"first", &agg_kind_first, true, false, false, finish_text, "value of the earliest record"},
+	{"last", &agg_kind_last, true, false, false, finish_text, "value of the latest record"},
+	{"stddev", &agg_kind_moments, true, false, false, finish_stddev, "standard deviation of a sample"},
+	{"var", &agg_kind_moments, true, false, false, finish_var, "variance of a sample"},
+	{"pNN", &agg_kind_quantile, true, true, true, finish_percentile, "percentile by nearest rank: p50 p95 p99.9"},
+	{"median", &agg_kind_quantile, true, false, true, finish_median, "mean of the two middle values"},
+	{"distinct", &agg_kind_distinct, true, false, true, finish_distinct, "number of different values"},
+	{NULL, NULL, false, false, false, NULL, NULL},
+};

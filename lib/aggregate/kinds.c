@@ -1,0 +1,232 @@
+#include "aggregate/kinds.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem/mem.h"
+
+/* ---- double-double ---- */
+
+void dd_add_dd(struct dd *sum, struct dd x)
+{
+	struct dd s = dd_two_sum(sum->high, x.high), t = dd_two_sum(sum->low, x.low);
+
+	s = dd_two_sum(s.high, s.low + t.high);
+	*sum = dd_two_sum(s.high, s.low + t.low);
+}
+
+struct dd dd_divide(struct dd a, double b)
+{
+	double q = a.high / b;
+	double rest = __builtin_fma(-q, b, a.high) + a.low;
+
+	return dd_two_sum(q, rest / b);
+}
+
+struct dd dd_from_i128(num_i128 v)
+{
+	struct dd d = {(double)v, 0};
+
+	d.low = (double)(v - (num_i128)d.high);
+	return d;
+}
+
+/* ---- count ---- */
+
+static void add_count(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	struct agg_count_state *s = state;
+
+	(void)v;
+	(void)place;
+	(void)list;
+	s->n++;
+}
+
+static void merge_count(void *into, const void *from, struct agg_list *list)
+{
+	struct agg_count_state *s = into;
+	const struct agg_count_state *f = from;
+
+	(void)list;
+	s->n += f->n;
+}
+
+const struct agg_kind agg_kind_records = {sizeof(struct agg_count_state), AGG_ANY, add_count, merge_count, NULL};
+const struct agg_kind agg_kind_present = {sizeof(struct agg_count_state), AGG_ANY, add_count, merge_count, NULL};
+
+/* ---- sum, mean ---- */
+
+static void add_i128(struct agg_sum_state *s, uint64_t low, uint64_t high)
+{
+	s->integer_high += high + __builtin_add_overflow(s->integer_low, low, &s->integer_low);
+}
+
+static void add_sum(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	struct agg_sum_state *s = state;
+
+	(void)place;
+	(void)list;
+	s->n++;
+	if (v->is_integer)
+		add_i128(s, (uint64_t)v->integer, v->integer < 0 ? UINT64_MAX : 0);
+	else
+		dd_add(&s->rest, v->num.value);
+}
+
+static void merge_sum(void *into, const void *from, struct agg_list *list)
+{
+	struct agg_sum_state *s = into;
+	const struct agg_sum_state *f = from;
+
+	(void)list;
+	s->n += f->n;
+	add_i128(s, f->integer_low, f->integer_high);
+	dd_add_dd(&s->rest, f->rest);
+}
+
+const struct agg_kind agg_kind_sum = {sizeof(struct agg_sum_state), AGG_NUMBER, add_sum, merge_sum, NULL};
+
+/* ---- min, max ---- */
+
+static void offer(struct agg_extrema_state *s, struct agg_num low, struct agg_num high)
+{
+	if (!s->is_used || agg_num_cmp(low, (struct agg_num){s->min, s->min_rest}) < 0) {
+		s->min = low.value;
+		s->min_rest = (int16_t)low.rest;
+	}
+	if (!s->is_used || agg_num_cmp(high, (struct agg_num){s->max, s->max_rest}) > 0) {
+		s->max = high.value;
+		s->max_rest = (int16_t)high.rest;
+	}
+	s->is_used = 1;
+}
+
+static void add_extrema(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	struct agg_extrema_state *s = state;
+
+	(void)place;
+	(void)list;
+	/* the usual case: inside what was seen */
+	if (s->is_used && v->num.value > s->min && v->num.value < s->max)
+		return;
+	offer(s, v->num, v->num);
+}
+
+static void merge_extrema(void *into, const void *from, struct agg_list *list)
+{
+	const struct agg_extrema_state *f = from;
+
+	(void)list;
+	if (f->is_used)
+		offer(into, (struct agg_num){f->min, f->min_rest}, (struct agg_num){f->max, f->max_rest});
+}
+
+const struct agg_kind agg_kind_extrema = {
+	sizeof(struct agg_extrema_state), AGG_NUMBER, add_extrema, merge_extrema, NULL};
+
+/* ---- var, stddev ---- */
+
+static void add_moments(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	struct agg_moments_state *s = state;
+	double x = v->num.value, rest = v->num.rest;
+
+	(void)place;
+	(void)list;
+	s->n++;
+	dd_add(&s->sum, x);
+	dd_add_dd(&s->squares, dd_two_product(x, x));
+	if (v->num.rest) {
+		dd_add(&s->sum, rest);
+		dd_add_dd(&s->squares, dd_two_product(2 * x, rest));
+		dd_add(&s->squares, rest * rest);
+	}
+}
+
+static void merge_moments(void *into, const void *from, struct agg_list *list)
+{
+	struct agg_moments_state *s = into;
+	const struct agg_moments_state *f = from;
+
+	(void)list;
+	s->n += f->n;
+	dd_add_dd(&s->sum, f->sum);
+	dd_add_dd(&s->squares, f->squares);
+}
+
+const struct agg_kind agg_kind_moments = {
+	sizeof(struct agg_moments_state), AGG_NUMBER, add_moments, merge_moments, NULL};
+
+/* ---- first, last ---- */
+
+static int compare_places(const struct agg_place *a, const struct agg_place *b)
+{
+	if (a->time_us != b->time_us)
+		return a->time_us < b->time_us ? -1 : 1;
+	if (a->input != b->input)
+		return a->input < b->input ? -1 : 1;
+	return (a->line > b->line) - (a->line < b->line);
+}
+
+static void set_text(struct agg_text_state *s, const struct agg_place *place, const char *p, size_t len)
+{
+	if (len > s->cap || !s->text) {
+		s->cap = (uint32_t)(len + len / 2 + 8);
+		s->text = mem_resize(s->text, s->cap, 1);
+	}
+	memcpy(s->text, p, len);
+	s->len = (uint32_t)len;
+	s->place = *place;
+}
+
+static void add_first(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	struct agg_text_state *s = state;
+
+	(void)list;
+	if (!s->text || compare_places(place, &s->place) < 0)
+		set_text(s, place, v->span.p, v->span.len);
+}
+
+static void add_last(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	struct agg_text_state *s = state;
+
+	(void)list;
+	if (!s->text || compare_places(place, &s->place) > 0)
+		set_text(s, place, v->span.p, v->span.len);
+}
+
+static void merge_first(void *into, const void *from, struct agg_list *list)
+{
+	struct agg_text_state *s = into;
+	const struct agg_text_state *f = from;
+
+	(void)list;
+	if (f->text && (!s->text || compare_places(&f->place, &s->place) < 0))
+		set_text(s, &f->place, f->text, f->len);
+}
+
+static void merge_last(void *into, const void *from, struct agg_list *list)
+{
+	struct agg_text_state *s = into;
+	const struct agg_text_state *f = from;
+
+	(void)list;
+	if (f->text && (!s->text || compare_places(&f->place, &s->place) > 0))
+		set_text(s, &f->place, f->text, f->len);
+}
+
+static void release_text(void *state)
+{
+	struct agg_text_state *s = state;
+
+	free(s->text);
+}
+
+const struct agg_kind agg_kind_first = {sizeof(struct agg_text_state), AGG_ANY, add_first, merge_first, release_text};
+const struct agg_kind agg_kind_last = {sizeof(struct agg_text_state), AGG_ANY, add_last, merge_last, release_text};

@@ -1,0 +1,335 @@
+#include "aggregate/kinds.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mem/mem.h"
+
+/*
+ * list   = item { ',' item }
+ * item   = function [ '(' path ')' ] [ 'as' name ]
+ * A name of the output is letters, digits and '_'.
+ */
+struct parser {
+	const char *text, *at;
+	struct agg_list *list;
+	struct err *err;
+};
+
+enum { PERCENT_DECIMALS = 6, WORD_BYTES = 32 };
+
+static int fail_at(struct parser *p, const char *at, const char *what, struct slice word)
+{
+	return err_set(p->err, ERR_PROGRAM, "aggregate list, byte %zu: %s%s%.*s%s", (size_t)(at - p->text) + 1, what,
+		word.len ? " '" : "", (int)(word.len < 64 ? word.len : 64), word.p ? word.p : "", word.len ? "'" : "");
+}
+
+static const struct slice no_word = {NULL, 0};
+
+static void skip_blanks(struct parser *p)
+{
+	while (*p->at && strchr(" \t\r\n", *p->at))
+		p->at++;
+}
+
+static bool is_word_byte(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static struct slice take_word(struct parser *p, bool with_point)
+{
+	struct slice word = {p->at, 0};
+
+	while (is_word_byte(*p->at) || (with_point && *p->at == '.' && word.len))
+		word.len = (size_t)(++p->at - word.p);
+	return word;
+}
+
+/* ---- functions by name ---- */
+
+/* "p99.9": percent 999 and scale 10. */
+static bool read_percent(struct slice word, uint64_t *percent, uint64_t *scale)
+{
+	size_t decimals = 0;
+	bool is_fraction = false;
+
+	*percent = 0;
+	*scale = 1;
+	if (word.len < 2 || word.p[0] != 'p')
+		return false;
+	for (size_t i = 1; i < word.len; i++) {
+		if (word.p[i] == '.' && !is_fraction && i > 1 && i + 1 < word.len) {
+			is_fraction = true;
+			continue;
+		}
+		if (word.p[i] < '0' || word.p[i] > '9' || *percent > 100000000)
+			return false;
+		*percent = *percent * 10 + (uint64_t)(word.p[i] - '0');
+		if (is_fraction && ++decimals > PERCENT_DECIMALS)
+			return false;
+		*scale *= is_fraction ? 10 : 1;
+	}
+	return true;
+}
+
+static const struct agg_function *find_function(struct slice word, bool has_field, struct agg_call *call)
+{
+	for (const struct agg_function *f = agg_functions; f->name; f++) {
+		if (f->has_field != has_field)
+			continue;
+		if (f->is_percentile ? read_percent(word, &call->percent, &call->percent_scale)
+				     : slice_eq(word, slice_str(f->name)))
+			return f;
+	}
+	return NULL;
+}
+
+/* What other languages call a function that we have. */
+static const char *right_name(struct slice word)
+{
+	static const char *const names[][2] = {{"avg", "mean"}, {"average", "mean"}, {"std", "stddev"},
+		{"stdev", "stddev"}, {"stddev_samp", "stddev"}, {"variance", "var"}, {"var_samp", "var"},
+		{"minimum", "min"}, {"maximum", "max"}, {"total", "sum"}, {"n", "count"}, {"uniq", "distinct"},
+		{"count_distinct", "distinct"}, {"approx_count_distinct", "distinct"}, {"nunique", "distinct"},
+		{"percentile", "pNN, for example p95"}, {"quantile", "pNN, for example p95"}, {"q50", "median"}};
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		if (slice_eq(word, slice_str(names[i][0])))
+			return names[i][1];
+	}
+	return NULL;
+}
+
+static int fail_unknown(struct parser *p, struct slice word, bool has_field)
+{
+	struct agg_call ignored;
+	const char *name = right_name(word);
+
+	if (find_function(word, !has_field, &ignored))
+		return fail_at(p, word.p, has_field ? "takes no field:" : "needs a field, as in sum(value):", word);
+	if (!name)
+		return fail_at(p, word.p, "unknown function", word);
+	return err_set(p->err, ERR_PROGRAM, "aggregate list, byte %zu: unknown function '%.*s': it is called %s here",
+		(size_t)(word.p - p->text) + 1, (int)word.len, word.p, name);
+}
+
+/* ---- building ---- */
+
+/* The field of a path; a new one takes ownership of it, else it is released. */
+static uint32_t field_of(struct agg_list *list, struct fieldpath *path, enum agg_need need)
+{
+	size_t i = 0;
+
+	while (i < list->n_fields && !fieldpath_eq(&list->fields[i].path, path))
+		i++;
+	if (i < list->n_fields) {
+		fieldpath_release(path);
+	} else {
+		list->fields = mem_resize(list->fields, ++list->n_fields, sizeof *list->fields);
+		list->fields[i] = (struct agg_field){*path, AGG_ANY};
+	}
+	if (list->fields[i].need < need)
+		list->fields[i].need = (uint8_t)need;
+	return (uint32_t)i;
+}
+
+static uint32_t state_of(struct agg_list *list, const struct agg_kind *kind, int32_t field)
+{
+	size_t i = 0;
+
+	while (i < list->n_states && (list->states[i].kind != kind || list->states[i].field != field))
+		i++;
+	if (i == list->n_states) {
+		list->states = mem_resize(list->states, ++list->n_states, sizeof *list->states);
+		list->states[i] = (struct agg_state){kind, field, list->state_bytes};
+		list->state_bytes += kind->bytes;
+		list->has_memory |= kind->release != NULL;
+	}
+	return (uint32_t)i;
+}
+
+/* "p99.9" and .a.b: "p99_9_a_b". */
+static char *default_name(struct slice word, const struct fieldpath *path)
+{
+	struct buf name = BUF_INIT;
+
+	for (size_t i = 0; i < word.len; i++)
+		buf_add_char(&name, is_word_byte(word.p[i]) ? word.p[i] : '_');
+	if (path) {
+		buf_add_char(&name, '_');
+		fieldpath_name(&name, path);
+	}
+	buf_cstr(&name);
+	return name.p;
+}
+
+static int parse_path(struct parser *p, struct fieldpath *path)
+{
+	struct err inner = ERR_INIT;
+	size_t used = 0;
+
+	skip_blanks(p);
+	if (fieldpath_parse(path, slice_str(p->at), &used, &inner))
+		return fail_at(p, p->at, inner.msg, no_word);
+	p->at += used;
+	skip_blanks(p);
+	if (*p->at == ')') {
+		p->at++;
+		return 0;
+	}
+	fieldpath_release(path);
+	return fail_at(p, p->at, "expected ')' behind the field", no_word);
+}
+
+static int parse_as(struct parser *p, struct agg_call *call)
+{
+	struct slice word;
+
+	skip_blanks(p);
+	if (strncmp(p->at, "as", 2) != 0 || is_word_byte(p->at[2]))
+		return 0;
+	p->at += 2;
+	skip_blanks(p);
+	word = take_word(p, false);
+	if (!word.len)
+		return fail_at(p, p->at, "expected a name of letters, digits and _ behind 'as'", no_word);
+	free(call->name);
+	call->name = mem_dup(word.p, word.len);
+	return 0;
+}
+
+static int check_name(struct parser *p, const char *at, const char *name)
+{
+	for (size_t i = 0; i + 1 < p->list->n_calls; i++) {
+		if (strcmp(p->list->calls[i].name, name) == 0)
+			return fail_at(p, at, "two columns have the name", slice_str(name));
+	}
+	return 0;
+}
+
+static struct agg_call *new_call(struct agg_list *list)
+{
+	list->calls = mem_resize(list->calls, ++list->n_calls, sizeof *list->calls);
+	list->calls[list->n_calls - 1] = (struct agg_call){0};
+	return &list->calls[list->n_calls - 1];
+}
+
+static int parse_item(struct parser *p)
+{
+	struct agg_call *call = new_call(p->list);
+	struct fieldpath path = FIELDPATH_INIT;
+	struct slice word;
+	const char *start;
+	bool has_field;
+	int32_t field = -1;
+
+	skip_blanks(p);
+	start = p->at;
+	word = take_word(p, true);
+	if (!word.len)
+		return fail_at(p, p->at,
+			*p->at ? "expected a function, such as count or mean(value)" : "expected a function at the end",
+			no_word);
+	skip_blanks(p);
+	has_field = *p->at == '(';
+	if (has_field && slice_eq(word, SLICE_LIT("count")) && strncmp(p->at, "(*)", 3) == 0) {
+		p->at += 3;
+		has_field = false;
+	}
+	call->function = find_function(word, has_field, call);
+	if (!call->function)
+		return fail_unknown(p, word, has_field);
+	if (call->function->is_percentile && call->percent > 100 * call->percent_scale)
+		return fail_at(p, word.p, "a percentile is from p0 to p100, not", word);
+	if (has_field) {
+		p->at++;
+		if (parse_path(p, &path))
+			return -1;
+	}
+	call->name = default_name(word, has_field ? &path : NULL);
+	if (has_field)
+		field = (int32_t)field_of(p->list, &path, call->function->kind->need);
+	call->state = state_of(p->list, call->function->kind, field);
+	p->list->has_sketch |= call->function->is_sketched;
+	if (parse_as(p, call))
+		return -1;
+	return check_name(p, start, call->name);
+}
+
+int agg_list_parse(struct agg_list *list, const char *text, struct err *err)
+{
+	struct parser p = {text, text, list, err};
+
+	*list = (struct agg_list){.exact_max = AGG_EXACT_DEFAULT};
+	for (;;) {
+		if (parse_item(&p))
+			break;
+		skip_blanks(&p);
+		if (!*p.at)
+			return 0;
+		if (*p.at != ',') {
+			fail_at(&p, p.at, "expected ',' or 'as NAME' behind an aggregate", no_word);
+			break;
+		}
+		p.at++;
+	}
+	agg_list_release(list);
+	return -1;
+}
+
+void agg_list_release(struct agg_list *list)
+{
+	for (size_t i = 0; i < list->n_calls; i++)
+		free(list->calls[i].name);
+	for (size_t i = 0; i < list->n_fields; i++)
+		fieldpath_release(&list->fields[i].path);
+	free(list->calls);
+	free(list->states);
+	free(list->fields);
+	buf_release(&list->scratch);
+	buf_release(&list->scratch_text);
+	*list = (struct agg_list){0};
+}
+
+/* ---- states ---- */
+
+void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (s->field < 0)
+			s->kind->add((char *)states + s->offset, NULL, place, list);
+		else if (values[s->field].is_present)
+			s->kind->add((char *)states + s->offset, &values[s->field], place, list);
+	}
+}
+
+void agg_states_merge(struct agg_list *list, void *into, const void *from)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
+	}
+}
+
+void agg_states_release(const struct agg_list *list, void *states)
+{
+	for (size_t i = 0; list->has_memory && i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (s->kind->release)
+			s->kind->release((char *)states + s->offset);
+	}
+}
+
+void agg_result(const struct agg_list *list, size_t call, const void *states, struct agg_result *result)
+{
+	const struct agg_call *c = &list->calls[call];
+
+	*result = (struct agg_result){.type = AGG_NULL};
+	c->function->finish(c, (const char *)states + list->states[c->state].offset, result);
+}

@@ -1,0 +1,94 @@
+/*
+ * engine: records in, rows out, clock in: the windows, their groups and what is kept of them.
+ *
+ * It knows nothing of files, JSON lines or output forms. A record comes with its time, its group key and its values; a
+ * row goes out through a callback when its window closes. Results depend on the records alone: not on batches.
+ *
+ * The rules: a window [s, e) is closed when W >= e + grace; a record is accepted for a window if and only if that
+ * window is not closed when the record is judged; T is raised by the record first. Rows of one advance leave by (window
+ * end, window start, group).
+ *
+ * Memory: open/close; one block per pane, freed when its last window closes. Not thread safe per object.
+ */
+#ifndef TLM_ENGINE_H
+#define TLM_ENGINE_H
+
+#include "aggregate/aggregate.h"
+#include "buf/buf.h"
+#include "err/err.h"
+#include "window/window.h"
+
+struct engine_row {
+	bool has_bounds; /* false: a whole stream without times */
+	int64_t start_us, end_us;
+	struct slice key;   /* of the group, see group.h */
+	const void *states; /* for agg_result() */
+	bool is_final;
+	bool is_first_of_window;
+};
+
+/* Takes one row; what it points at lives until it returns. 0, or -1 with err: the run ends. */
+typedef int engine_row_fn(void *context, const struct engine_row *row, struct err *err);
+
+struct engine_opts {
+	struct window_spec window;
+	bool has_time;         /* false: records have no time (window.is_all) */
+	int64_t delay_us;      /* how long to wait for records out of order */
+	int64_t grace_us;      /* how long a complete window stays open */
+	int64_t max_ahead_us;  /* WINDOW_FOREVER: no limit */
+	uint32_t n_inputs;     /* how many there will be in all, at least 1 */
+	struct agg_list *list; /* borrowed */
+	engine_row_fn *row;
+	void *context;
+};
+
+struct engine_record {
+	struct agg_place place; /* time_us is 0 without times */
+	struct slice key;
+	const struct agg_value *values; /* one per field of the list */
+};
+
+enum engine_fate {
+	ENGINE_ERROR = -1, /* the callback failed */
+	ENGINE_TAKEN,      /* accepted by at least one window */
+	ENGINE_LATE,       /* refused by all: see engine_late() */
+	ENGINE_AHEAD       /* later than T by more than the limit: T has not moved */
+};
+
+/* A record that was late: the newest window it missed, how many, and by how much. */
+struct engine_late {
+	int64_t start_us, end_us;
+	uint64_t windows;
+	int64_t late_us; /* W - (end + grace) of that window, at least 0 */
+};
+
+/* Records by fate; kept are in at least one final row. taken = kept + open. */
+struct engine_counts {
+	uint64_t taken, kept, late, late_partial, rows;
+	int64_t late_max_us;
+};
+
+struct engine;
+
+struct engine *engine_open(const struct engine_opts *opts);
+void engine_close(struct engine *e); /* does nothing for NULL */
+
+/* Judges and adds one record; windows that its time closes go out first. */
+enum engine_fate engine_add(struct engine *e, const struct engine_record *record, struct err *err);
+
+/* About the record for which engine_add() just said ENGINE_LATE. */
+const struct engine_late *engine_late(const struct engine *e);
+
+/* An input has ended. 0, or -1 with err. */
+int engine_input_end(struct engine *e, uint32_t input, struct err *err);
+
+/* Sends out everything that is open: as final rows (the end of all inputs) or not (a signal). 0, or -1 with err. */
+int engine_flush(struct engine *e, bool is_final, struct err *err);
+
+const struct engine_counts *engine_counts(const struct engine *e);
+const struct window_clock *engine_clock(const struct engine *e);
+
+/* Bytes of state, and how many groups (in panes) they hold: for tests and figures. */
+void engine_memory(const struct engine *e, size_t *bytes, size_t *groups);
+
+#endif

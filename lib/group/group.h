@@ -1,0 +1,81 @@
+/*
+ * group: the values of the group-by fields as one key, and a table from keys to state.
+ *
+ * A key is canonical and ordered: two lists of values are equal by value (1 and 1.0, "a" and "\u0061") if and only if
+ * their keys are the same bytes, and memcmp() orders keys as the values: absent < null < false < true < numbers by
+ * value < strings by UTF-8 bytes, field after field. (The form of strings is that of FoundationDB's tuples.)
+ *
+ * The table is open addressing over 8-byte slots (a tag of the hash and an offset); entries stand one behind the other
+ * in one growing block, so ten million groups are three allocations.
+ * Memory: init/release. Not thread safe per object.
+ */
+#ifndef TLM_GROUP_H
+#define TLM_GROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf/buf.h"
+#include "json/json.h"
+
+/* ---- keys ---- */
+
+/* Appends one value. Returns false for an object or an array, which have no key. tmp is scratch for escaped strings. */
+bool group_key_add(struct buf *key, struct json_span value, struct buf *tmp);
+
+/* One value of a key, read back. */
+struct group_value {
+	uint8_t type;       /* JSON_ABSENT, JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_NUMBER or JSON_STRING */
+	struct slice bytes; /* a string: unescaped; a number: canonical JSON text; in tmp or in the key */
+};
+
+/* Takes the first value off *key. tmp is scratch that the result may point into. */
+void group_key_next(struct slice *key, struct group_value *value, struct buf *tmp);
+
+uint64_t group_hash(struct slice key);
+
+/* ---- table ---- */
+
+struct group_entry {
+	uint32_t key_bytes;
+	uint32_t spare;
+	uint64_t state[]; /* state_bytes, then the key */
+};
+
+struct group_table {
+	uint64_t *slots; /* tag << 32 | offset of the entry in 8-byte words + 1; 0 is free */
+	uint32_t n_slots;
+	uint32_t n; /* entries */
+	uint64_t *words;
+	size_t n_words, cap_words;
+	uint32_t state_bytes; /* per entry, a multiple of 8 */
+};
+
+void group_table_init(struct group_table *t, uint32_t state_bytes);
+void group_table_release(struct group_table *t);
+
+/*
+ * The entry of a key. A new one (*is_new) has a zeroed state. Entries may move at the next call that adds one.
+ * hash is group_hash(key).
+ */
+struct group_entry *group_table_get(struct group_table *t, struct slice key, uint64_t hash, bool *is_new);
+
+/* Fetches into the cache what group_table_get() will read first. */
+static inline void group_table_prefetch(const struct group_table *t, uint64_t hash)
+{
+	if (t->n_slots)
+		__builtin_prefetch(&t->slots[(uint32_t)hash & (t->n_slots - 1)]);
+}
+
+static inline struct slice group_entry_key(const struct group_table *t, const struct group_entry *e)
+{
+	return (struct slice){(const char *)e->state + t->state_bytes, e->key_bytes};
+}
+
+/* Entries in the order in which they came: offset 0, then what the call returns; NULL at the end. */
+struct group_entry *group_table_next(struct group_table *t, size_t *offset);
+
+/* Fills order (room for t->n) with the entries by key. */
+void group_table_sort(struct group_table *t, struct group_entry **order);
+
+#endif

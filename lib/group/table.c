@@ -1,0 +1,178 @@
+#include "group/group.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#include "mem/mem.h"
+
+/*
+ * Open addressing with linear probing, at most three quarters full. A slot holds 32 bits of the hash beside the offset:
+ * its low bits are the home of the slot, so the table grows without reading an entry, and the rest keeps most misses
+ * from touching one.
+ */
+enum { FIRST_SLOTS = 16, FIRST_WORDS = 64 };
+enum { ENTRY_HEAD_WORDS = sizeof(struct group_entry) / 8 };
+
+uint64_t group_hash(struct slice key)
+{
+	return XXH3_64bits(key.p, key.len);
+}
+
+void group_table_init(struct group_table *t, uint32_t state_bytes)
+{
+	*t = (struct group_table){.state_bytes = state_bytes};
+}
+
+void group_table_release(struct group_table *t)
+{
+	free(t->slots);
+	free(t->words);
+	group_table_init(t, t->state_bytes);
+}
+
+static void grow_slots(struct group_table *t)
+{
+	uint32_t n = t->n_slots ? t->n_slots * 2 : FIRST_SLOTS;
+	uint64_t *slots;
+
+	if (n < t->n_slots)
+		mem_fail();
+	slots = mem_alloc(n, sizeof *slots);
+	for (uint32_t i = 0; i < t->n_slots; i++) {
+		uint32_t at = (uint32_t)(t->slots[i] >> 32) & (n - 1);
+
+		if (!t->slots[i])
+			continue;
+		while (slots[at])
+			at = (at + 1) & (n - 1);
+		slots[at] = t->slots[i];
+	}
+	free(t->slots);
+	t->slots = slots;
+	t->n_slots = n;
+}
+
+static size_t entry_words(const struct group_table *t, size_t key_bytes)
+{
+	return ENTRY_HEAD_WORDS + (t->state_bytes + key_bytes + 7) / 8;
+}
+
+/* A new entry behind the last; a block that must move grows by half, so memory that was never touched stays unused. */
+static struct group_entry *add_entry(struct group_table *t, struct slice key)
+{
+	size_t need = entry_words(t, key.len);
+	struct group_entry *e;
+
+	if (t->cap_words - t->n_words < need) {
+		t->cap_words += t->cap_words / 2 + need + FIRST_WORDS;
+		t->words = mem_resize(t->words, t->cap_words, sizeof *t->words);
+	}
+	if (t->n_words + need > UINT32_MAX)
+		mem_fail();
+	e = (struct group_entry *)(void *)(t->words + t->n_words);
+	t->n_words += need;
+	e->key_bytes = (uint32_t)key.len;
+	e->spare = 0;
+	memset(e->state, 0, t->state_bytes);
+	memcpy((char *)e->state + t->state_bytes, key.p, key.len);
+	return e;
+}
+
+struct group_entry *group_table_get(struct group_table *t, struct slice key, uint64_t hash, bool *is_new)
+{
+	uint32_t tag = (uint32_t)hash, at;
+	struct group_entry *e;
+
+	if (t->n >= t->n_slots / 4 * 3)
+		grow_slots(t);
+	for (at = tag & (t->n_slots - 1); t->slots[at]; at = (at + 1) & (t->n_slots - 1)) {
+		if ((uint32_t)(t->slots[at] >> 32) != tag)
+			continue;
+		e = (struct group_entry *)(void *)(t->words + ((uint32_t)t->slots[at] - 1));
+		if (e->key_bytes == key.len && memcmp(group_entry_key(t, e).p, key.p, key.len) == 0) {
+			*is_new = false;
+			return e;
+		}
+	}
+	e = add_entry(t, key);
+	t->slots[at] = (uint64_t)tag << 32 | (uint64_t)((uint64_t *)(void *)e - t->words + 1);
+	t->n++;
+	*is_new = true;
+	return e;
+}
+
+struct group_entry *group_table_next(struct group_table *t, size_t *offset)
+{
+	struct group_entry *e;
+
+	if (*offset >= t->n_words)
+		return NULL;
+	e = (struct group_entry *)(void *)(t->words + *offset);
+	*offset += entry_words(t, e->key_bytes);
+	return e;
+}
+
+/* ---- sorting ---- */
+
+struct sort_item {
+	uint64_t prefix; /* the 8 bytes behind what all keys share, big-endian */
+	struct group_entry *e;
+};
+
+struct sort_context {
+	const struct group_table *table;
+	size_t shared_bytes;
+};
+
+static int compare_items(const void *a, const void *b, void *context)
+{
+	const struct sort_item *x = a, *y = b;
+	const struct sort_context *c = context;
+
+	if (x->prefix != y->prefix)
+		return x->prefix < y->prefix ? -1 : 1;
+	return slice_cmp(group_entry_key(c->table, x->e), group_entry_key(c->table, y->e));
+}
+
+static size_t shared_bytes(struct slice a, struct slice b, size_t limit)
+{
+	size_t n = 0;
+
+	while (n < limit && n < a.len && n < b.len && a.p[n] == b.p[n])
+		n++;
+	return n;
+}
+
+static uint64_t prefix_of(struct slice key, size_t skip)
+{
+	uint64_t prefix = 0;
+	size_t n = key.len - skip < 8 ? key.len - skip : 8;
+
+	memcpy(&prefix, key.p + skip, n);
+	return __builtin_bswap64(prefix);
+}
+
+void group_table_sort(struct group_table *t, struct group_entry **order)
+{
+	struct sort_context c = {t, SIZE_MAX};
+	struct sort_item *items = mem_resize(NULL, t->n, sizeof *items);
+	struct slice first = {NULL, 0};
+	struct group_entry *e;
+	size_t n = 0;
+
+	for (size_t offset = 0; (e = group_table_next(t, &offset));) {
+		if (!n)
+			first = group_entry_key(t, e);
+		c.shared_bytes = shared_bytes(first, group_entry_key(t, e), c.shared_bytes);
+		items[n++].e = e;
+	}
+	for (size_t i = 0; i < n; i++)
+		items[i].prefix = prefix_of(group_entry_key(t, items[i].e), c.shared_bytes);
+	qsort_r(items, n, sizeof *items, compare_items, &c);
+	for (size_t i = 0; i < n; i++)
+		order[i] = items[i].e;
+	free(items);
+}

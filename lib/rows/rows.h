@@ -1,0 +1,65 @@
+/*
+ * rows: window rows as text: ndjson, csv, tsv, or a table for people.
+ *
+ * ndjson: the fields of docs/formats.md in their order; a group field stands at its own path. csv (RFC 4180) and tsv
+ * (tab, line feed, carriage return and backslash as \t \n \r \\): a header, then the same columns; an absent or null
+ * value is an empty cell, an empty text in csv is "". table: aligned columns and a bar of the last numeric column.
+ * csv and tsv have no column for "final": rows that are not final are withheld and counted.
+ * Memory: open/close. Not thread safe per object.
+ */
+#ifndef TLM_ROWS_H
+#define TLM_ROWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "aggregate/aggregate.h"
+#include "buf/buf.h"
+#include "engine/engine.h"
+#include "err/err.h"
+#include "fieldpath/fieldpath.h"
+
+enum rows_format { ROWS_NDJSON, ROWS_CSV, ROWS_TSV, ROWS_TABLE };
+enum rows_time { ROWS_ISO, ROWS_SECONDS, ROWS_MILLIS, ROWS_MICROS };
+
+/* One group-by field. */
+struct rows_field {
+	struct fieldpath path;
+	char *name; /* `as NAME`, or NULL: at its own path */
+};
+
+/* "a.b", "a,b.c", "a as x, b": appends to *fields. 0, or -1 with ERR_USAGE: "a..b", "a as", "a as x.y", ".". */
+int rows_fields_parse(struct rows_field **fields, size_t *n, const char *text, struct err *err);
+void rows_fields_release(struct rows_field *fields, size_t n);
+
+struct rows_opts {
+	enum rows_format format;
+	enum rows_time time;
+	bool has_bounds;                 /* rows have window_start and window_end */
+	const struct rows_field *fields; /* borrowed, as is list */
+	size_t n_fields;
+	const struct agg_list *list;
+};
+
+struct rows;
+
+/* NULL with ERR_PROGRAM: a name twice, a group field inside another, an array index that cannot be written back. */
+struct rows *rows_open(const struct rows_opts *opts, struct err *err);
+void rows_close(struct rows *r); /* does nothing for NULL */
+
+/* Appends one row (a table keeps it until rows_flush()). */
+void rows_add(struct rows *r, const struct engine_row *row, struct buf *out);
+
+/* Appends what a table keeps: at the end of a batch. Otherwise does nothing. */
+void rows_flush(struct rows *r, struct buf *out);
+
+/* Rows that were not final and have no form here (csv, tsv). */
+uint64_t rows_withheld(const struct rows *r);
+
+/* Appends the names of the columns, one line with commas between: for --dry-run. */
+void rows_columns(const struct rows *r, struct buf *out);
+
+/* Appends an instant as JSON text in the form asked for; integers are rounded toward minus infinity. */
+void rows_add_time(struct buf *out, enum rows_time form, int64_t us);
+
+#endif

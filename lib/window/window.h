@@ -1,0 +1,88 @@
+/*
+ * window: stream time and the geometry of time windows.
+ *
+ * The clock: each input (a file, a pipe, a partition) has its stream time T, the largest event time accepted from it.
+ * The watermark W is the smallest T - delay over the inputs that have not ended; an input of which nothing was accepted
+ * yet counts as minus infinity. W never falls.
+ *
+ * Panes: time is cut at every start and every end of a window, so each window is a run of whole panes and a record
+ * belongs to one pane: work per record does not grow with size / advance. Where the size is no multiple of the advance
+ * there are two panes per advance (Krishnamurthy, Wu and Franklin, "On-the-fly sharing for streamed aggregation",
+ * 2006). Times are microseconds (see etime); windows are half-open; floor division for times before 1970. Memory:
+ * init/release. Not thread safe per object.
+ */
+#ifndef TLM_WINDOW_H
+#define TLM_WINDOW_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define WINDOW_NEVER INT64_MIN   /* before every time: an input that was not read */
+#define WINDOW_FOREVER INT64_MAX /* behind every time: all inputs have ended */
+
+/* ---- the clock ---- */
+
+struct window_input {
+	int64_t stream_us; /* T, or WINDOW_NEVER */
+	bool is_ended;
+};
+
+struct window_clock {
+	int64_t delay_us;
+	int64_t max_ahead_us; /* WINDOW_FOREVER: no limit */
+	int64_t watermark_us; /* W */
+	int64_t max_us;       /* the largest T of all inputs, or WINDOW_NEVER */
+	struct window_input *inputs;
+	uint32_t n_inputs;
+	uint32_t n_silent;  /* not ended and still at WINDOW_NEVER */
+	uint32_t n_running; /* not ended and with a T */
+};
+
+/* n_inputs: how many there will be in all, at least 1. */
+void window_clock_init(struct window_clock *c, uint32_t n_inputs, int64_t delay_us, int64_t max_ahead_us);
+void window_clock_release(struct window_clock *c);
+
+/* Slow path of window_clock_see(): T of the input rises. */
+void window_clock_raise(struct window_clock *c, uint32_t input, int64_t us);
+
+/* A record of this time has come: raises T and W. Returns false when it is ahead of T by more than the limit: nothing
+ * moves then. */
+static inline bool window_clock_see(struct window_clock *c, uint32_t input, int64_t us)
+{
+	int64_t stream_us = c->inputs[input].stream_us;
+
+	if (us <= stream_us)
+		return true;
+	if (stream_us != WINDOW_NEVER && us - stream_us > c->max_ahead_us)
+		return false;
+	window_clock_raise(c, input, us);
+	return true;
+}
+
+/* An input has ended: it leaves the minimum. After the last one W is WINDOW_FOREVER. */
+void window_clock_end(struct window_clock *c, uint32_t input);
+
+/* ---- geometry ---- */
+
+struct window_spec {
+	bool is_all;                 /* one window without bounds; the rest is 0 */
+	int64_t size_us, advance_us; /* 0 < advance <= size */
+	int64_t offset_us;           /* starts are offset + k * advance */
+};
+
+/* Windows are numbered by k: [start, end). */
+int64_t window_start(const struct window_spec *s, int64_t k);
+int64_t window_end(const struct window_spec *s, int64_t k);
+
+struct window_pane {
+	int64_t start_us, end_us; /* half-open */
+	int64_t first, last;      /* numbers of the oldest and the newest window that contain it */
+};
+
+/* The pane that holds a time. */
+struct window_pane window_pane_at(const struct window_spec *s, int64_t us);
+
+/* The number of the oldest window that ends behind us. */
+int64_t window_first_behind(const struct window_spec *s, int64_t us);
+
+#endif
