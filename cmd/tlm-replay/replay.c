@@ -1,0 +1,372 @@
+/*
+ * Two ways through one merge. In bulk, where neither times nor a pace matter, batches of good lines pass as they are.
+ * Else record by record: each gets its place on the timeline, the pace says when it is due; what is due goes into one
+ * batch, and where nothing is, the answer is "wait" and wait() sleeps until the next one.
+ */
+#include "replay.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "json/json.h"
+#include "mem/mem.h"
+#include "merge.h"
+#include "pace.h"
+#include "rebase.h"
+#include "stop/stop.h"
+#include "timeline.h"
+
+enum {
+	LEFT_OUT_MAX = 4096, /* records left out in one call before the pump gets its turn */
+	REPORT_US = 1000000
+};
+
+struct replay {
+	struct source base;
+	const struct replay_opts *opts;
+	struct tool *tool;
+	struct ledger *ledger;
+	struct merge *merge;
+	struct timeline timeline;
+	struct pace pace;
+	bool is_bulk;
+
+	int64_t loop; /* from 0 */
+	uint64_t n_sent;
+	bool has_base;
+	int64_t base_us; /* what the first record's time becomes */
+
+	struct record record; /* the next one to go, if has_record */
+	bool has_record;
+	int64_t played_us, due_us;
+	struct buf out, tmp;
+
+	bool is_blocked; /* wait() waits for the merge's input, else for the clock */
+	bool has_waited; /* the input was waited for since the last record */
+	bool has_ended;
+	bool has_pending; /* the merge's last answer, with its error: acted on when what was due before has left */
+	enum reader_result pending;
+	struct err pending_err;
+	int64_t reported_us; /* when the pace was written into the ledger */
+};
+
+static enum source_result give(struct batch *b, const char *p, size_t len)
+{
+	b->kind = BATCH_LINES;
+	b->p = p;
+	b->len = len;
+	b->name = "replay";
+	b->input = 0;
+	b->first_line = 0;
+	b->long_bytes = 0;
+	return SOURCE_BATCH;
+}
+
+static enum source_result give_long(const struct replay *r, struct batch *b)
+{
+	const struct batch *from = reader_long(merge_reader(r->merge));
+	struct buf own = b->own;
+
+	buf_reset(&own);
+	buf_add(&own, from->p, from->len);
+	buf_reserve(&own, JSON_PAD_BYTES);
+	*b = *from;
+	b->own = own;
+	b->p = own.p;
+	return SOURCE_BATCH;
+}
+
+/* The batch that was made so far changes hands. */
+static enum source_result give_out(struct replay *r, struct batch *b)
+{
+	struct buf swap = b->own;
+
+	b->own = r->out;
+	r->out = swap;
+	buf_reset(&r->out);
+	buf_reserve(&b->own, JSON_PAD_BYTES);
+	return give(b, b->own.p, b->own.len);
+}
+
+static bool is_full(const struct replay *r)
+{
+	return r->opts->limit && r->n_sent >= (uint64_t)r->opts->limit;
+}
+
+/* The end of a loop: 1, the next one begins; 0, it was the last; -1 with err. */
+static int begin_loop(struct replay *r, struct err *err)
+{
+	if (++r->loop >= r->opts->loops || r->n_sent == 0)
+		return 0;
+	timeline_rewind(&r->timeline);
+	return merge_rewind(r->merge, err) ? -1 : 1;
+}
+
+/* What an answer of the merge that is no record means for next(). */
+static enum source_result turn(struct replay *r, enum reader_result got, struct batch *b, struct err *err)
+{
+	int begun;
+
+	switch (got) {
+	case READ_WAIT:
+		r->is_blocked = r->has_waited = true;
+		return SOURCE_WAIT;
+	case READ_LONG:
+		return give_long(r, b);
+	case READ_STOP:
+		r->has_ended = true;
+		return SOURCE_ERROR;
+	case READ_ERROR:
+		return SOURCE_ERROR;
+	default:
+		break;
+	}
+	begun = begin_loop(r, err);
+	r->has_ended = begun <= 0;
+	if (begun < 0)
+		return SOURCE_ERROR;
+	return begun ? give(b, "", 0) : SOURCE_END;
+}
+
+/* ---- in bulk ---- */
+
+static enum source_result next_bulk(struct replay *r, struct batch *b, struct err *err)
+{
+	struct slice text;
+	uint64_t n, left = r->opts->limit ? (uint64_t)r->opts->limit - r->n_sent : 0;
+	enum reader_result got = merge_text(r->merge, &text, &n, left, err);
+
+	if (got != READ_RECORD)
+		return turn(r, got, b, err);
+	r->n_sent += n;
+	r->ledger->kept += r->loop == 0 ? n : 0;
+	r->ledger->out += n;
+	return give(b, text.p, text.len);
+}
+
+/* ---- record by record ---- */
+
+static void count_left_out(struct replay *r)
+{
+	if (r->loop > 0)
+		return;
+	r->ledger->read++;
+	r->ledger->filtered++;
+}
+
+static bool is_wanted(const struct replay_opts *o, const struct record *record)
+{
+	return !(o->has_from && record->time_us < o->from_us) && !(o->has_to && record->time_us >= o->to_us);
+}
+
+/* The time that is written into the record that is due at due_us. */
+static int64_t new_time(struct replay *r, int64_t due_us)
+{
+	const struct replay_opts *o = r->opts;
+
+	if (o->rebase == REBASE_NONE)
+		return r->record.time_us + r->timeline.loop_recorded_us;
+	if (!r->has_base) {
+		r->has_base = true;
+		r->base_us = o->has_rebase_to ? o->rebase_to_us : pace_wall(&r->pace, r->pace.start_us);
+	}
+	if (o->rebase == REBASE_SHIFT)
+		return r->base_us + r->played_us;
+	return r->base_us + due_us - r->pace.start_us;
+}
+
+/* Puts the record on the timeline and the schedule. False: it is left out. */
+static bool schedule(struct replay *r)
+{
+	if (r->opts->needs_time) {
+		if (!is_wanted(r->opts, &r->record))
+			return false;
+		r->played_us = timeline_add(&r->timeline, r->record.time_us);
+	}
+	if (!r->opts->is_paced && r->pace.has_start)
+		return true;
+	return pace_due(&r->pace, r->played_us, ledger_now_us(), r->has_waited, &r->due_us);
+}
+
+/* Appends the record to the batch. Returns 0, or -1: it cannot be sent with its new time. */
+static int send_record(struct replay *r, struct err *err)
+{
+	const struct record *record = &r->record;
+	bool has_new_time = r->opts->needs_time && (r->opts->rebase || r->timeline.loop_recorded_us);
+
+	if (!has_new_time)
+		buf_add(&r->out, record->p, record->len);
+	else if (!rebase_add(&r->out, &r->opts->field, record, new_time(r, r->due_us), &r->tmp))
+		return err_set(err, ERR_USAGE, "the time of a record leaves the years 1 to 9999");
+	buf_add_char(&r->out, '\n');
+	if (r->opts->is_paced)
+		pace_send(&r->pace, r->due_us);
+	r->n_sent++;
+	r->ledger->out++;
+	if (r->loop == 0) {
+		r->ledger->read++;
+		r->ledger->kept++;
+	}
+	r->has_record = r->has_waited = false;
+	return 0;
+}
+
+/* The next record that is wanted, scheduled. READ_WAIT with is_blocked unset: enough was left out for one call. */
+static enum reader_result find_record(struct replay *r, struct err *err)
+{
+	for (unsigned n_left_out = 0; !r->has_record; n_left_out++) {
+		enum reader_result got = merge_next(r->merge, &r->record, err);
+
+		if (got != READ_RECORD)
+			return got;
+		r->has_record = schedule(r);
+		if (!r->has_record) {
+			count_left_out(r);
+			if (n_left_out == LEFT_OUT_MAX)
+				return READ_RECORD;
+		}
+	}
+	return READ_RECORD;
+}
+
+/* The merge gave no record: what is due goes first, the answer is kept for the next call. */
+static enum source_result put_off(struct replay *r, enum reader_result got, struct batch *b, struct err *err)
+{
+	if (r->out.len == 0)
+		return turn(r, got, b, err);
+	if (got != READ_WAIT) {
+		r->has_pending = true;
+		r->pending = got;
+		r->pending_err = *err;
+		err_reset(err);
+	}
+	return give_out(r, b);
+}
+
+/* Fills the batch with what is due. */
+static enum source_result next_due(struct replay *r, struct batch *b, struct err *err)
+{
+	while (!stop_signal()) {
+		enum reader_result got = find_record(r, err);
+
+		if (got != READ_RECORD)
+			return put_off(r, got, b, err);
+		if (!r->has_record)
+			return give_out(r, b);
+		if (r->opts->is_paced && r->due_us > ledger_now_us()) {
+			r->is_blocked = false;
+			return r->out.len ? give_out(r, b) : SOURCE_WAIT;
+		}
+		if (send_record(r, err)) {
+			r->has_ended = true;
+			return SOURCE_ERROR;
+		}
+		if (is_full(r) || r->out.len >= BATCH_BYTES)
+			return give_out(r, b);
+	}
+	return r->out.len ? give_out(r, b) : SOURCE_END;
+}
+
+/* What was handed out has left by now, or stands in the sink because more is due at once. */
+static void settle(struct replay *r, bool is_end)
+{
+	int64_t now_us;
+
+	if (!r->opts->is_paced)
+		return;
+	now_us = ledger_now_us();
+	pace_settle(&r->pace, now_us);
+	if (is_end || now_us - r->reported_us >= REPORT_US) {
+		pace_report(&r->pace, r->ledger);
+		r->reported_us = now_us;
+	}
+}
+
+static enum source_result replay_next(struct source *s, struct batch *b, struct err *err)
+{
+	struct replay *r = (struct replay *)s;
+
+	settle(r, false);
+	if (r->has_ended || is_full(r))
+		return SOURCE_END;
+	if (r->has_pending) {
+		r->has_pending = false;
+		*err = r->pending_err;
+		return turn(r, r->pending, b, err);
+	}
+	return r->is_bulk ? next_bulk(r, b, err) : next_due(r, b, err);
+}
+
+static void replay_wait(struct source *s, int64_t until_us)
+{
+	struct replay *r = (struct replay *)s;
+	struct pollfd fd = {.fd = stop_fd(), .events = POLLIN};
+	struct timespec left = {0};
+	int64_t now_us;
+
+	settle(r, false);
+	if (r->is_blocked) {
+		reader_wait(merge_reader(r->merge), until_us);
+		return;
+	}
+	if (until_us < 0 || r->due_us < until_us)
+		until_us = r->due_us;
+	now_us = ledger_now_us();
+	if (until_us <= now_us)
+		return;
+	left.tv_sec = (until_us - now_us) / 1000000;
+	left.tv_nsec = (until_us - now_us) % 1000000 * 1000;
+	ppoll(&fd, 1, &left, NULL);
+}
+
+static void replay_progress(const struct source *s, uint64_t *read_bytes, uint64_t *total_bytes)
+{
+	merge_progress(((const struct replay *)s)->merge, read_bytes, total_bytes);
+}
+
+static void replay_close(struct source *s)
+{
+	struct replay *r = (struct replay *)s;
+
+	merge_close(r->merge);
+	pace_release(&r->pace);
+	buf_release(&r->out);
+	buf_release(&r->tmp);
+	free(r);
+}
+
+void replay_report(struct source *s)
+{
+	settle((struct replay *)s, true);
+}
+
+static const struct source_ops ops = {
+	.next = replay_next,
+	.wait = replay_wait,
+	.progress = replay_progress,
+	.close = replay_close,
+};
+
+struct source *replay_open(
+	const struct replay_opts *o, struct tool *t, const char *const *names, size_t n_names, struct err *err)
+{
+	struct replay *r = mem_alloc(1, sizeof *r);
+
+	r->base.ops = &ops;
+	r->opts = o;
+	r->tool = t;
+	r->ledger = &t->ledger;
+	r->is_bulk = !o->needs_time && !o->is_paced;
+	timeline_init(&r->timeline, o->max_gap_us);
+	pace_init(&r->pace, o);
+	r->merge = merge_open(o, t, names, n_names, err);
+	if (!r->merge) {
+		replay_close(&r->base);
+		return NULL;
+	}
+	if (o->is_paced)
+		prctl(PR_SET_TIMERSLACK, 1UL); /* ns: the default lets the kernel wake us 50 us late */
+	return &r->base;
+}
