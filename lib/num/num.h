@@ -19,7 +19,7 @@
 __extension__ typedef __int128 num_i128;
 
 enum {
-	NUM_DOUBLE_BYTES = 32, /* room that num_print_double() and num_print_i64() may use */
+	NUM_DOUBLE_BYTES = 40, /* room that num_print_double() and num_print_i64() may use */
 	NUM_I128_BYTES = 48    /* the same for num_print_i128() */
 };
 

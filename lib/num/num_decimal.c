@@ -12,6 +12,7 @@
 #include "num/num_scan.h"
 
 enum {
+	POWERS_MAX = 9,
 	DIGITS_MAX = 800,    /* 768 digits decide every double; what is behind them only breaks ties */
 	EXPONENT_BYTES = 24, /* "e-1000000000000000" and a NUL */
 };
@@ -114,7 +115,9 @@ bool num_to_i64(const char *p, size_t len, int64_t *value)
 	return num_from_magnitude(magnitude, d.is_negative, value);
 }
 
-static const uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
+/* 64 bits times the last of these fit 127 */
+static const uint64_t powers[POWERS_MAX + 1] = {
+	1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000};
 
 bool num_to_scaled(const char *p, size_t len, int decimals, int64_t *digits)
 {
@@ -123,7 +126,7 @@ bool num_to_scaled(const char *p, size_t len, int decimals, int64_t *digits)
 	uint64_t magnitude = 0;
 	int64_t n;
 
-	if (scan_number(&s, p, len) && s.exponent + decimals >= 0 && s.exponent + decimals <= 9 &&
+	if (scan_number(&s, p, len) && s.exponent + decimals >= 0 && s.exponent + decimals <= POWERS_MAX &&
 		!__builtin_mul_overflow(s.digits, powers[s.exponent + decimals], &magnitude))
 		return num_from_magnitude(magnitude, s.is_negative, digits);
 	magnitude = 0;
@@ -155,11 +158,34 @@ static int cmp_magnitudes(const struct decimal *a, const struct decimal *b)
 	}
 }
 
+/* Both as integers of one scale, where those fit 128 bits. */
+static bool cmp_short(struct slice a, struct slice b, int *order)
+{
+	struct scan x, y;
+	num_i128 v, w;
+
+	if (!scan_number(&x, a.p, a.len) || !scan_number(&y, b.p, b.len) || x.exponent - y.exponent > POWERS_MAX ||
+		y.exponent - x.exponent > POWERS_MAX)
+		return false;
+	v = x.digits;
+	w = y.digits;
+	if (x.exponent > y.exponent)
+		v *= powers[x.exponent - y.exponent];
+	else
+		w *= powers[y.exponent - x.exponent];
+	v = x.is_negative ? -v : v;
+	w = y.is_negative ? -w : w;
+	*order = (v > w) - (v < w);
+	return true;
+}
+
 int num_cmp(struct slice a, struct slice b)
 {
 	struct decimal x, y;
-	int sign_x, sign_y;
+	int sign_x, sign_y, order;
 
+	if (cmp_short(a, b, &order))
+		return order;
 	decimal_read(&x, a.p, a.len);
 	decimal_read(&y, b.p, b.len);
 	sign_x = x.n_digits ? (x.is_negative ? -1 : 1) : 0;

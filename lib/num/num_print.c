@@ -11,9 +11,9 @@
 
 enum { DIGITS_MAX = 17, DIGITS_SURE = 15 };
 
-/* value = 0.DDDD * 10^point; no zeros at the end */
+/* value = 0.DDDD * 10^point; no zeros at the end. Copies read more bytes than there are digits. */
 struct text {
-	char digits[24];
+	char digits[40];
 	int n;
 	int point;
 };
@@ -23,52 +23,83 @@ static const char pairs[] = "000102030405060708091011121314151617181920212223242
 			    "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
 			    "8081828384858687888990919293949596979899";
 
-/* The digits of value so that they end before `end`; returns where they begin. */
-static char *print_backward(char *end, uint64_t value)
+/* Eight digits as bytes 0 to 9, the first in the lowest byte: halves, then pairs, then digits, side by side. */
+static uint64_t spread_digits(uint32_t value)
 {
-	while (value >= 100) {
-		end -= 2;
-		memcpy(end, pairs + value % 100 * 2, 2);
-		value /= 100;
-	}
-	if (value >= 10) {
-		end -= 2;
-		memcpy(end, pairs + value * 2, 2);
-	} else {
-		*--end = (char)('0' + value);
-	}
-	return end;
+	uint64_t v = value / 10000 | (uint64_t)(value % 10000) << 32;
+	uint64_t hundreds = (v * 10486 >> 20) & UINT64_C(0x0000007F0000007F);
+	uint64_t tens;
+
+	v = hundreds | (v - 100 * hundreds) << 16;
+	tens = (v * 103 >> 10) & UINT64_C(0x000F000F000F000F);
+	return tens | (v - 10 * tens) << 8;
+}
+
+static void store8(char *out, uint64_t word)
+{
+	word |= UINT64_C(0x3030303030303030);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	memcpy(out, &word, sizeof word);
+}
+
+/* How many digits value has, 1 to 20: 1233 / 4096 is log10(2) from above. */
+static int count_digits(uint64_t value)
+{
+	static const uint64_t powers[20] = {0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
+		UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000), UINT64_C(10000000000000),
+		UINT64_C(100000000000000), UINT64_C(1000000000000000), UINT64_C(10000000000000000),
+		UINT64_C(100000000000000000), UINT64_C(1000000000000000000), UINT64_C(10000000000000000000)};
+	int guess = (64 - __builtin_clzll(value | 1)) * 1233 >> 12;
+
+	return guess + (value >= powers[guess]);
 }
 
 size_t num_print_i64(char out[NUM_DOUBLE_BYTES], int64_t value)
 {
-	char digits[24];
-	uint64_t magnitude = value < 0 ? -(uint64_t)value : (uint64_t)value;
-	char *first = print_backward(digits + 20, magnitude);
-	size_t len = (size_t)(digits + 20 - first);
+	uint64_t rest = value < 0 ? -(uint64_t)value : (uint64_t)value;
+	size_t len = (size_t)(count_digits(rest) + (value < 0));
+	char *end = out + len;
 
 	*out = '-';
-	memcpy(out + (value < 0), first, len);
-	return len + (value < 0);
+	for (; rest >= 100000000; rest /= 100000000) {
+		end -= 8;
+		store8(end, spread_digits((uint32_t)(rest % 100000000)));
+	}
+	for (; rest >= 100; rest /= 100) {
+		end -= 2;
+		memcpy(end, pairs + rest % 100 * 2, 2);
+	}
+	if (rest >= 10)
+		memcpy(end - 2, pairs + rest * 2, 2);
+	else
+		end[-1] = (char)('0' + rest);
+	return len;
 }
 
+/* All 17 digits at once, then the zeros at both ends are found by their bytes. */
 static void set_digits(struct text *t, struct shortest s)
 {
-	char digits[24];
-	char *first;
+	uint32_t first = (uint32_t)(s.digits / UINT64_C(10000000000000000));
+	uint64_t rest = s.digits % UINT64_C(10000000000000000);
+	uint64_t high = spread_digits((uint32_t)(rest / 100000000)), low = spread_digits((uint32_t)(rest % 100000000));
+	int leading = 0, trailing;
+	char all[2 * DIGITS_MAX];
 
-	while (s.digits % 100 == 0) {
-		s.digits /= 100;
-		s.exponent += 2;
-	}
-	if (s.digits % 10 == 0) {
-		s.digits /= 10;
-		s.exponent++;
-	}
-	first = print_backward(digits + 20, s.digits);
-	t->n = (int)(digits + 20 - first);
-	t->point = t->n + s.exponent;
-	memcpy(t->digits, first, (size_t)t->n);
+	assert(s.digits > 0 && first <= 9);
+	if (!first)
+		leading = high ? 1 + __builtin_ctzll(high) / 8 : 9 + __builtin_ctzll(low) / 8;
+	if (low)
+		trailing = __builtin_clzll(low) / 8;
+	else
+		trailing = high ? 8 + __builtin_clzll(high) / 8 : 16;
+	t->n = DIGITS_MAX - leading - trailing;
+	t->point = DIGITS_MAX - leading + s.exponent;
+	all[0] = (char)('0' + first);
+	store8(all + 1, high);
+	store8(all + 9, low);
+	memcpy(t->digits, all + leading, DIGITS_MAX);
 }
 
 /* Digits and exponent as printf rounds them, whatever the locale's point is. */
@@ -127,7 +158,7 @@ static size_t lay_out(char *out, const struct text *t, bool is_negative)
 		out += t->n;
 	} else if (t->point < t->n) {
 		memcpy(out, t->digits, DIGITS_MAX);
-		memcpy(out + t->point + 1, t->digits + t->point, (size_t)(t->n - t->point));
+		memcpy(out + t->point + 1, t->digits + t->point, DIGITS_MAX - 1);
 		out[t->point] = '.';
 		out += t->n + 1;
 	} else {

@@ -34,6 +34,17 @@ static inline uint64_t scan_load8(const char *p)
 	return chunk;
 }
 
+static inline uint64_t scan_load4(const char *p)
+{
+	uint32_t chunk;
+
+	memcpy(&chunk, p, sizeof chunk);
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	chunk = __builtin_bswap32(chunk);
+#endif
+	return chunk;
+}
+
 /* Whether all eight bytes are digits: the high half of each is 3, and still is when 6 is added. */
 static inline bool scan_is_8_digits(uint64_t chunk)
 {
@@ -42,12 +53,12 @@ static inline bool scan_is_8_digits(uint64_t chunk)
 	return ((chunk & high) | ((chunk + UINT64_C(0x0606060606060606)) & high) >> 4) == UINT64_C(0x3333333333333333);
 }
 
-/* Eight digits, the first in the lowest byte: pairs, then fours, then all by two multiplications. */
+/* Eight digits, or zero bytes, the first in the lowest byte: pairs, then fours, then all by two multiplications. */
 static inline uint64_t scan_8_digits(uint64_t chunk)
 {
 	const uint64_t mask = UINT64_C(0x000000FF000000FF);
 
-	chunk -= UINT64_C(0x3030303030303030);
+	chunk &= UINT64_C(0x0F0F0F0F0F0F0F0F);
 	chunk = chunk * 10 + (chunk >> 8);
 	return ((chunk & mask) * (100 + (UINT64_C(1000000) << 32)) +
 		       (chunk >> 16 & mask) * (1 + (UINT64_C(10000) << 32))) >>
@@ -84,6 +95,83 @@ static inline int64_t scan_exponent(const char *p, const char *end)
 	return is_negative ? -value : value;
 }
 
+/* The n bytes at p, 1 to 8, at the high end of a word, the last in its highest byte, below them zeros. */
+static inline uint64_t scan_load_end(const char *p, size_t n)
+{
+	unsigned up = (unsigned)(8 - n) * 8;
+
+	if (n == 8)
+		return scan_load8(p);
+	if (n < 4)
+		return (uint64_t)(unsigned char)p[0] << up | (uint64_t)(unsigned char)p[n / 2] << (up + n / 2 * 8) |
+		       (uint64_t)(unsigned char)p[n - 1] << 56;
+	return scan_load4(p) << up | scan_load4(p + n - 4) << 32;
+}
+
+/* Bit 4 of each byte that is no digit but '.', 'e', 'E', '+', '-' or zero: those are the bytes without that bit. */
+static inline uint64_t scan_others(uint64_t word)
+{
+	return ~word & UINT64_C(0x1010101010101010);
+}
+
+/* Takes the one '.' out of a word, and returns its byte; -1 when others say something else. */
+static inline int scan_squeeze(uint64_t *word, uint64_t others)
+{
+	int dot = __builtin_ctzll(others) & ~7;
+	uint64_t below = *word & ((UINT64_C(1) << dot) - 1);
+
+	if ((others & (others - 1)) || (*word >> dot & 0xFF) != '.')
+		return -1;
+	*word = (*word & ~((UINT64_C(2) << dot << 7) - 1)) | below << 8;
+	return dot / 8;
+}
+
+/*
+ * Most numbers, without a loop or a branch per digit: up to 16 bytes of digits and a '.', or 20 with the '.' early.
+ * Words of eight bytes are taken from the end. False for anything else: scan_number() goes on byte by byte.
+ */
+static inline bool scan_short(struct scan *s, const char *p, size_t len)
+{
+	size_t n = (len - 1) % 8 + 1;
+	uint64_t head, tail, others, value;
+	int dot = 7;
+
+	if (len > SCAN_DIGITS_MAX + 1)
+		return false;
+	head = scan_load_end(p, n);
+	others = scan_others(head) >> (8 - n) * 8 << (8 - n) * 8;
+	if (len <= 8) {
+		if (others)
+			dot = scan_squeeze(&head, others);
+		s->digits = scan_8_digits(head);
+		s->exponent = dot - 7;
+		return dot >= 0;
+	}
+	if (others)
+		dot = scan_squeeze(&head, others);
+	if (dot < 0)
+		return false;
+	tail = scan_load8(p + len - 8);
+	if (len <= 16) {
+		s->exponent = others ? dot - 15 : 0;
+		if (scan_others(tail)) {
+			dot = others ? -1 : scan_squeeze(&tail, scan_others(tail));
+			s->exponent = dot - 7;
+			/* the last digit of the head comes over the gap */
+			tail |= head >> 56;
+			head <<= 8;
+		}
+		s->digits = scan_8_digits(head) * 100000000 + scan_8_digits(tail);
+		return dot >= 0;
+	}
+	value = scan_load8(p + len - 16);
+	if (scan_others(value) || scan_others(tail) || len - (others != 0) > SCAN_DIGITS_MAX)
+		return false;
+	s->digits = (scan_8_digits(head) * 100000000 + scan_8_digits(value)) * 100000000 + scan_8_digits(tail);
+	s->exponent = others ? dot - 23 : 0;
+	return true;
+}
+
 /* A valid JSON number. False when it has more than 19 digits, zeros in front counted: see num_decimal.h. */
 static inline bool scan_number(struct scan *s, const char *p, size_t len)
 {
@@ -92,6 +180,8 @@ static inline bool scan_number(struct scan *s, const char *p, size_t len)
 
 	s->is_negative = *p == '-';
 	p += s->is_negative;
+	if (scan_short(s, p, (size_t)(end - p)))
+		return true;
 	s->digits = 0;
 	s->exponent = 0;
 	from = p;
