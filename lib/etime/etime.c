@@ -5,7 +5,7 @@
 #include "etime/etime_parts.h"
 #include "num/num.h"
 
-enum { US_PER_S = 1000000, S_PER_DAY = 86400, DAYS_PER_ERA = 146097, DAYS_TO_1970 = 719468 };
+enum { US_PER_S = 1000000, S_PER_DAY = 86400, DAYS_PER_ERA = 146097, DAYS_TO_1970 = 719468, ERAS_BEFORE = 800 };
 
 int etime_format_parse(const char *text, struct etime_format *format, struct err *err)
 {
@@ -63,7 +63,7 @@ bool etime_parse(const struct etime_format *format, const char *p, size_t len, b
 		return parse_epoch(p, len, is_number, -3, us);
 	case ETIME_AUTO:
 	case ETIME_ISO:
-		return !is_number && etime_parse_iso(p, len, us);
+		return !is_number && (etime_parse_iso_fast(p, len, us) || etime_parse_iso(p, len, us));
 	case ETIME_STRPTIME:
 		return !is_number && etime_parse_pattern(format->pattern, p, len, us);
 	}
@@ -93,16 +93,26 @@ int etime_days_in_month(int32_t year, int month)
 	return days[month - 1] + (month == 2 && etime_is_leap(year));
 }
 
+/* As etime_days(), for years from 1 on: no era, and every division is one of small unsigned numbers. */
+static int64_t days_of_parts(const struct etime_parts *parts)
+{
+	static const uint16_t before[] = {306, 337, 0, 31, 61, 92, 122, 153, 184, 214, 245, 275}; /* from March on */
+	uint32_t y = (uint32_t)parts->year - (parts->month <= 2);
+
+	return (int64_t)(y * 365 + y / 4 - y / 100 + y / 400 + before[parts->month - 1] + (uint32_t)parts->day - 1) -
+	       DAYS_TO_1970;
+}
+
 bool etime_from_parts(const struct etime_parts *parts, int64_t *us)
 {
 	int64_t s;
 
-	if (parts->month < 1 || parts->month > 12 || parts->day < 1 ||
+	if (parts->year < 1 || parts->month < 1 || parts->month > 12 || parts->day < 1 ||
 		parts->day > etime_days_in_month(parts->year, parts->month) || parts->hour > 23 || parts->minute > 59 ||
 		parts->second > 60)
 		return false;
-	s = etime_days(parts->year, parts->month, parts->day) * S_PER_DAY + parts->hour * 3600 + parts->minute * 60 +
-	    parts->second - parts->offset_s;
+	s = days_of_parts(parts) * S_PER_DAY + parts->hour * 3600 + parts->minute * 60 + parts->second -
+	    parts->offset_s;
 	/* a leap second is the start of the next second: its fraction is dropped */
 	*us = s * US_PER_S + (parts->second == 60 ? 0 : parts->micros);
 	return is_in_range(*us);
@@ -113,40 +123,48 @@ static int64_t floor_div(int64_t a, int64_t b)
 	return a / b - (a % b < 0);
 }
 
-/* Hinnant's civil_from_days. */
+/*
+ * Hinnant's civil_from_days, in unsigned numbers of 32 bits: 800 eras are added first, so that every instant of 64
+ * bits lies behind day 0.
+ */
 void etime_civil(const struct etime_zone *zone, int64_t us, struct etime_civil *out)
 {
+	int64_t whole_s = floor_div(us, US_PER_S);
 	int32_t offset_s = zone ? etime_zone_offset(zone, us) : 0;
-	int64_t s = floor_div(us, US_PER_S) + offset_s;
-	int64_t days = floor_div(s, S_PER_DAY);
-	int of_day = (int)(s - days * S_PER_DAY);
-	int64_t from_era = days + DAYS_TO_1970;
-	int64_t era = floor_div(from_era, DAYS_PER_ERA);
-	int day_of_era = (int)(from_era - era * DAYS_PER_ERA);
-	int year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-	int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-	int march = (5 * day_of_year + 2) / 153;
+	int64_t days = floor_div(whole_s + offset_s, S_PER_DAY);
+	uint32_t of_day = (uint32_t)(whole_s + offset_s - days * S_PER_DAY);
+	uint32_t shifted = (uint32_t)(days + DAYS_TO_1970 + (int64_t)DAYS_PER_ERA * ERAS_BEFORE);
+	uint32_t era = shifted / DAYS_PER_ERA, of_era = shifted % DAYS_PER_ERA;
+	uint32_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	int of_year = (int)(of_era - (365 * year + year / 4 - year / 100));
+	int march = (5 * of_year + 2) / 153;
 
 	out->month = march < 10 ? march + 3 : march - 9;
-	out->day = day_of_year - (153 * march + 2) / 5 + 1;
-	out->year = (int32_t)(year_of_era + era * 400) + (out->month <= 2);
-	out->hour = of_day / 3600;
-	out->minute = of_day / 60 % 60;
-	out->second = of_day % 60;
-	out->micros = (int32_t)(us - floor_div(us, US_PER_S) * US_PER_S);
-	out->weekday = (int)((days % 7 + 11) % 7);
-	out->yearday = (int)(days - etime_days(out->year, 1, 1)) + 1;
+	out->day = of_year - (153 * march + 2) / 5 + 1;
+	out->year = (int32_t)(year + era * 400) - ERAS_BEFORE * 400 + (out->month <= 2);
+	out->hour = (int)(of_day / 3600);
+	out->minute = (int)(of_day / 60 % 60);
+	out->second = (int)(of_day % 60);
+	out->micros = (int32_t)(us - whole_s * US_PER_S);
+	out->weekday = (int)((shifted + 3) % 7);
+	out->yearday = march < 10 ? of_year + 60 + etime_is_leap(out->year) : of_year - 305;
 	out->offset_s = offset_s;
 }
 
-/* n digits of value, zeros in front. */
-char *etime_put(char *out, int value, int n)
+/* Two digits. */
+char *etime_put2(char *out, int value)
 {
-	for (int i = n - 1; i >= 0; i--) {
-		out[i] = (char)('0' + value % 10);
-		value /= 10;
-	}
-	return out + n;
+	out[0] = (char)('0' + value / 10);
+	out[1] = (char)('0' + value % 10);
+	return out + 2;
+}
+
+/* Six digits. */
+char *etime_put6(char *out, int32_t value)
+{
+	out = etime_put2(out, value / 10000);
+	out = etime_put2(out, value / 100 % 100);
+	return etime_put2(out, value % 100);
 }
 
 /* A window may end behind the year 9999: five digits keep it exact there; a sign stands before a year below 0. */
@@ -156,7 +174,12 @@ char *etime_put_year(char *out, int32_t year)
 		*out++ = '-';
 		year = -year;
 	}
-	return etime_put(out, year > 99999 ? 99999 : year, year > 9999 ? 5 : 4);
+	if (year > 9999) {
+		year = year > 99999 ? 99999 : year;
+		*out++ = (char)('0' + year / 10000);
+	}
+	out = etime_put2(out, year / 100 % 100);
+	return etime_put2(out, year % 100);
 }
 
 size_t etime_print_iso(char out[ETIME_ISO_BYTES], int64_t us)
@@ -167,18 +190,19 @@ size_t etime_print_iso(char out[ETIME_ISO_BYTES], int64_t us)
 	etime_civil(NULL, us, &c);
 	p = etime_put_year(p, c.year);
 	*p++ = '-';
-	p = etime_put(p, c.month, 2);
+	p = etime_put2(p, c.month);
 	*p++ = '-';
-	p = etime_put(p, c.day, 2);
+	p = etime_put2(p, c.day);
 	*p++ = 'T';
-	p = etime_put(p, c.hour, 2);
+	p = etime_put2(p, c.hour);
 	*p++ = ':';
-	p = etime_put(p, c.minute, 2);
+	p = etime_put2(p, c.minute);
 	*p++ = ':';
-	p = etime_put(p, c.second, 2);
+	p = etime_put2(p, c.second);
 	if (c.micros) {
 		*p++ = '.';
-		p = c.micros % 1000 ? etime_put(p, c.micros, 6) : etime_put(p, c.micros / 1000, 3);
+		etime_put6(p, c.micros);
+		p += c.micros % 1000 ? 6 : 3;
 	}
 	*p++ = 'Z';
 	return (size_t)(p - out);

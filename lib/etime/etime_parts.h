@@ -30,6 +30,7 @@ int etime_days_in_month(int32_t year, int month);
 
 /* Readers of the formats; the whole text must be the time. */
 bool etime_parse_iso(const char *p, size_t len, int64_t *us);
+bool etime_parse_iso_fast(const char *p, size_t len, int64_t *us); /* false too when it does not know */
 bool etime_parse_pattern(const char *pattern, const char *p, size_t len, int64_t *us);
 
 /* 0, or -1 with ERR_USAGE for a conversion that etime_parse_pattern() does not know. */
@@ -39,8 +40,9 @@ int etime_check_pattern(const char *pattern, struct err *err);
 bool etime_take_fraction(const char **p, const char *end, int32_t *micros);
 bool etime_take_offset(const char **p, const char *end, int32_t *offset_s);
 
-/* n digits (zeros in front); a year with four digits or more. Return the end. */
-char *etime_put(char *out, int value, int n);
+/* Two digits, six digits; a year with four digits or more. Return the end. */
+char *etime_put2(char *out, int value);
+char *etime_put6(char *out, int32_t value);
 char *etime_put_year(char *out, int32_t year);
 
 /* The zone's abbreviation at an instant ("CET"), or "UTC" without a zone. */

@@ -9,19 +9,23 @@ const char *const etime_weekdays[7] = {"Sunday", "Monday", "Tuesday", "Wednesday
 const char *const etime_months[12] = {"January", "February", "March", "April", "May", "June", "July", "August",
 	"September", "October", "November", "December"};
 
-static void add_digits(struct buf *out, int value, int n)
+static void add2(struct buf *out, int value)
 {
-	char text[16];
-
-	etime_put(text, value, n);
-	buf_add(out, text, (size_t)n);
+	etime_put2(buf_reserve(out, 2), value);
+	out->len += 2;
 }
 
 static void add_year(struct buf *out, int32_t year)
 {
-	char text[16];
+	char *from = buf_reserve(out, 8);
 
-	buf_add(out, text, (size_t)(etime_put_year(text, year) - text));
+	out->len += (size_t)(etime_put_year(from, year) - from);
+}
+
+static void add_micros(struct buf *out, int32_t micros)
+{
+	etime_put6(buf_reserve(out, 6), micros);
+	out->len += 6;
 }
 
 /* The year and week of ISO 8601: a week belongs to the year that its Thursday is in. */
@@ -46,8 +50,8 @@ static void add_offset(struct buf *out, int32_t offset_s)
 	int minutes = (offset_s < 0 ? -offset_s : offset_s) / 60;
 
 	buf_add_char(out, offset_s < 0 ? '-' : '+');
-	add_digits(out, minutes / 60, 2);
-	add_digits(out, minutes % 60, 2);
+	add2(out, minutes / 60);
+	add2(out, minutes % 60);
 }
 
 static void add_epoch(struct buf *out, int64_t us)
@@ -66,36 +70,37 @@ static bool add_date(struct buf *out, char conversion, const struct etime_civil 
 		add_year(out, c->year);
 		return true;
 	case 'y':
-		add_digits(out, c->year % 100, 2);
+		add2(out, c->year % 100);
 		return true;
 	case 'm':
-		add_digits(out, c->month, 2);
+		add2(out, c->month);
 		return true;
 	case 'd':
-		add_digits(out, c->day, 2);
+		add2(out, c->day);
 		return true;
 	case 'e':
+		add2(out, c->day);
 		if (c->day < 10)
-			buf_add_char(out, ' ');
-		add_digits(out, c->day, c->day < 10 ? 1 : 2);
+			out->p[out->len - 2] = ' ';
 		return true;
 	case 'j':
-		add_digits(out, c->yearday, 3);
+		buf_add_char(out, (char)('0' + c->yearday / 100));
+		add2(out, c->yearday % 100);
 		return true;
 	case 'u':
-		add_digits(out, c->weekday ? c->weekday : 7, 1);
+		buf_add_char(out, (char)(c->weekday ? '0' + c->weekday : '7'));
 		return true;
 	case 'w':
-		add_digits(out, c->weekday, 1);
+		buf_add_char(out, (char)('0' + c->weekday));
 		return true;
 	case 'U':
-		add_digits(out, (c->yearday + 6 - c->weekday) / 7, 2);
+		add2(out, (c->yearday + 6 - c->weekday) / 7);
 		return true;
 	case 'W':
-		add_digits(out, (c->yearday + 6 - (c->weekday + 6) % 7) / 7, 2);
+		add2(out, (c->yearday + 6 - (c->weekday + 6) % 7) / 7);
 		return true;
 	case 'V':
-		add_digits(out, iso_week(c, &iso_year), 2);
+		add2(out, iso_week(c, &iso_year));
 		return true;
 	case 'G':
 		iso_week(c, &iso_year);
@@ -122,22 +127,22 @@ static bool add_clock(struct buf *out, char conversion, const struct etime_civil
 {
 	switch (conversion) {
 	case 'H':
-		add_digits(out, c->hour, 2);
+		add2(out, c->hour);
 		return true;
 	case 'I':
-		add_digits(out, c->hour % 12 ? c->hour % 12 : 12, 2);
+		add2(out, c->hour % 12 ? c->hour % 12 : 12);
 		return true;
 	case 'M':
-		add_digits(out, c->minute, 2);
+		add2(out, c->minute);
 		return true;
 	case 'S':
-		add_digits(out, c->second, 2);
+		add2(out, c->second);
 		return true;
 	case 'p':
 		buf_add(out, c->hour < 12 ? "AM" : "PM", 2);
 		return true;
 	case 'f':
-		add_digits(out, c->micros, 6);
+		add_micros(out, c->micros);
 		return true;
 	case 'z':
 		add_offset(out, c->offset_s);
@@ -186,14 +191,16 @@ int etime_strftime(struct buf *out, struct slice pattern, const struct etime_zon
 
 	etime_civil(zone, us, &c);
 	for (size_t i = 0; i < pattern.len; i++) {
+		const char *percent = memchr(pattern.p + i, '%', pattern.len - i);
+		size_t at = percent ? (size_t)(percent - pattern.p) : pattern.len;
 		char conversion;
 		const char *form;
 
-		if (pattern.p[i] != '%') {
-			buf_add_char(out, pattern.p[i]);
-			continue;
-		}
-		if (++i == pattern.len)
+		buf_add(out, pattern.p + i, at - i);
+		if (!percent)
+			break;
+		i = at + 1;
+		if (i == pattern.len)
 			return err_set(err, ERR_PROGRAM, "time pattern '%.*s' ends in the middle of a conversion",
 				pattern.len > 60 ? 60 : (int)pattern.len, pattern.p);
 		conversion = pattern.p[i];
