@@ -6,10 +6,19 @@
 
 enum { EXIT_NO_MEMORY = 2 };
 
+static void (*on_fail)(void);
+
+void mem_on_fail(void (*clean_up)(void))
+{
+	on_fail = clean_up;
+}
+
 void mem_fail(void)
 {
 	static const char msg[] = "tlm: out of memory\n";
 
+	if (on_fail)
+		on_fail();
 	if (write(STDERR_FILENO, msg, sizeof msg - 1) < 0)
 		_exit(EXIT_NO_MEMORY);
 	_exit(EXIT_NO_MEMORY);

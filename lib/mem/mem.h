@@ -19,6 +19,9 @@ void *mem_resize(void *old, size_t count, size_t size);
 /* A copy of len bytes with a NUL behind it. */
 char *mem_dup(const void *p, size_t len);
 
+/* What mem_fail() calls before the process ends (it must not allocate); NULL for nothing. Set once, at the start. */
+void mem_on_fail(void (*clean_up)(void));
+
 /* Prints "out of memory" and ends the process with status 2. */
 _Noreturn void mem_fail(void);
 

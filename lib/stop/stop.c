@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mem/mem.h"
+
 enum { FILES_MAX = 16 };
 
 static const int deadly[] = {SIGINT, SIGTERM, SIGHUP};
@@ -44,12 +46,18 @@ _Noreturn void stop_raise(int signo)
 	_exit(128 + signo);
 }
 
-/* The end without a finish: async-signal-safe. */
-static _Noreturn void end_at_once(int signo)
+/* Async-signal-safe, as is what calls it. */
+static void unlink_files(void)
 {
 	for (int i = 0; i < FILES_MAX; i++)
 		if (atomic_load(&files[i].is_used))
 			unlink(files[i].path);
+}
+
+/* The end without a finish. */
+static _Noreturn void end_at_once(int signo)
+{
+	unlink_files();
 	stop_raise(signo);
 }
 
@@ -117,6 +125,7 @@ void stop_install(void)
 	if (pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0)
 		fds[0] = fds[1] = -1; /* poll() ignores it; a signal still interrupts */
 	atomic_store(&has_timer, timer_create(CLOCK_MONOTONIC, &event, &timer) == 0);
+	mem_on_fail(unlink_files);
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
 		catch_signal(deadly[i], on_deadly);

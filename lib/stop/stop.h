@@ -25,7 +25,8 @@ void stop_drain(void);
  * that a blocked write cannot hold it). Until this is called there is no limit. */
 void stop_set_grace(long timeout_ms);
 
-/* Files to unlink if the process is ended at once; a handful; false when there is no room. path is copied. */
+/* Files to unlink if the process is ended at once, or out of memory; a handful; false when there is no room. path is
+ * copied. */
 bool stop_cleanup_add(const char *path);
 void stop_cleanup_remove(const char *path);
 

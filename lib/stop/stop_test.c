@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "mem/mem.h"
 #include "stop/stop.h"
 
 static char path[] = "/tmp/tlm-stop-test-XXXXXX";
@@ -159,6 +160,21 @@ static void removed_files_stay(void **state)
 	assert_int_equal(access(path, F_OK), 0);
 }
 
+static void run_out_of_memory(void)
+{
+	stop_install();
+	require(stop_cleanup_add(path), 1);
+	close(STDERR_FILENO);
+	mem_fail();
+}
+
+static void out_of_memory_unlinks(void **state)
+{
+	(void)state;
+	assert_exit(run(run_out_of_memory), 2);
+	assert_int_equal(access(path, F_OK), -1);
+}
+
 static void fill_table(void)
 {
 	char *longer = malloc(8192);
@@ -289,6 +305,7 @@ int main(void)
 		TEST(blocked_write_is_interrupted),
 		TEST(second_signal_ends_and_unlinks),
 		TEST(removed_files_stay),
+		TEST(out_of_memory_unlinks),
 		TEST(table_has_an_end),
 		TEST(grace_ends_by_the_first_signal),
 		TEST(usr1_asks_for_status),
