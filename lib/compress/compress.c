@@ -19,7 +19,6 @@ static const struct magic magics[] = {
 	{COMPRESS_ZST, {0x50, 0x2a, 0x4d, 0x18}, 4, 0xf0},
 	{COMPRESS_XZ, {0xfd, '7', 'z', 'X', 'Z', 0}, 6, 0xff},
 	{COMPRESS_LZ4, {0x04, 0x22, 0x4d, 0x18}, 4, 0xff},
-	{COMPRESS_LZ4, {0x02, 0x21, 0x4c, 0x18}, 4, 0xff},
 	{COMPRESS_BZ2, {'B', 'Z', 'h', 0, 0x31, 0x41, 0x59, 0x26, 0x53, 0x59}, 10, 0xff},
 	{COMPRESS_BZ2, {'B', 'Z', 'h', 0, 0x17, 0x72, 0x45, 0x38, 0x50, 0x90}, 10, 0xff},
 };
@@ -85,32 +84,31 @@ const char *compress_name(enum compress_kind kind)
 	return kinds[kind].name;
 }
 
-struct decoder *decoder_open(enum compress_kind kind, decoder_feed *feed, void *ctx, struct err *err)
+struct decoder *decoder_open(enum compress_kind kind, decoder_feed *feed, void *ctx)
 {
-	struct decoder *d = kind == COMPRESS_GZ    ? gzip_decoder(err)
-			    : kind == COMPRESS_ZST ? zstd_decoder(err)
-						   : archive_decoder(err);
+	static struct decoder *(*const open[])(void) = {
+		[COMPRESS_GZ] = gzip_decoder,
+		[COMPRESS_ZST] = zstd_decoder,
+		[COMPRESS_XZ] = xz_decoder,
+		[COMPRESS_LZ4] = lz4_decoder,
+		[COMPRESS_BZ2] = bzip2_decoder,
+	};
+	struct decoder *d = open[kind]();
 
-	if (!d)
-		return NULL;
+	d->kind = kind;
 	d->feed = feed;
 	d->ctx = ctx;
-	d->kind = kind;
 	return d;
-}
-
-ssize_t decoder_read(struct decoder *d, char *out, size_t size_bytes, struct err *err)
-{
-	return d->read(d, out, size_bytes, err);
 }
 
 void decoder_close(struct decoder *d)
 {
 	if (d)
-		d->close(d);
+		d->ops->close(d);
 }
 
-int decoder_fill(struct decoder *d, struct err *err)
+/* Makes p, len non-empty: 1, or 0 at the end, -1, COMPRESS_WAIT. */
+static int fill(struct decoder *d, struct err *err)
 {
 	ssize_t n;
 
@@ -118,32 +116,99 @@ int decoder_fill(struct decoder *d, struct err *err)
 		return 1;
 	if (d->is_feed_end)
 		return 0;
-	n = d->feed(d->ctx, false, &d->p, err);
-	if (n == 0)
-		d->is_feed_end = true;
+	n = d->feed(d->ctx, &d->p, err);
+	d->is_feed_end = n == 0;
 	if (n <= 0)
 		return (int)n;
 	d->len = (size_t)n;
 	return 1;
 }
 
-int decoder_broken(const struct decoder *d, const char *why, struct err *err)
+static int fail(const struct decoder *d, const char *why, struct err *err)
 {
 	return err_set(err, ERR_IO, "broken %s data: %s", compress_name(d->kind), why);
 }
 
-struct encoder *encoder_open(enum compress_kind kind, int level, encoder_drain *drain, void *ctx, struct err *err)
+/* Zeros behind a member pad the stream to a block. */
+static void begin_member(struct decoder *d)
 {
-	struct encoder *e = kind == COMPRESS_GZ    ? gzip_encoder(level, err)
-			    : kind == COMPRESS_ZST ? zstd_encoder(level, err)
-						   : archive_encoder(err);
+	while (d->has_member && d->len && *d->p == '\0') {
+		d->p++;
+		d->len--;
+	}
+	if (d->len == 0)
+		return;
+	d->ops->begin(d);
+	d->is_inside = true;
+	d->has_given = false;
+}
 
-	if (!e)
-		return NULL;
+static void step(struct decoder *d)
+{
+	size_t room = d->room;
+	enum step result = d->ops->step(d);
+
+	d->has_given = d->has_given || d->room < room;
+	if (result == STEP_END) {
+		d->is_inside = false;
+		d->has_member = true;
+	} else if (result == STEP_FAULT && d->has_member && !d->has_given) {
+		d->fault = "there is something else behind the last member";
+	}
+}
+
+ssize_t decoder_read(struct decoder *d, char *out, size_t size_bytes, struct err *err)
+{
+	d->out = out;
+	d->room = size_bytes;
+	while (d->room == size_bytes && !d->fault) {
+		int more = d->has_output ? 1 : fill(d, err);
+
+		d->has_output = false;
+		if (more < 0)
+			return more;
+		if (more == 0)
+			return d->is_inside ? fail(d, "it ends too soon", err) : 0;
+		if (!d->is_inside)
+			begin_member(d);
+		if (d->is_inside)
+			step(d);
+	}
+	d->has_output = d->room == 0;
+	if (d->room == size_bytes)
+		return fail(d, d->fault, err);
+	return (ssize_t)(size_bytes - d->room);
+}
+
+struct encoder *encoder_open(enum compress_kind kind, int level, encoder_drain *drain, void *ctx)
+{
+	static struct encoder *(*const open[])(int) = {
+		[COMPRESS_GZ] = gzip_encoder,
+		[COMPRESS_ZST] = zstd_encoder,
+		[COMPRESS_XZ] = xz_encoder,
+		[COMPRESS_LZ4] = lz4_encoder,
+		[COMPRESS_BZ2] = bzip2_encoder,
+	};
+	struct encoder *e = open[kind](level);
+
 	e->drain = drain;
 	e->ctx = ctx;
-	e->kind = kind;
 	return e;
+}
+
+static int act(struct encoder *e, enum action action, struct err *err)
+{
+	enum step result;
+
+	do {
+		e->made = 0;
+		result = e->ops->step(e, action);
+		if (result == STEP_FAULT)
+			return err_set(err, ERR_IO, "cannot compress: %s", e->fault);
+		if (e->made && e->drain(e->ctx, e->out, e->made, err) != 0)
+			return -1;
+	} while (result == STEP_ON);
+	return 0;
 }
 
 int encoder_write(struct encoder *e, const char *p, size_t len, struct err *err)
@@ -151,7 +216,9 @@ int encoder_write(struct encoder *e, const char *p, size_t len, struct err *err)
 	if (len == 0)
 		return 0;
 	e->is_dirty = true;
-	return e->write(e, p, len, err);
+	e->p = p;
+	e->len = len;
+	return act(e, ACTION_ADD, err);
 }
 
 int encoder_flush(struct encoder *e, struct err *err)
@@ -159,16 +226,16 @@ int encoder_flush(struct encoder *e, struct err *err)
 	if (!e->is_dirty)
 		return 0;
 	e->is_dirty = false;
-	return e->flush(e, err);
+	return act(e, ACTION_FLUSH, err);
 }
 
 int encoder_finish(struct encoder *e, struct err *err)
 {
-	return e->finish(e, err);
+	return act(e, ACTION_FINISH, err);
 }
 
 void encoder_close(struct encoder *e)
 {
 	if (e)
-		e->close(e);
+		e->ops->close(e);
 }

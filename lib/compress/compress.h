@@ -1,8 +1,8 @@
 /*
  * compress: streams of gz, zst, xz, lz4 and bz2, read and written in constant memory.
  *
- * gz goes through zlib and zst through libzstd: they give every byte before a fault, and a live stream passes at
- * once; the rest goes through libarchive, which is loaded at its first use (see README.md). Concatenated members and
+ * One library each: zlib, libzstd, liblzma, liblz4, libbz2 (README.md says why not one for all). A live stream passes
+ * as soon as its writer flushes, and every byte before a fault is given. Concatenated members and
  * frames are one stream. Memory: open/close. One thread per object.
  */
 #ifndef TLM_COMPRESS_H
@@ -32,19 +32,20 @@ const char *compress_name(enum compress_kind kind);
 
 /* ---- reading ---- */
 
-/* Gives the next stored bytes: their count and *p (borrowed until the call after the next), 0 at the end, -1 with err,
- * or COMPRESS_WAIT when there are none now; when must_block it waits for them instead. */
-typedef ssize_t decoder_feed(void *ctx, bool must_block, const char **p, struct err *err);
+/* Gives the next stored bytes: their count and *p (borrowed until the next call), 0 at the end, -1 with err, or
+ * COMPRESS_WAIT when there are none now. */
+typedef ssize_t decoder_feed(void *ctx, const char **p, struct err *err);
 
 struct decoder;
 
-/* NULL with err when the library is missing. feed and ctx are borrowed. */
-struct decoder *decoder_open(enum compress_kind kind, decoder_feed *feed, void *ctx, struct err *err);
+/* kind is not COMPRESS_NONE. feed and ctx are borrowed. */
+struct decoder *decoder_open(enum compress_kind kind, decoder_feed *feed, void *ctx);
 
 /*
  * Plain bytes into out: their count, 0 at the end of the last member, COMPRESS_WAIT, or -1 with ERR_IO: "broken zstd
- * data: ..." , "... ends too soon" for a truncated stream. gz and zst give all that came before the fault; the others
- * lose up to 64 KiB before it and ask feed with must_block.
+ * data: it ends too soon" (truncated), "... Data corruption detected", "... there is something else behind the last
+ * member". The fault is told after all bytes before it were given. A checksum stands behind what it covers (a block, or
+ * all): bytes that were changed may have been given before they are found out, never as a good end.
  */
 ssize_t decoder_read(struct decoder *d, char *out, size_t size_bytes, struct err *err);
 void decoder_close(struct decoder *d);
@@ -56,14 +57,15 @@ typedef int encoder_drain(void *ctx, const char *p, size_t len, struct err *err)
 
 struct encoder;
 
-/* level 0: the default of the kind (zst 3). NULL with err. drain and ctx are borrowed. */
-struct encoder *encoder_open(enum compress_kind kind, int level, encoder_drain *drain, void *ctx, struct err *err);
+/* level 0: the default of the kind (zst 3). drain and ctx are borrowed. */
+struct encoder *encoder_open(enum compress_kind kind, int level, encoder_drain *drain, void *ctx);
 int encoder_write(struct encoder *e, const char *p, size_t len, struct err *err);
 
-/* A reader of what was drained can decode everything written so far (xz, lz4, bz2: by ending the member). */
+/* A reader of what was drained can decode everything written so far (bz2: by ending the member). Does nothing when
+ * nothing was written since the last. */
 int encoder_flush(struct encoder *e, struct err *err);
 
-/* Ends the stream; an empty one is a valid empty member. */
+/* Ends the stream; an empty one is a valid empty member. Only encoder_close() may follow. */
 int encoder_finish(struct encoder *e, struct err *err);
 void encoder_close(struct encoder *e);
 

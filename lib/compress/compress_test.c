@@ -21,6 +21,7 @@ static const struct {
 	{COMPRESS_GZ, "gzip -c", "gzip -dc"},
 	{COMPRESS_ZST, "zstd -q -c", "zstd -q -dc"},
 	{COMPRESS_XZ, "xz -c", "xz -dc"},
+	{COMPRESS_LZ4, "lz4 -q -c", "lz4 -q -dc"},
 	{COMPRESS_BZ2, "bzip2 -c", "bzip2 -dc"},
 };
 enum { N_KINDS = sizeof commands / sizeof *commands };
@@ -66,13 +67,13 @@ struct feeder {
 	bool is_slow, has_waited;
 };
 
-static ssize_t feed(void *ctx, bool must_block, const char **p, struct err *err)
+static ssize_t feed(void *ctx, const char **p, struct err *err)
 {
 	struct feeder *f = ctx;
 	size_t n = f->all.len - f->at < f->piece ? f->all.len - f->at : f->piece;
 
 	(void)err;
-	if (f->is_slow && !must_block && !f->has_waited) {
+	if (f->is_slow && !f->has_waited) {
 		f->has_waited = true;
 		return COMPRESS_WAIT;
 	}
@@ -84,11 +85,10 @@ static ssize_t feed(void *ctx, bool must_block, const char **p, struct err *err)
 
 static struct buf decode(enum compress_kind kind, struct feeder *f, size_t out_bytes, struct err *err)
 {
-	struct decoder *d = decoder_open(kind, feed, f, err);
+	struct decoder *d = decoder_open(kind, feed, f);
 	struct buf out = BUF_INIT;
 	ssize_t n;
 
-	assert_non_null(d);
 	while ((n = decoder_read(d, buf_reserve(&out, out_bytes), out_bytes, err)) != 0) {
 		if (n == COMPRESS_WAIT) {
 			f->waits++;
@@ -157,6 +157,21 @@ static void members_follow_one_another(void **state)
 		assert_int_equal(err.code, ERR_NONE);
 		assert_int_equal(out.len, 0);
 		buf_release(&out);
+		/* zeros that fill the last block of a tape are no data, anything else is */
+		all.len = 0;
+		buf_add_slice(&all, buf_slice(&stored));
+		buf_add(&all, (char[512]){0}, 512);
+		f = (struct feeder){buf_slice(&all), 1000, 0, 0, false, false};
+		out = decode(commands[i].kind, &f, 1 << 18, &err);
+		assert_int_equal(err.code, ERR_NONE);
+		assert_int_equal(out.len, plain.len);
+		buf_release(&out);
+		memcpy(all.p + stored.len, "something else, longer than a header of any kind", 48);
+		f = (struct feeder){buf_slice(&all), 1000, 0, 0, false, false};
+		out = decode(commands[i].kind, &f, 1 << 18, &err);
+		assert_non_null(strstr(err.msg, "there is something else behind the last member"));
+		assert_int_equal(out.len, plain.len);
+		buf_release(&out);
 		buf_release(&all);
 		buf_release(&empty);
 		buf_release(&stored);
@@ -168,7 +183,8 @@ static void members_follow_one_another(void **state)
 static void faults_are_told_after_what_came_before(void **state)
 {
 	struct buf plain = sample(60000);
-	static const size_t lost_most[] = {0, 100, 128 << 10, 0, 0, 0};
+	static const size_t lost_most[] = {
+		[COMPRESS_GZ] = 100, [COMPRESS_ZST] = 128 << 10, [COMPRESS_LZ4] = 4 << 20, [COMPRESS_BZ2] = 900 << 10};
 
 	(void)state;
 	for (size_t i = 0; i < N_KINDS; i++) {
@@ -189,9 +205,10 @@ static void faults_are_told_after_what_came_before(void **state)
 			snprintf(expected, sizeof expected, "broken %s data: ", compress_name(kind));
 			assert_int_equal(err.code, ERR_IO);
 			assert_memory_equal(err.msg, expected, strlen(expected));
-			/* gzip has its checksum at the end alone: a changed literal is only found there */
-			if (!is_corrupt || kind != COMPRESS_GZ) {
-				assert_true(out.len <= plain.len);
+			/* a checksum stands behind what it covers: changed bytes may be given before they are found out
+			 */
+			if (!is_corrupt) {
+				assert_true(out.len < plain.len);
 				assert_memory_equal(out.p, plain.p, out.len);
 			}
 			if (lost_most[kind])
@@ -219,10 +236,9 @@ static void the_commands_read_what_is_written(void **state)
 		for (size_t piece = 0; piece <= plain.len; piece = piece ? piece * 37 : 5003) {
 			struct buf stored = BUF_INIT, out;
 			struct err err = ERR_INIT;
-			struct encoder *e = encoder_open(commands[i].kind, 0, drain, &stored, &err);
+			struct encoder *e = encoder_open(commands[i].kind, 0, drain, &stored);
 			size_t len = piece ? plain.len : 0;
 
-			assert_non_null(e);
 			for (size_t at = 0; at < len; at += piece) {
 				size_t n = len - at < piece ? len - at : piece;
 
@@ -246,10 +262,9 @@ static void a_flush_lets_a_live_reader_see_all(void **state)
 	for (size_t i = 0; i < N_KINDS; i++) {
 		struct buf stored = BUF_INIT;
 		struct err err = ERR_INIT;
-		struct encoder *e = encoder_open(commands[i].kind, 0, drain, &stored, &err);
+		struct encoder *e = encoder_open(commands[i].kind, 0, drain, &stored);
 		size_t before;
 
-		assert_non_null(e);
 		for (int round = 0; round < 3; round++) {
 			struct feeder f = {.piece = 1 << 20, .is_slow = false};
 			struct decoder *d;
@@ -262,7 +277,7 @@ static void a_flush_lets_a_live_reader_see_all(void **state)
 			assert_int_equal(encoder_flush(e, &err), 0);
 			assert_int_equal(stored.len, before);
 			f.all = buf_slice(&stored);
-			d = decoder_open(commands[i].kind, feed, &f, &err);
+			d = decoder_open(commands[i].kind, feed, &f);
 			while (got < (size_t)(round + 1) * 9) {
 				ssize_t n = decoder_read(d, out, sizeof out, &err);
 

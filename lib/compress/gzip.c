@@ -1,6 +1,5 @@
 #include <limits.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define ZLIB_CONST
 #include <zlib.h>
@@ -8,7 +7,7 @@
 #include "compress/kinds.h"
 #include "mem/mem.h"
 
-enum { OUT_BYTES = 128 << 10, GZIP_WINDOW = 15 + 16 };
+enum { GZIP_WINDOW = 15 + 16, MEM_LEVEL_DEFAULT = 8 };
 
 static unsigned cut(size_t len)
 {
@@ -18,75 +17,35 @@ static unsigned cut(size_t len)
 struct gzip_decoder {
 	struct decoder base;
 	z_stream z;
-	bool is_inside;    /* a member is open */
-	bool has_member;   /* one has ended */
-	bool is_padding;   /* zeros behind the last member */
-	bool has_output;   /* the last output was full: there may be more without new input */
-	const char *fault; /* told after the bytes before it were given */
 };
 
-/* Behind a member: 1 when another begins, 0 at the end; zeros that pad a stream to a block are skipped. */
-static int next_member(struct gzip_decoder *g, struct err *err)
+static void begin(struct decoder *d)
 {
-	struct decoder *d = &g->base;
-	int more;
-
-	while ((more = decoder_fill(d, err)) == 1 && *d->p == '\0' && g->has_member) {
-		g->is_padding = true;
-		d->p++;
-		d->len--;
-	}
-	if (more != 1)
-		return more;
-	if (g->is_padding || (unsigned char)*d->p != 0x1f)
-		return decoder_broken(d, "there is something else behind the last member", err);
-	inflateReset(&g->z);
-	g->is_inside = true;
-	return 1;
+	inflateReset(&((struct gzip_decoder *)d)->z);
 }
 
-/* One step of inflate(). */
-static void step(struct gzip_decoder *g)
+static enum step decode(struct decoder *d)
 {
-	struct decoder *d = &g->base;
+	z_stream *z = &((struct gzip_decoder *)d)->z;
 	int rc;
 
-	g->z.next_in = (z_const Bytef *)d->p;
-	g->z.avail_in = cut(d->len);
-	rc = inflate(&g->z, Z_NO_FLUSH);
-	d->len -= (size_t)((const char *)g->z.next_in - d->p);
-	d->p = (const char *)g->z.next_in;
+	z->next_in = (const unsigned char *)d->p;
+	z->avail_in = cut(d->len);
+	z->next_out = (unsigned char *)d->out;
+	z->avail_out = cut(d->room);
+	rc = inflate(z, Z_NO_FLUSH);
+	d->len -= (size_t)((const char *)z->next_in - d->p);
+	d->p = (const char *)z->next_in;
+	d->room -= (size_t)((char *)z->next_out - d->out);
+	d->out = (char *)z->next_out;
 	if (rc == Z_MEM_ERROR)
 		mem_fail();
-	if (rc == Z_STREAM_END) {
-		g->is_inside = false;
-		g->has_member = true;
-	} else if (rc != Z_OK && rc != Z_BUF_ERROR) {
-		g->fault = g->z.msg ? g->z.msg : "it is not what it says";
-	}
-}
-
-static ssize_t decode(struct decoder *d, char *out, size_t size_bytes, struct err *err)
-{
-	struct gzip_decoder *g = (struct gzip_decoder *)d;
-	unsigned room = cut(size_bytes);
-
-	g->z.next_out = (unsigned char *)out;
-	g->z.avail_out = room;
-	while (g->z.avail_out == room && !g->fault) {
-		int more = !g->is_inside ? next_member(g, err) : g->has_output ? 1 : decoder_fill(d, err);
-
-		if (more < 0)
-			return more;
-		if (more == 0)
-			return g->is_inside ? decoder_broken(d, "it ends too soon", err) : 0;
-		g->has_output = false;
-		step(g);
-	}
-	g->has_output = g->z.avail_out == 0;
-	if (g->z.avail_out == room)
-		return decoder_broken(d, g->fault, err);
-	return (ssize_t)(room - g->z.avail_out);
+	if (rc == Z_OK || rc == Z_BUF_ERROR)
+		return STEP_ON;
+	if (rc == Z_STREAM_END)
+		return STEP_END;
+	d->fault = z->msg ? z->msg : "it is not what it says";
+	return STEP_FAULT;
 }
 
 static void close_decoder(struct decoder *d)
@@ -95,60 +54,39 @@ static void close_decoder(struct decoder *d)
 	free(d);
 }
 
-struct decoder *gzip_decoder(struct err *err)
+struct decoder *gzip_decoder(void)
 {
+	static const struct decoder_ops ops = {begin, decode, close_decoder};
 	struct gzip_decoder *g = mem_alloc(1, sizeof *g);
 
-	(void)err;
+	g->base.ops = &ops;
 	if (inflateInit2(&g->z, GZIP_WINDOW) != Z_OK)
 		mem_fail();
-	g->base.read = decode;
-	g->base.close = close_decoder;
 	return &g->base;
 }
 
 struct gzip_encoder {
 	struct encoder base;
 	z_stream z;
-	char out[OUT_BYTES];
 };
 
-static int encode(struct gzip_encoder *g, const char *p, size_t len, int flush, struct err *err)
+static enum step encode(struct encoder *e, enum action action)
 {
-	z_stream *z = &g->z;
+	static const int flushes[] = {Z_NO_FLUSH, Z_SYNC_FLUSH, Z_FINISH};
+	z_stream *z = &((struct gzip_encoder *)e)->z;
+	int rc;
 
-	for (;;) {
-		unsigned piece = cut(len);
-		int rc;
-
-		z->next_in = (z_const Bytef *)p;
-		z->avail_in = piece;
-		z->next_out = (unsigned char *)g->out;
-		z->avail_out = sizeof g->out;
-		rc = deflate(z, flush);
-		p = (const char *)z->next_in;
-		len -= piece - z->avail_in;
-		if (z->avail_out < sizeof g->out &&
-			g->base.drain(g->base.ctx, g->out, sizeof g->out - z->avail_out, err) != 0)
-			return -1;
-		if (rc == Z_STREAM_END || (len == 0 && z->avail_out > 0 && flush != Z_FINISH))
-			return 0;
-	}
-}
-
-static int encode_more(struct encoder *e, const char *p, size_t len, struct err *err)
-{
-	return encode((struct gzip_encoder *)e, p, len, Z_NO_FLUSH, err);
-}
-
-static int encode_flush(struct encoder *e, struct err *err)
-{
-	return encode((struct gzip_encoder *)e, NULL, 0, Z_SYNC_FLUSH, err);
-}
-
-static int encode_end(struct encoder *e, struct err *err)
-{
-	return encode((struct gzip_encoder *)e, NULL, 0, Z_FINISH, err);
+	z->next_in = (const unsigned char *)e->p;
+	z->avail_in = cut(e->len);
+	z->next_out = (unsigned char *)e->out;
+	z->avail_out = sizeof e->out;
+	rc = deflate(z, flushes[action]);
+	e->len -= (size_t)((const char *)z->next_in - e->p);
+	e->p = (const char *)z->next_in;
+	e->made = sizeof e->out - z->avail_out;
+	if (action == ACTION_FINISH)
+		return rc == Z_STREAM_END ? STEP_END : STEP_ON;
+	return e->len || z->avail_out == 0 ? STEP_ON : STEP_END;
 }
 
 static void close_encoder(struct encoder *e)
@@ -157,17 +95,14 @@ static void close_encoder(struct encoder *e)
 	free(e);
 }
 
-struct encoder *gzip_encoder(int level, struct err *err)
+struct encoder *gzip_encoder(int level)
 {
+	static const struct encoder_ops ops = {encode, close_encoder};
 	struct gzip_encoder *g = mem_alloc(1, sizeof *g);
 
-	(void)err;
-	if (deflateInit2(&g->z, level ? level : Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, 8,
+	g->base.ops = &ops;
+	if (deflateInit2(&g->z, level ? level : Z_DEFAULT_COMPRESSION, Z_DEFLATED, GZIP_WINDOW, MEM_LEVEL_DEFAULT,
 		    Z_DEFAULT_STRATEGY) != Z_OK)
 		mem_fail();
-	g->base.write = encode_more;
-	g->base.flush = encode_flush;
-	g->base.finish = encode_end;
-	g->base.close = close_encoder;
 	return &g->base;
 }

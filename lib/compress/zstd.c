@@ -5,46 +5,41 @@
 #include "compress/kinds.h"
 #include "mem/mem.h"
 
-enum { OUT_BYTES = 128 << 10, LEVEL_DEFAULT = 3, FRAME_START_BYTES = 5, WINDOW_LOG_MAX = 27 };
+/* windows up to 128 MiB, as the zstd command without --long */
+enum { LEVEL_DEFAULT = 3, FRAME_START_BYTES = 5, WINDOW_LOG_MAX = 27 };
 
 struct zstd_decoder {
 	struct decoder base;
 	ZSTD_DCtx *ctx;
-	size_t want;     /* stored bytes up to the end of the next block; 0 between frames */
-	bool has_output; /* the last output was full: there may be more without new input */
+	size_t want; /* stored bytes up to the end of the next block */
 };
+
+static void begin(struct decoder *d)
+{
+	((struct zstd_decoder *)d)->want = FRAME_START_BYTES;
+}
 
 /*
  * Stored bytes are fed block by block, as the library asks for them: it forgets what it decoded in the call that meets
  * a fault, so what is lost of a broken stream is the broken block alone.
  */
-static ssize_t decode(struct decoder *d, char *out, size_t size_bytes, struct err *err)
+static enum step decode(struct decoder *d)
 {
 	struct zstd_decoder *z = (struct zstd_decoder *)d;
-	ZSTD_outBuffer to = {out, size_bytes, 0};
+	ZSTD_inBuffer from = {d->p, d->len < z->want ? d->len : z->want, 0};
+	ZSTD_outBuffer to = {d->out, d->room, 0};
+	size_t left = ZSTD_decompressStream(z->ctx, &to, &from);
 
-	while (to.pos == 0) {
-		int more = z->has_output ? 1 : decoder_fill(d, err);
-		ZSTD_inBuffer from = {d->p, d->len, 0};
-		size_t left;
-
-		if (more < 0 || (more == 0 && z->want == 0))
-			return more;
-		if (z->want && from.size > z->want)
-			from.size = z->want;
-		else if (z->want == 0 && from.size > FRAME_START_BYTES)
-			from.size = FRAME_START_BYTES;
-		left = ZSTD_decompressStream(z->ctx, &to, &from);
-		if (ZSTD_isError(left))
-			return decoder_broken(d, ZSTD_getErrorName(left), err);
-		if (more == 0 && to.pos == 0)
-			return decoder_broken(d, "it ends too soon", err);
-		d->p += from.pos;
-		d->len -= from.pos;
-		z->want = left;
-		z->has_output = to.pos == to.size;
+	if (ZSTD_isError(left)) {
+		d->fault = ZSTD_getErrorName(left);
+		return STEP_FAULT;
 	}
-	return (ssize_t)to.pos;
+	d->p += from.pos;
+	d->len -= from.pos;
+	d->out += to.pos;
+	d->room -= to.pos;
+	z->want = left;
+	return left ? STEP_ON : STEP_END;
 }
 
 static void close_decoder(struct decoder *d)
@@ -53,57 +48,40 @@ static void close_decoder(struct decoder *d)
 	free(d);
 }
 
-struct decoder *zstd_decoder(struct err *err)
+struct decoder *zstd_decoder(void)
 {
+	static const struct decoder_ops ops = {begin, decode, close_decoder};
 	struct zstd_decoder *z = mem_alloc(1, sizeof *z);
 
-	(void)err;
+	z->base.ops = &ops;
 	z->ctx = ZSTD_createDCtx();
 	if (!z->ctx)
 		mem_fail();
-	/* windows up to 128 MiB, as the zstd command without --long */
 	ZSTD_DCtx_setParameter(z->ctx, ZSTD_d_windowLogMax, WINDOW_LOG_MAX);
-	z->base.read = decode;
-	z->base.close = close_decoder;
 	return &z->base;
 }
 
 struct zstd_encoder {
 	struct encoder base;
 	ZSTD_CCtx *ctx;
-	char out[OUT_BYTES];
 };
 
-static int encode(struct zstd_encoder *z, const char *p, size_t len, ZSTD_EndDirective end, struct err *err)
+static enum step encode(struct encoder *e, enum action action)
 {
-	ZSTD_inBuffer from = {p, len, 0};
-	size_t left;
+	static const ZSTD_EndDirective ends[] = {ZSTD_e_continue, ZSTD_e_flush, ZSTD_e_end};
+	struct zstd_encoder *z = (struct zstd_encoder *)e;
+	ZSTD_inBuffer from = {e->p, e->len, 0};
+	ZSTD_outBuffer to = {e->out, sizeof e->out, 0};
+	size_t left = ZSTD_compressStream2(z->ctx, &to, &from, ends[action]);
 
-	do {
-		ZSTD_outBuffer to = {z->out, sizeof z->out, 0};
-
-		left = ZSTD_compressStream2(z->ctx, &to, &from, end);
-		if (ZSTD_isError(left))
-			return err_set(err, ERR_IO, "cannot compress: %s", ZSTD_getErrorName(left));
-		if (to.pos && z->base.drain(z->base.ctx, z->out, to.pos, err) != 0)
-			return -1;
-	} while (end == ZSTD_e_continue ? from.pos < len : left != 0);
-	return 0;
-}
-
-static int encode_more(struct encoder *e, const char *p, size_t len, struct err *err)
-{
-	return encode((struct zstd_encoder *)e, p, len, ZSTD_e_continue, err);
-}
-
-static int encode_flush(struct encoder *e, struct err *err)
-{
-	return encode((struct zstd_encoder *)e, NULL, 0, ZSTD_e_flush, err);
-}
-
-static int encode_end(struct encoder *e, struct err *err)
-{
-	return encode((struct zstd_encoder *)e, NULL, 0, ZSTD_e_end, err);
+	if (ZSTD_isError(left)) {
+		e->fault = ZSTD_getErrorName(left);
+		return STEP_FAULT;
+	}
+	e->p += from.pos;
+	e->len -= from.pos;
+	e->made = to.pos;
+	return (action == ACTION_ADD ? e->len : left) ? STEP_ON : STEP_END;
 }
 
 static void close_encoder(struct encoder *e)
@@ -112,19 +90,16 @@ static void close_encoder(struct encoder *e)
 	free(e);
 }
 
-struct encoder *zstd_encoder(int level, struct err *err)
+struct encoder *zstd_encoder(int level)
 {
+	static const struct encoder_ops ops = {encode, close_encoder};
 	struct zstd_encoder *z = mem_alloc(1, sizeof *z);
 
-	(void)err;
+	z->base.ops = &ops;
 	z->ctx = ZSTD_createCCtx();
 	if (!z->ctx)
 		mem_fail();
 	ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_compressionLevel, level ? level : LEVEL_DEFAULT);
 	ZSTD_CCtx_setParameter(z->ctx, ZSTD_c_checksumFlag, 1);
-	z->base.write = encode_more;
-	z->base.flush = encode_flush;
-	z->base.finish = encode_end;
-	z->base.close = close_encoder;
 	return &z->base;
 }

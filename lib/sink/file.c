@@ -261,8 +261,8 @@ struct sink *sink_file(const char *name, struct err *err)
 	f->fd = f->is_stdout ? STDOUT_FILENO : -1;
 	if (!f->is_stdout && open_file(f, err) != 0)
 		goto fail;
-	if (kind != COMPRESS_NONE && !(f->encoder = encoder_open(kind, 0, put, f, err)))
-		goto fail;
+	if (kind != COMPRESS_NONE)
+		f->encoder = encoder_open(kind, 0, put, f);
 	return &f->base;
 fail:
 	err_at(err, name, 0, 0);

@@ -167,21 +167,16 @@ static size_t make_room(struct files *f, struct buf *own)
 	return cap < BATCH_BYTES ? cap : BATCH_BYTES;
 }
 
-static void begin_long_line(struct files *f, const char *p, size_t len)
-{
-	f->head_len = len < HEAD_BYTES ? len : HEAD_BYTES;
-	memcpy(f->head, p, f->head_len);
-	f->long_bytes = 0;
-	f->is_skipping = true;
-}
-
-/* Skips in the held bytes up to the end of the long line; true when it was found. */
+/* Skips in the held bytes up to the end of the long line, keeping its head; true when the end was found. */
 static bool skip_held(struct files *f)
 {
 	const char *p = f->held.p + f->held_at;
 	const char *end = memchr(p, '\n', held_len(f));
 	size_t n = end ? (size_t)(end - p) : held_len(f);
+	size_t more = HEAD_BYTES - f->head_len < n ? HEAD_BYTES - f->head_len : n;
 
+	memcpy(f->head + f->head_len, p, more);
+	f->head_len += more;
 	f->long_bytes += n;
 	f->held_at += end ? n + 1 : n;
 	return end != NULL;
@@ -204,7 +199,9 @@ static enum source_result cut_held(struct files *f, struct batch *b)
 	f->has_held_lines = false;
 	if (!is_long)
 		return GO_ON;
-	begin_long_line(f, p, held_len(f));
+	f->is_skipping = true;
+	f->head_len = 0;
+	f->long_bytes = 0;
 	f->has_held_lines = skip_held(f);
 	return f->has_held_lines ? give_long_line(f, b) : GO_ON;
 }
@@ -224,6 +221,7 @@ static enum source_result cut(struct files *f, struct batch *b, size_t known_byt
 	n = lines_fit(own->p, own->len, f->line_max_bytes, &is_long);
 	if (is_long) {
 		swap_held(f, b);
+		f->has_held_lines = true;
 		return cut_held(f, b);
 	}
 	if (n == 0)

@@ -21,9 +21,8 @@ struct input {
 	char head[COMPRESS_MAGIC_BYTES]; /* read to look at, and given first */
 	size_t head_len, head_used;
 	struct decoder *decoder; /* NULL for plain input */
-	char *stored;            /* two buffers for the decoder, filled in turn */
-	bool is_second;
-	uint64_t read_bytes; /* stored bytes of all inputs so far */
+	char *stored;            /* buffer of the decoder */
+	uint64_t read_bytes;     /* stored bytes of all inputs so far */
 };
 
 void input_init(struct input *in);

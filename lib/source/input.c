@@ -77,31 +77,22 @@ static ssize_t read_stored(struct input *in, char *p, size_t size_bytes, struct 
 	return n;
 }
 
-/* The decoder's stored bytes. While it must block, a signal ends the input. */
-static ssize_t feed(void *ctx, bool must_block, const char **p, struct err *err)
+/* The decoder's stored bytes. */
+static ssize_t feed(void *ctx, const char **p, struct err *err)
 {
 	struct input *in = ctx;
-	char *buffer;
-	ssize_t n;
 
 	if (in->head_used < in->head_len) {
 		*p = in->head;
 		in->head_used = in->head_len;
 		return (ssize_t)in->head_len;
 	}
-	in->is_second = !in->is_second;
-	buffer = in->stored + (in->is_second ? STORED_BYTES : 0);
-	*p = buffer;
-	while ((n = read_stored(in, buffer, STORED_BYTES, err)) == INPUT_WAIT && must_block) {
-		if (stop_signal())
-			return err_set(err, ERR_IO, "stopped by a signal inside a compressed block");
-		input_wait(in, -1);
-	}
-	return n;
+	*p = in->stored;
+	return read_stored(in, in->stored, STORED_BYTES, err);
 }
 
-/* Decides by the first bytes what the input is: 1, 0 while more of them are needed, -1. */
-static int look(struct input *in, struct err *err)
+/* Decides by the first bytes what the input is: 1, or 0 while more of them are needed. */
+static int look(struct input *in)
 {
 	enum compress_kind kind;
 
@@ -116,17 +107,17 @@ static int look(struct input *in, struct err *err)
 		}
 		return 1;
 	}
-	in->decoder = decoder_open(kind, feed, in, err);
-	in->stored = mem_resize(NULL, 2 * STORED_BYTES, 1);
-	return in->decoder ? 1 : -1;
+	in->decoder = decoder_open(kind, feed, in);
+	in->stored = mem_resize(NULL, STORED_BYTES, 1);
+	return 1;
 }
 
-/* Reads no more than is needed to know the kind: 1, INPUT_WAIT, -1. */
+/* Reads no more than is needed to know the kind. */
 static int start(struct input *in, struct err *err)
 {
 	int rc;
 
-	while ((rc = look(in, err)) == 0) {
+	while ((rc = look(in)) == 0) {
 		ssize_t n = read_stored(in, in->head + in->head_len, sizeof in->head - in->head_len, err);
 
 		if (n < 0)
