@@ -1,0 +1,249 @@
+/*
+ * The open directories: a hash table by name, and a list from the one least recently used. A directory that was closed
+ * is used again for the next, with the memory of its codec.
+ */
+#include "lake/lake_impl.h"
+
+#include <stdlib.h>
+
+#include "mem/mem.h"
+
+/* Eight bytes at a step, mixed by a multiplication and a shift. */
+static uint64_t hash_name(struct slice name)
+{
+	uint64_t h = name.len * UINT64_C(0x9e3779b97f4a7c15);
+	size_t i = 0;
+
+	for (; i + 8 <= name.len; i += 8) {
+		uint64_t v;
+
+		memcpy(&v, name.p + i, 8);
+		h = (h ^ v) * UINT64_C(0xd6e8feb86659fd93);
+		h ^= h >> 32;
+	}
+	for (; i < name.len; i++)
+		h = (h ^ (unsigned char)name.p[i]) * UINT64_C(0x100000001b3);
+	h *= UINT64_C(0xd6e8feb86659fd93);
+	return h ^ h >> 32;
+}
+
+/* ---- the list by use, and the table ---- */
+
+static void list_remove(struct lake *l, struct lake_dir *d)
+{
+	if (d->newer)
+		d->newer->older = d->older;
+	else
+		l->newest = d->older;
+	if (d->older)
+		d->older->newer = d->newer;
+	else
+		l->oldest = d->newer;
+}
+
+static void list_add(struct lake *l, struct lake_dir *d)
+{
+	d->newer = NULL;
+	d->older = l->newest;
+	if (l->newest)
+		l->newest->newer = d;
+	else
+		l->oldest = d;
+	l->newest = d;
+}
+
+static struct lake_dir **bucket_of(struct lake *l, uint64_t hash)
+{
+	return &l->buckets[hash & (l->n_buckets - 1)];
+}
+
+static void forget(struct lake *l, struct lake_dir *d)
+{
+	struct lake_dir **at = bucket_of(l, d->hash);
+
+	while (*at != d)
+		at = &(*at)->next_same;
+	*at = d->next_same;
+	list_remove(l, d);
+	l->n_open--;
+	d->next_same = l->unused;
+	l->unused = d;
+}
+
+/* ---- opening ---- */
+
+static struct lake_dir *take_unused(struct lake *l)
+{
+	struct lake_dir *d = l->unused;
+
+	if (d) {
+		l->unused = d->next_same;
+		return d;
+	}
+	d = mem_alloc(1, sizeof *d);
+	if (l->spool)
+		segment_init(&d->segment, &l->codecs);
+	l->dirs = mem_resize(l->dirs, l->n_dirs + 1, sizeof *l->dirs);
+	l->dirs[l->n_dirs++] = d;
+	return d;
+}
+
+static struct lake_dir *open_dir(struct lake *l, struct slice name, uint64_t hash, struct err *err)
+{
+	struct lake_dir *d = take_unused(l);
+	struct buf object = BUF_INIT;
+	int got = 0;
+
+	buf_reset(&d->name);
+	buf_add_slice(&d->name, name);
+	d->hash = hash;
+	d->seq = l->next_seq++;
+	d->records = d->raw_bytes = 0;
+	d->opened_us = l->now_us;
+	d->has_first = false;
+	d->segment.sum = (struct segment_sum){0};
+	lake_object_name(l, d->seq, &object);
+	if (l->spool)
+		got = spool_begin(l->spool, &d->segment, name, buf_cstr(&object), err);
+	buf_release(&object);
+	if (got < 0) {
+		d->next_same = l->unused;
+		l->unused = d;
+		return NULL;
+	}
+	d->next_same = *bucket_of(l, hash);
+	*bucket_of(l, hash) = d;
+	list_add(l, d);
+	l->n_open++;
+	if (l->opts.max_age_us && l->next_age_us < 0)
+		l->next_age_us = l->now_us + l->opts.max_age_us;
+	return d;
+}
+
+struct lake_dir *lake_find_dir(struct lake *l, struct slice name, struct err *err)
+{
+	struct lake_dir *d = l->newest;
+	uint64_t hash;
+
+	if (d && slice_eq(buf_slice(&d->name), name))
+		return d;
+	hash = hash_name(name);
+	for (d = *bucket_of(l, hash); d; d = d->next_same) {
+		if (d->hash == hash && slice_eq(buf_slice(&d->name), name)) {
+			list_remove(l, d);
+			list_add(l, d);
+			return d;
+		}
+	}
+	if (l->n_open == l->opts.max_open) {
+		if (lake_seal(l, l->oldest, err) < 0)
+			return NULL;
+		l->n_early++;
+	}
+	return open_dir(l, name, hash, err);
+}
+
+/* ---- adding and sealing ---- */
+
+int lake_end_run(struct lake *l, struct err *err)
+{
+	struct lake_run run = l->run;
+
+	l->run = (struct lake_run){0};
+	if (!run.dir || !l->spool)
+		return 0;
+	if (l->next_sync_us < 0 && l->opts.sync_us && !l->opts.run_id)
+		l->next_sync_us = l->now_us + l->opts.sync_us;
+	return segment_add(&run.dir->segment, run.p, run.len, run.records, err);
+}
+
+static int store(struct lake *l, struct lake_dir *d, struct err *err)
+{
+	if (!l->spool)
+		return lake_tell_dry(l, d, &d->segment.sum, err);
+	if (segment_finish(&d->segment, err) < 0)
+		return -1;
+	return spool_publish(l->spool, &d->segment, lake_tell, l, err);
+}
+
+int lake_seal(struct lake *l, struct lake_dir *d, struct err *err)
+{
+	if (l->run.dir == d && lake_end_run(l, err) < 0)
+		return -1;
+	if (store(l, d, err) < 0)
+		return -1;
+	l->opts.ledger->open -= d->records;
+	l->opts.ledger->kept += d->records;
+	forget(l, d);
+	return 0;
+}
+
+static int by_seq(const void *a, const void *b)
+{
+	const struct lake_dir *x = *(struct lake_dir *const *)a, *y = *(struct lake_dir *const *)b;
+
+	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+/* The open ones that opened at or before a moment, in the order of their numbers. */
+static int seal_older(struct lake *l, int64_t until_us, struct err *err)
+{
+	struct lake_dir **list = mem_alloc(l->n_open, sizeof *list);
+	size_t n = 0;
+	int got = 0;
+
+	for (struct lake_dir *d = l->newest; d; d = d->older) {
+		if (d->opened_us <= until_us)
+			list[n++] = d;
+	}
+	qsort(list, n, sizeof *list, by_seq);
+	for (size_t i = 0; i < n && got == 0; i++)
+		got = lake_seal(l, list[i], err);
+	free(list);
+	return got;
+}
+
+int lake_seal_all(struct lake *l, struct err *err)
+{
+	return seal_older(l, INT64_MAX, err);
+}
+
+int lake_seal_aged(struct lake *l, struct err *err)
+{
+	if (seal_older(l, l->now_us - l->opts.max_age_us, err) < 0)
+		return -1;
+	l->next_age_us = -1;
+	for (struct lake_dir *d = l->newest; d; d = d->older) {
+		int64_t at_us = d->opened_us + l->opts.max_age_us;
+
+		if (l->next_age_us < 0 || at_us < l->next_age_us)
+			l->next_age_us = at_us;
+	}
+	return 0;
+}
+
+int lake_sync_all(struct lake *l, struct err *err)
+{
+	for (struct lake_dir *d = l->newest; d; d = d->older) {
+		if (segment_flush(&d->segment, err) < 0)
+			return -1;
+	}
+	for (struct lake_dir *d = l->newest; d; d = d->older) {
+		if (d->segment.is_unsynced && spool_sync(l->spool, &d->segment, err) < 0)
+			return -1;
+	}
+	l->next_sync_us = -1;
+	return 0;
+}
+
+void lake_release_dirs(struct lake *l)
+{
+	for (size_t i = 0; i < l->n_dirs; i++) {
+		if (l->spool)
+			segment_release(&l->dirs[i]->segment);
+		buf_release(&l->dirs[i]->name);
+		free(l->dirs[i]);
+	}
+	free(l->dirs);
+	free(l->buckets);
+}

@@ -1,0 +1,224 @@
+#include "lake/lake_impl.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+
+#include "mem/mem.h"
+
+enum { SPARE_FILES = 64 }; /* beside one for each open directory */
+
+static void say(const struct lake *l, struct buf *text)
+{
+	l->opts.warn(l->opts.warn_ctx, buf_cstr(text));
+	buf_release(text);
+}
+
+/* ---- as a sink ---- */
+
+static int done(struct lake *l, int got, const struct err *err)
+{
+	if (got < 0 && err->code != ERR_DATA)
+		l->has_failed = true;
+	return got;
+}
+
+static int write_batch(struct sink *k, const struct batch *b, struct err *err)
+{
+	struct lake *l = (struct lake *)k;
+
+	l->now_us = ledger_now_us();
+	return done(l, lake_take_batch(l, b, err), err);
+}
+
+/* Open segments leave by their own clock, --sync-interval. */
+static int flush(struct sink *k, struct err *err)
+{
+	(void)k;
+	(void)err;
+	return 0;
+}
+
+static int64_t deadline(const struct sink *k)
+{
+	const struct lake *l = (const struct lake *)k;
+
+	if (l->next_sync_us < 0 || l->next_age_us < 0)
+		return l->next_sync_us < 0 ? l->next_age_us : l->next_sync_us;
+	return l->next_sync_us < l->next_age_us ? l->next_sync_us : l->next_age_us;
+}
+
+static int tick(struct sink *k, int64_t now_us, struct err *err)
+{
+	struct lake *l = (struct lake *)k;
+
+	l->now_us = now_us;
+	if (l->next_age_us >= 0 && now_us >= l->next_age_us && lake_seal_aged(l, err) < 0)
+		return done(l, -1, err);
+	if (l->next_sync_us >= 0 && now_us >= l->next_sync_us && lake_sync_all(l, err) < 0)
+		return done(l, -1, err);
+	return 0;
+}
+
+static void tell_end(struct lake *l)
+{
+	struct buf text = BUF_INIT;
+
+	if (l->n_early == 0)
+		return;
+	buf_addf(&text, "%llu objects were closed early: more than %zu directories at once (--max-open)",
+		(unsigned long long)l->n_early, l->opts.max_open);
+	say(l, &text);
+}
+
+static int finish(struct sink *k, bool is_good, struct err *err)
+{
+	struct lake *l = (struct lake *)k;
+
+	if (l->has_failed)
+		return 0;
+	l->now_us = ledger_now_us();
+	tell_end(l);
+	if (!is_good && l->opts.run_id)
+		return l->spool ? spool_discard(l->spool, err) : 0;
+	return done(l, lake_seal_all(l, err), err);
+}
+
+static uint64_t bytes_out(const struct sink *k)
+{
+	return ((const struct lake *)k)->opts.ledger->bytes_out;
+}
+
+static void close_lake(struct sink *k)
+{
+	struct lake *l = (struct lake *)k;
+
+	lake_release_dirs(l);
+	spool_close(l->spool);
+	codec_set_release(&l->codecs);
+	json_scan_close(l->scan);
+	template_close(l->template);
+	json_paths_close(l->paths);
+	timefield_release(&l->window_start);
+	timefield_release(&l->window_end);
+	timefield_release(&l->session_end);
+	free(l->column_slots);
+	buf_release(&l->name);
+	buf_release(&l->row);
+	buf_release(&l->tmp);
+	buf_release(&l->lines);
+	free(l);
+}
+
+/* ---- opening ---- */
+
+/* The times of a dead run's records, for its manifest rows. */
+static int see_lines(void *ctx, const char *p, size_t len, struct segment_sum *sum, struct err *err)
+{
+	struct lake *l = ctx;
+	struct json_record r;
+
+	(void)err;
+	buf_reset(&l->lines);
+	buf_add(&l->lines, p, len);
+	buf_reserve(&l->lines, JSON_PAD_BYTES);
+	json_scan_batch(l->scan, l->lines.p, len);
+	while (json_scan_next(l->scan, &r)) {
+		enum lake_clock clock = l->clock;
+		const char *field, *why;
+		int64_t us;
+
+		if (r.status != JSON_OK || r.type != JSON_OBJECT)
+			continue;
+		if (clock == LAKE_CLOCK_UNKNOWN)
+			l->clock = r.spans[l->end_slot].type != JSON_ABSENT ? LAKE_CLOCK_WINDOW : LAKE_CLOCK_SESSION;
+		if (lake_time(l, r.spans, &us, &field, &why) == 0)
+			segment_sum_time(sum, us);
+		l->clock = clock;
+	}
+	return 0;
+}
+
+static int salvage(struct lake *l, struct err *err)
+{
+	struct spool_salvage result;
+	struct buf text = BUF_INIT;
+
+	if (spool_salvage(l->spool, see_lines, lake_tell, l, &result, err) < 0)
+		return -1;
+	if (result.objects) {
+		buf_addf(&text, "stored what %llu ended runs had left: %llu objects, %llu records",
+			(unsigned long long)result.runs, (unsigned long long)result.objects,
+			(unsigned long long)result.records);
+		say(l, &text);
+	}
+	if (result.unfinished) {
+		buf_addf(&text, "the run %s of this place was not finished: repeat it with --run-id %s",
+			result.unfinished, result.unfinished);
+		say(l, &text);
+	}
+	return 0;
+}
+
+/* Each open directory holds a descriptor. */
+static int raise_files(size_t max_open, struct err *err)
+{
+	struct rlimit limit;
+	rlim_t want = max_open + SPARE_FILES;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
+		return 0;
+	if (limit.rlim_max < want)
+		return err_set(err, ERR_USAGE, "--max-open %zu: this process may open only %llu files", max_open,
+			(unsigned long long)limit.rlim_max);
+	limit.rlim_cur = want;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	return 0;
+}
+
+static int open_spool(struct lake *l, struct err *err)
+{
+	struct spool_opts opts = {template_root(l->template), l->opts.spool, l->opts.place, l->opts.run_id};
+
+	if (l->opts.is_dry_run)
+		return l->opts.run_id ? spool_check_run_id(l->opts.run_id, err) : 0;
+	if (raise_files(l->opts.max_open, err) < 0)
+		return -1;
+	l->spool = spool_open(&opts, err);
+	return l->spool ? salvage(l, err) : -1;
+}
+
+static int prepare(struct lake *l, struct err *err)
+{
+	const struct lake_opts *o = &l->opts;
+
+	if (!json_is_utf8(o->place, strlen(o->place)))
+		return err_set(err, ERR_USAGE, "the place must be valid UTF-8");
+	if (codec_set_init(&l->codecs, o->codec, o->level, err) < 0)
+		return -1;
+	l->paths = json_paths_open();
+	l->template = template_open(o->place, o->zone, l->paths, err);
+	if (!l->template)
+		return -1;
+	lake_add_paths(l);
+	l->scan = json_scan_open(l->paths, o->depth_max);
+	for (l->n_buckets = 16; l->n_buckets < 2 * o->max_open;)
+		l->n_buckets *= 2;
+	l->buckets = mem_alloc(l->n_buckets, sizeof *l->buckets);
+	return open_spool(l, err);
+}
+
+struct sink *lake_open(const struct lake_opts *opts, struct err *err)
+{
+	static const struct sink_ops ops = {write_batch, flush, deadline, tick, finish, close_lake, bytes_out};
+	struct lake *l = mem_alloc(1, sizeof *l);
+
+	l->base.ops = &ops;
+	l->opts = *opts;
+	l->next_sync_us = l->next_age_us = -1;
+	l->next_seq = 1;
+	if (prepare(l, err) < 0) {
+		close_lake(&l->base);
+		return NULL;
+	}
+	return &l->base;
+}

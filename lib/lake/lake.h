@@ -1,0 +1,66 @@
+/*
+ * lake: the sink that stores each record in exactly one object below a directory: semantics of tlm-s3put.
+ *
+ * A record's directory comes from its template; the records of a directory are collected in a segment of the spool,
+ * which becomes an object when it is full (size, count, age, span of event time), when too many directories are open
+ * (the one least recently used goes first), or at the end. Every stored object is told as one manifest row.
+ *
+ * The lake counts in the ledger: read; then rejected (reject_add()), or open while in the spool and kept once stored.
+ *
+ * Memory: constant; per open directory what a segment takes. One thread.
+ */
+#ifndef TLM_LAKE_H
+#define TLM_LAKE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "codec/codec.h"
+#include "err/err.h"
+#include "etime/etime.h"
+#include "ledger/ledger.h"
+#include "reject/reject.h"
+#include "sink/sink.h"
+#include "timefield/timefield.h"
+
+enum {
+	LAKE_OPEN_DEFAULT = 256, /* of max_open */
+	LAKE_OPEN_MAX = 100000,
+	LAKE_SYNC_DEFAULT_US = 1000000
+};
+#define LAKE_SIZE_DEFAULT_BYTES (UINT64_C(256) << 20)
+
+struct lake_opts {
+	const char *place;             /* the absolute directory and template behind file:// */
+	const struct timefield *time;  /* --time, NULL for none: rows of tlm-agg have window_end or session_end */
+	const struct etime_zone *zone; /* --tz of the template's codes, NULL: UTC */
+	const char *spool;             /* --spool: see spool.h; NULL: inside the root */
+	const char *run_id;            /* --run-id, NULL for none */
+	enum codec_kind codec;
+	int level; /* 0: the codec's default */
+	size_t max_open;
+	uint64_t max_size_bytes; /* raw bytes of an object; a longer record makes a longer object */
+	uint64_t max_records;    /* 0: no limit, as for the next two */
+	int64_t max_age_us;      /* since its first record came, monotonic clock */
+	int64_t max_span_us;     /* of event time since its first record */
+	int64_t sync_us;         /* how often open segments are flushed to disk; not with run_id */
+	int depth_max;           /* of a record */
+	bool is_dry_run;         /* rows of what would be stored, nothing is written */
+	struct ledger *ledger;   /* borrowed, as all below */
+	struct reject *reject;
+	struct sink *manifest; /* takes the rows; finished and closed by the caller */
+	void (*warn)(void *ctx, const char *text);
+	void *warn_ctx;
+};
+
+/*
+ * Opens the lake, publishes what dead runs of the same place left, and is ready for batches. opts is copied, what it
+ * points to is borrowed. NULL with err: ERR_PROGRAM for a template that is wrong, ERR_USAGE for a run id or level,
+ * ERR_IO, ERR_REFUSED when a leftover meets an object with other records.
+ *
+ * write() ends with ERR_USAGE when the template needs a time and there is none. finish() stores what is open unless the
+ * lake has failed; a run with a run_id that was not good discards it instead, since its repetition brings it again.
+ */
+struct sink *lake_open(const struct lake_opts *opts, struct err *err);
+
+#endif

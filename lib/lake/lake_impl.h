@@ -1,0 +1,105 @@
+/* lake_impl: what the files of this module share. Private. */
+#ifndef TLM_LAKE_IMPL_H
+#define TLM_LAKE_IMPL_H
+
+#include "json/json.h"
+#include "lake/lake.h"
+#include "spool/spool.h"
+#include "template/template.h"
+
+/* An open directory: the segment that collects its records. */
+struct lake_dir {
+	struct buf name; /* below the root */
+	uint64_t hash, seq;
+	uint64_t records, raw_bytes; /* with those that the segment has not yet been given */
+	int64_t opened_us;           /* monotonic */
+	bool has_first;
+	int64_t first_us; /* event time of its first record */
+	struct segment segment;
+	struct lake_dir *next_same; /* of one bucket */
+	struct lake_dir *older, *newer;
+};
+
+/* Whole lines of one directory that stand side by side in the batch and were not yet added. */
+struct lake_run {
+	struct lake_dir *dir; /* NULL: none */
+	const char *p;
+	size_t len;
+	uint64_t records;
+};
+
+/* Where the event time of a record comes from. */
+enum lake_clock {
+	LAKE_CLOCK_UNKNOWN, /* no --time, and no record yet */
+	LAKE_CLOCK_FIELD,   /* --time */
+	LAKE_CLOCK_WINDOW,  /* window_end of rows of tlm-agg */
+	LAKE_CLOCK_SESSION, /* session_end */
+	LAKE_CLOCK_NONE
+};
+
+struct lake {
+	struct sink base;
+	struct lake_opts opts;
+	struct template *template;
+	struct json_paths *paths;
+	struct json_scan *scan;
+	struct spool *spool; /* NULL in a dry run */
+	struct codec_set codecs;
+	bool has_failed;
+
+	enum lake_clock clock;
+	struct timefield window_start, window_end, session_end; /* without --time */
+	size_t time_slot, start_slot, end_slot, session_slot;
+
+	size_t *column_slots;
+	size_t n_columns;
+	bool is_column_told;
+
+	struct lake_dir **buckets; /* n_buckets, a power of two */
+	size_t n_buckets, n_open, n_dirs;
+	struct lake_dir **dirs; /* n_dirs that were ever made */
+	struct lake_dir *newest, *oldest, *unused;
+	uint64_t next_seq, n_early;
+	int64_t now_us, next_sync_us, next_age_us; /* monotonic; -1: nothing is due */
+
+	struct lake_run run;
+	struct buf name, row, tmp, lines;
+};
+
+/* ---- record.c ---- */
+
+/* The time of a record's spans: 0, or -1 with *field and *why. */
+int lake_time(struct lake *l, const struct json_span *spans, int64_t *us, const char **field, const char **why);
+
+/* Prepares the paths of time and columns; before the scanner is opened. */
+void lake_add_paths(struct lake *l);
+
+int lake_take_batch(struct lake *l, const struct batch *b, struct err *err);
+
+/* ---- dirs.c ---- */
+
+/* The open directory of that name, opened if need be; it is then the newest. NULL with err. */
+struct lake_dir *lake_find_dir(struct lake *l, struct slice name, struct err *err);
+
+/* Gives the run to its segment. */
+int lake_end_run(struct lake *l, struct err *err);
+
+/* Stores the segment of a directory and closes it. */
+int lake_seal(struct lake *l, struct lake_dir *d, struct err *err);
+int lake_seal_all(struct lake *l, struct err *err); /* in the order of their numbers */
+int lake_seal_aged(struct lake *l, struct err *err);
+int lake_sync_all(struct lake *l, struct err *err);
+void lake_release_dirs(struct lake *l);
+
+/* ---- row.c ---- */
+
+/* spool_told_fn: writes the manifest row of an object and flushes it. */
+int lake_tell(void *lake, const struct spool_object *object, struct err *err);
+
+/* The row of a dry run. */
+int lake_tell_dry(struct lake *l, const struct lake_dir *d, const struct segment_sum *sum, struct err *err);
+
+/* "RUN-000012.ndjson.zst" into out (reset first). */
+void lake_object_name(const struct lake *l, uint64_t seq, struct buf *out);
+
+#endif

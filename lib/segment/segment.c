@@ -1,0 +1,128 @@
+#include "segment/segment.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "durable/durable.h"
+#include "mem/mem.h"
+
+void segment_init(struct segment *s, struct codec_set *set)
+{
+	*s = (struct segment){.fd = -1};
+	s->codec = codec_open(set);
+	s->stored_digest = digest_open();
+	s->raw_digest = digest_open();
+	buf_reserve(&s->raw, SEGMENT_BUFFER_BYTES);
+}
+
+void segment_release(struct segment *s)
+{
+	segment_abandon(s);
+	codec_close(s->codec);
+	digest_close(s->stored_digest);
+	digest_close(s->raw_digest);
+	buf_release(&s->raw);
+	buf_release(&s->path);
+	*s = (struct segment){.fd = -1};
+}
+
+int segment_begin(struct segment *s, const char *path, struct err *err)
+{
+	assert(!s->is_open);
+	s->fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (s->fd < 0)
+		return err_sys(err, "%.120s: cannot create", path);
+	buf_reset(&s->path);
+	buf_add_str(&s->path, path);
+	buf_cstr(&s->path);
+	buf_reset(&s->raw);
+	digest_reset(s->stored_digest);
+	digest_reset(s->raw_digest);
+	codec_reset(s->codec);
+	s->sum = (struct segment_sum){0};
+	s->is_open = true;
+	s->is_dirty = s->is_unsynced = s->is_name_synced = false;
+	return 0;
+}
+
+static int store(void *ctx, const void *p, size_t len, struct err *err)
+{
+	struct segment *s = ctx;
+
+	digest_add(s->stored_digest, p, len);
+	s->sum.bytes += len;
+	return durable_write(s->fd, p, len, s->path.p, err);
+}
+
+static int encode(struct segment *s, const char *p, size_t len, enum codec_op op, struct err *err)
+{
+	digest_add(s->raw_digest, p, len);
+	return s->codec->ops->put(s->codec, p, len, op, store, s, err);
+}
+
+static int drain(struct segment *s, enum codec_op op, struct err *err)
+{
+	int got = encode(s, s->raw.p, s->raw.len, op, err);
+
+	buf_reset(&s->raw);
+	return got;
+}
+
+int segment_add_slow(struct segment *s, const char *p, size_t len, struct err *err)
+{
+	if (s->raw.len && drain(s, CODEC_ADD, err) < 0)
+		return -1;
+	if (len > SEGMENT_BUFFER_BYTES)
+		return encode(s, p, len, CODEC_ADD, err);
+	memcpy(s->raw.p, p, len);
+	s->raw.len = len;
+	return 0;
+}
+
+int segment_flush(struct segment *s, struct err *err)
+{
+	if (!s->is_dirty)
+		return 0;
+	if (drain(s, CODEC_FLUSH, err) < 0)
+		return -1;
+	/* Many segments are written back side by side; the sync waits. Where it cannot begin early, it does not. */
+	sync_file_range(s->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	s->is_dirty = false;
+	s->is_unsynced = true;
+	return 0;
+}
+
+int segment_sync(struct segment *s, struct err *err)
+{
+	if (segment_flush(s, err) < 0)
+		return -1;
+	if (s->is_unsynced && durable_sync(s->fd, s->path.p, err) < 0)
+		return -1;
+	s->is_unsynced = false;
+	return 0;
+}
+
+int segment_finish(struct segment *s, struct err *err)
+{
+	int got = drain(s, CODEC_FINISH, err);
+
+	if (got == 0)
+		got = durable_sync(s->fd, s->path.p, err);
+	if (close(s->fd) < 0 && got == 0)
+		got = err_sys(err, "%.120s: cannot close", s->path.p);
+	s->fd = -1;
+	s->is_open = s->is_dirty = s->is_unsynced = false;
+	digest_take_hex(s->stored_digest, s->sum.sha256);
+	digest_take_hex(s->raw_digest, s->sum.raw_sha256);
+	return got;
+}
+
+void segment_abandon(struct segment *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	s->is_open = s->is_dirty = s->is_unsynced = false;
+}

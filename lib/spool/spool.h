@@ -1,0 +1,96 @@
+/*
+ * spool: where segments wait until they are objects, and what a killed run left there.
+ *
+ *     ROOT/.tlm-spool/HASH/RUN/lock                held (flock) by the run while it lives
+ *     ROOT/.tlm-spool/HASH/RUN/tree/DIR/NAME.part  a segment that will be the object ROOT/DIR/NAME
+ *
+ * HASH stands for destination and template; the tree of a run mirrors that of the lake, so a leftover tells its object
+ * by its own name and nothing else need be written or kept in step. It lies inside the root, or in another directory of
+ * the same file system (then DIR/HASH/RUN/...), so that a link gives an object its name at once.
+ *
+ * Order of work for an object: its bytes synced in the spool; the directory made; a link, never over an existing name;
+ * the directories synced; told; then the name in the spool removed. So at any moment a record is in the spool or in the
+ * lake, and one that is in both is the same file or has the same raw lines, which the next start finds out.
+ *
+ * Memory: spool_close() frees. One thread.
+ */
+#ifndef TLM_SPOOL_H
+#define TLM_SPOOL_H
+
+#include <stdbool.h>
+
+#include "buf/buf.h"
+#include "err/err.h"
+#include "segment/segment.h"
+
+#define SPOOL_DIR ".tlm-spool"
+
+enum { SPOOL_RUN_ID_MAX_BYTES = 64 };
+
+struct spool;
+
+struct spool_opts {
+	const char *root;     /* the lake's root, absolute, without a '/' at its end; made when it is missing */
+	const char *dir;      /* where the spool lies, made when missing; NULL: ROOT/.tlm-spool */
+	const char *identity; /* destination and template: what a later start must share to salvage this run */
+	const char *run_id;   /* --run-id, NULL: a new one of time and chance */
+};
+
+/*
+ * Makes the run's folder and takes its lock. With a run_id what an earlier run of that name left is discarded.
+ * NULL with err: ERR_USAGE for a dir on another file system, or a bad name ("a/b", ".x", one that looks like a random
+ * one, above 64 bytes); ERR_IO when the name is in use by a living process, or a folder cannot be made.
+ */
+struct spool *spool_open(const struct spool_opts *opts, struct err *err);
+
+/* Lets go of the lock; removes the run's folders if nothing is left in them. Does nothing for NULL. */
+void spool_close(struct spool *spool);
+
+const char *spool_run_id(const struct spool *spool);
+
+/* Whether a --run-id is one: 0, or -1 with ERR_USAGE. */
+int spool_check_run_id(const char *run_id, struct err *err);
+
+/* Begins a segment for the object DIR/NAME (name with its suffix). */
+int spool_begin(struct spool *spool, struct segment *s, struct slice dir, const char *name, struct err *err);
+
+/* Flushes the segment, and on disk it is, with all names that lead to it. */
+int spool_sync(struct spool *spool, struct segment *s, struct err *err);
+
+/* An object that got its name. */
+struct spool_object {
+	const char *path; /* its absolute path */
+	const struct segment_sum *sum;
+	bool is_old; /* it was there already, with the same raw lines */
+};
+
+/* Tells of an object (a manifest line, flushed). */
+typedef int spool_told_fn(void *ctx, const struct spool_object *object, struct err *err);
+
+/*
+ * A finished segment gets its name in the lake, is told, and leaves the spool. 0, or -1: ERR_REFUSED when an object of
+ * that name has other lines; the segment stays in the spool at any error.
+ */
+int spool_publish(struct spool *spool, struct segment *s, spool_told_fn *told, void *ctx, struct err *err);
+
+/* Removes what is left of the own run (a repeatable one that did not end well). */
+int spool_discard(struct spool *spool, struct err *err);
+
+/* What a salvage did. */
+struct spool_salvage {
+	uint64_t runs, objects, records;
+	const char
+		*unfinished; /* a repeatable run (--run-id) that was not finished, or NULL; borrowed from the spool */
+};
+
+/* Sees each whole line of a leftover before it is told, to find its times (sum->has_time, min_us, max_us). */
+typedef int spool_lines_fn(void *ctx, const char *p, size_t len, struct segment_sum *sum, struct err *err);
+
+/*
+ * Publishes what dead runs of the same identity left, up to the last whole line of each segment. Runs that live and
+ * repeatable runs are left alone. `set` encodes leftovers of its own kind; others get one of theirs. 0, or -1.
+ */
+int spool_salvage(struct spool *spool, spool_lines_fn *lines, spool_told_fn *told, void *ctx,
+	struct spool_salvage *result, struct err *err);
+
+#endif
