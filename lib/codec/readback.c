@@ -6,33 +6,30 @@
 #include "compress/compress.h"
 #include "mem/mem.h"
 
-/* Stored bytes on their way to the decoder; it may look at the piece before the last, so there are two. */
+/* Stored bytes on their way to the decoder. */
 struct feed {
 	int fd;
 	const char *path;
 	codec_write_fn *stored;
 	void *ctx;
-	char *in[2];
-	int turn;
+	char *in;        /* CODEC_OUT_BYTES */
 	bool has_failed; /* reading or a function failed: not the data */
 };
 
-static ssize_t feed_next(void *ctx, bool must_block, const char **p, struct err *err)
+static ssize_t feed_next(void *ctx, const char **p, struct err *err)
 {
 	struct feed *f = ctx;
-	char *in = f->in[f->turn ^= 1];
 	ssize_t n;
 
-	(void)must_block;
 	do
-		n = read(f->fd, in, CODEC_OUT_BYTES);
+		n = read(f->fd, f->in, CODEC_OUT_BYTES);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		err_sys(err, "%.120s: cannot read", f->path);
-	else if (n > 0 && f->stored && f->stored(f->ctx, in, (size_t)n, err) < 0)
+	else if (n > 0 && f->stored && f->stored(f->ctx, f->in, (size_t)n, err) < 0)
 		n = -1;
 	f->has_failed = n < 0;
-	*p = in;
+	*p = f->in;
 	return n;
 }
 
@@ -43,18 +40,18 @@ static int drain(struct feed *f, struct err *err)
 	ssize_t n;
 
 	do
-		n = feed_next(f, true, &p, err);
+		n = feed_next(f, &p, err);
 	while (n > 0);
 	return n < 0 ? -1 : 0;
 }
 
 static int decode(struct feed *f, enum codec_kind kind, codec_write_fn *raw, bool *is_whole, struct err *err)
 {
-	struct decoder *d = decoder_open(kind == CODEC_ZST ? COMPRESS_ZST : COMPRESS_GZ, feed_next, f, err);
+	struct decoder *d = decoder_open(kind == CODEC_ZST ? COMPRESS_ZST : COMPRESS_GZ, feed_next, f);
 	struct err fault = ERR_INIT;
 	char *out = mem_alloc(1, CODEC_OUT_BYTES);
 	ssize_t n = -1;
-	int got = d ? 0 : -1;
+	int got = 0;
 
 	while (got == 0 && (n = decoder_read(d, out, CODEC_OUT_BYTES, &fault)) > 0)
 		got = raw(f->ctx, out, (size_t)n, err);
@@ -66,8 +63,7 @@ static int decode(struct feed *f, enum codec_kind kind, codec_write_fn *raw, boo
 		got = drain(f, err);
 	}
 	free(out);
-	if (d)
-		decoder_close(d);
+	decoder_close(d);
 	return got;
 }
 
@@ -77,7 +73,7 @@ static int copy(struct feed *f, codec_write_fn *raw, bool *is_whole, struct err 
 	ssize_t n;
 
 	*is_whole = true;
-	while ((n = feed_next(f, true, &p, err)) > 0) {
+	while ((n = feed_next(f, &p, err)) > 0) {
 		if (raw(f->ctx, p, (size_t)n, err) < 0)
 			return -1;
 	}
@@ -90,10 +86,8 @@ int codec_read_back(enum codec_kind kind, int fd, const char *path, codec_write_
 	struct feed f = {.fd = fd, .path = path, .stored = stored, .ctx = ctx};
 	int got;
 
-	f.in[0] = mem_alloc(1, CODEC_OUT_BYTES);
-	f.in[1] = mem_alloc(1, CODEC_OUT_BYTES);
+	f.in = mem_alloc(1, CODEC_OUT_BYTES);
 	got = kind == CODEC_NONE ? copy(&f, raw, is_whole, err) : decode(&f, kind, raw, is_whole, err);
-	free(f.in[0]);
-	free(f.in[1]);
+	free(f.in);
 	return got;
 }
