@@ -220,16 +220,23 @@ static size_t read_number(const char *p, struct buf *out)
 	return 1 + EXPONENT_BYTES + d.n + 1;
 }
 
-/* A string behind its tag; returns how many bytes it took. */
-static size_t read_text(const char *p, struct slice *text, struct buf *tmp)
+/* Whether the NUL at p stands for itself in a string: 00 ff. The key may end behind it. */
+static bool is_escaped_nul(const char *p, const char *end)
 {
+	return p + 1 < end && (uint8_t)p[1] == 0xff;
+}
+
+/* A string behind its tag; returns how many bytes it took. */
+static size_t read_text(struct slice key, struct slice *text, struct buf *tmp)
+{
+	const char *p = key.p, *end = key.p + key.len;
 	size_t n = strlen(p);
 
 	*text = (struct slice){p, n};
-	if ((uint8_t)p[n + 1] != 0xff)
+	if (!is_escaped_nul(p + n, end))
 		return n + 1;
 	buf_reset(tmp);
-	for (n = 0; p[n] || (uint8_t)p[n + 1] == 0xff; n += p[n] ? 1 : 2)
+	for (n = 0; p[n] || is_escaped_nul(p + n, end); n += p[n] ? 1 : 2)
 		buf_add_char(tmp, p[n]);
 	*text = buf_slice(tmp);
 	return n + 1;
@@ -252,7 +259,7 @@ void group_key_next(struct slice *key, struct group_value *value, struct buf *tm
 		used = read_number(key->p + 1, tmp);
 		value->bytes = buf_slice(tmp);
 	} else if (value->type == JSON_STRING) {
-		used = read_text(key->p + 1, &value->bytes, tmp);
+		used = read_text((struct slice){key->p + 1, key->len - 1}, &value->bytes, tmp);
 	}
 	key->p += 1 + used;
 	key->len -= 1 + used;
