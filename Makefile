@@ -119,7 +119,7 @@ $(BUILD)/kit/%.so: tests/kit/%.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -fPIC -shared $< -o $@ -ldl
 
-$(BUILD)/kit/%: tests/kit/%.c
+$(BUILD)/kit/%: tests/kit/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $< $(LIB) $(ALL_LDFLAGS) $(LIBS) -o $@
 

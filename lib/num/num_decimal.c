@@ -135,7 +135,8 @@ bool num_to_scaled(const char *p, size_t len, int decimals, int64_t *digits)
 	if (d.n_digits && !take_digits(&d, n, &magnitude))
 		return false;
 	/* digits are cut: toward minus infinity means one more below zero */
-	if (d.is_negative && n < (int64_t)d.n_digits && __builtin_add_overflow(magnitude, UINT64_C(1), &magnitude))
+	if (d.is_negative && d.n_digits && n < (int64_t)d.n_digits &&
+		__builtin_add_overflow(magnitude, UINT64_C(1), &magnitude))
 		return false;
 	return num_from_magnitude(magnitude, d.is_negative, digits);
 }
