@@ -68,6 +68,77 @@ struct json_plain {
 
 void json_plain_scan(struct json_plain *plain, const char *p, size_t len, struct json_record *record);
 
+/* Memory of one key: what stood at this place of the last record, so that a hit is one compare. */
+enum { JSON_HINTS = 64, JSON_HINT_BYTES = 32 };
+
+struct json_hint {
+	char key[JSON_HINT_BYTES]; /* as written, escapes and all */
+	size_t len;                /* SIZE_MAX: nothing is remembered */
+	const struct path_node *parent;
+	const struct path_node *child; /* NULL: nobody wants it */
+};
+
+enum {
+	JSON_WINDOW_BYTES = 32 << 10, /* a multiple of 64, at most 60 KiB: positions are 16 bits */
+	JSON_WALK_DEPTH =
+		64 /* the walk keeps one bit per container in a word; what is deeper goes to the plain scanner */
+};
+
+/* The index of a window: stage 1. Positions count from base; both lists have room for what is written in blocks. */
+struct json_window {
+	uint16_t marks[JSON_WINDOW_BYTES + 64]; /* quotes that are not escaped, and newlines */
+	uint16_t specials[JSON_WINDOW_BYTES +
+			  64]; /* escaping backslashes and controls but newlines; ends with UINT16_MAX */
+};
+
+/* A line of code for each kind of processor: see kernel.c. */
+struct json_kernel {
+	const char *name;
+	/* Fills marks and returns their count. *is_special: there is a backslash, a control or a byte >= 0x80, and the
+	 * marks are not to be trusted. len is at most JSON_WINDOW_BYTES, JSON_PAD_BYTES are readable behind. */
+	size_t (*index)(const char *p, size_t len, struct json_window *w, bool *is_special);
+	/* The same with escaped quotes left out and specials filled. *is_suspect: some UTF-8 may be wrong. */
+	size_t (*index_special)(const char *p, size_t len, struct json_window *w, bool *is_suspect);
+	/* Stage 2: the record at scan->at over the index. False: not valid, or not sure; ask the plain scanner. */
+	bool (*walk)(struct json_scan *scan, struct json_record *record);
+	bool (*is_utf8)(const char *p, size_t len);
+};
+
+extern const struct json_kernel json_kernel_portable;
+#if defined(__x86_64__)
+extern const struct json_kernel json_kernel_avx2;
+void json_kernel_avx2_init(void); /* once, before its first use */
+#endif
+
+/* The kernel that serves now. */
+const struct json_kernel *json_kernel(void);
+
+struct json_scan {
+	const struct json_kernel *kernel;
+	const char *at, *end;      /* the rest of the batch */
+	const char *base;          /* of the window */
+	const uint16_t *mark;      /* the first one at or behind `at` */
+	const uint16_t *marks_end; /* behind the last newline of the window */
+	const uint16_t *special;   /* the first one at or behind `at`; NULL: the window has none */
+	bool is_suspect;           /* some record of the window may hold invalid UTF-8 */
+	bool was_special;          /* the last window was: begin with the slower index */
+	int walk_depth;            /* the lower of JSON_WALK_DEPTH and the limit */
+	int tracked;               /* open containers that stand on a wanted path, during a walk */
+	uint64_t line;             /* of the next record */
+	size_t n_spans;
+	struct json_hint hints[JSON_HINTS];
+	struct json_plain plain;
+	struct json_window window;
+};
+
+/* Slow paths of the walk, the same for every kernel. */
+const struct path_node *json_walk_key(
+	struct json_scan *scan, struct json_hint *hint, const struct path_node *parent, struct slice key);
+const struct path_node *json_walk_enter(struct json_scan *scan, const struct path_node *node, const char *start);
+const struct path_node *json_walk_leave(struct json_scan *scan, int depth, const char *end, uint8_t type);
+const struct path_node *json_walk_element(struct json_scan *scan, const struct path_node *node);
+const char *json_walk_number(const char *p); /* behind the number at p, or NULL */
+
 /* The end of the valid string whose text begins at p (behind its quote): the closing quote. */
 const char *json_string_end(const char *p);
 

@@ -31,29 +31,7 @@ size_t json_utf8_len(const char *text, const char *end)
 	return n;
 }
 
-static bool is_ascii8(const char *p)
-{
-	uint64_t w;
-
-	memcpy(&w, p, 8);
-	return (w & 0x8080808080808080) == 0;
-}
-
 bool json_is_utf8(const char *p, size_t len)
 {
-	const char *end = p + len;
-
-	while (p < end) {
-		size_t n;
-
-		if (end - p >= 8 && is_ascii8(p)) {
-			p += 8;
-			continue;
-		}
-		n = json_utf8_len(p, end);
-		if (n == 0)
-			return false;
-		p += n;
-	}
-	return true;
+	return len == 0 || json_kernel()->is_utf8(p, len);
 }

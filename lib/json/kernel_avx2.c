@@ -1,0 +1,249 @@
+#include "json/json_impl.h"
+
+#if defined(__x86_64__)
+
+#include <immintrin.h>
+
+/*
+ * The AVX2 kernel: 64 bytes at a time.
+ *
+ * Stage 1 after Langdale and Lemire, "Parsing Gigabytes of JSON per Second", 2019; marks are written for a byte of
+ * the mask at once through a table. UTF-8 after Keiser and Lemire, "Validating UTF-8 in less than one instruction per
+ * byte", 2021.
+ */
+
+#define TARGET __attribute__((target("avx2,bmi,bmi2,popcnt")))
+
+/* A plain decimal of up to 31 bytes is judged at once by its masks of digits and dots: it begins (behind a minus) and
+ * ends with a digit, has one dot at most, and no digit follows a leading zero. */
+TARGET static inline const char *skip_number(const char *p)
+{
+	__m256i v = _mm256_loadu_si256((const void *)p), x = _mm256_sub_epi8(v, _mm256_set1_epi8('0'));
+	uint32_t digits = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(x, _mm256_set1_epi8(9)), x));
+	uint32_t dots = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('.')));
+	uint32_t minus = *p == '-', zero = p[minus] == '0';
+	uint32_t n = _tzcnt_u32(~(digits | dots | minus));
+	uint32_t bad = ~digits >> minus | ~digits >> ((n - 1) & 31) | (zero & digits >> (minus + 1));
+
+	dots = _bzhi_u32(dots, n);
+	if (__builtin_expect(n == 32 || (p[n] | 0x20) == 'e', 0))
+		return json_walk_number(p);
+	return (bad & 1) | (dots & (dots - 1)) ? NULL : p + n;
+}
+
+TARGET static inline bool is_same(const struct json_hint *hint, const char *key, size_t len)
+{
+	__m256i a = _mm256_loadu_si256((const void *)hint->key), b = _mm256_loadu_si256((const void *)key);
+	uint32_t other = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b));
+
+	return _bzhi_u32(other, (uint32_t)len) == 0;
+}
+
+#include "json/walk_body.h"
+
+/* For each byte of a mask the numbers of its bits, lowest first. */
+static uint16_t bit_numbers[256][8] __attribute__((aligned(64)));
+
+void json_kernel_avx2_init(void)
+{
+	for (unsigned byte = 0; byte < 256; byte++)
+		for (unsigned bit = 0, n = 0; bit < 8; bit++)
+			if (byte >> bit & 1)
+				bit_numbers[byte][n++] = (uint16_t)bit;
+}
+
+/* Writes first + the number of each bit; up to 8 entries behind the end are overwritten. */
+TARGET static inline uint16_t *add_marks(uint16_t *out, uint64_t mask, size_t first)
+{
+	__m128i at = _mm_set1_epi16((short)first);
+
+	for (int i = 0; i < 8; i++, mask >>= 8) {
+		const void *numbers = bit_numbers[mask & 0xff];
+
+		_mm_storeu_si128((void *)out, _mm_add_epi16(at, _mm_load_si128(numbers)));
+		out += __builtin_popcountll(mask & 0xff);
+		at = _mm_add_epi16(at, _mm_set1_epi16(8));
+	}
+	return out;
+}
+
+/* 64 bytes. */
+struct block {
+	__m256i low, high;
+};
+
+TARGET static inline struct block load(const char *p)
+{
+	return (struct block){_mm256_loadu_si256((const void *)p), _mm256_loadu_si256((const void *)(p + 32))};
+}
+
+/* The last bytes of a window, filled up with spaces. */
+TARGET static struct block load_rest(const char *p, size_t len)
+{
+	char bytes[64];
+
+	memset(bytes, ' ', sizeof bytes);
+	memcpy(bytes, p, len);
+	return load(bytes);
+}
+
+TARGET static inline uint64_t bits(__m256i low, __m256i high)
+{
+	return (uint32_t)_mm256_movemask_epi8(low) | (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32;
+}
+
+TARGET static inline uint64_t equal(struct block b, char c)
+{
+	__m256i all = _mm256_set1_epi8(c);
+
+	return bits(_mm256_cmpeq_epi8(b.low, all), _mm256_cmpeq_epi8(b.high, all));
+}
+
+TARGET static inline __m256i quotes_and_newlines(__m256i v, __m256i *unusual)
+{
+	__m256i newline = _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\n'));
+	/* As signed bytes, what is >= 0x80 is below a space too. */
+	__m256i below = _mm256_xor_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8(' '), v), newline);
+
+	below = _mm256_or_si256(below, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+	*unusual = _mm256_or_si256(*unusual, below);
+	return _mm256_or_si256(newline, _mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')));
+}
+
+TARGET static size_t index_plain(const char *p, size_t len, struct json_window *w, bool *is_special)
+{
+	uint16_t *mark = w->marks;
+	__m256i unusual = _mm256_setzero_si256();
+
+	for (size_t i = 0; i < len; i += 64) {
+		struct block b = len - i < 64 ? load_rest(p + i, len - i) : load(p + i);
+		__m256i low = quotes_and_newlines(b.low, &unusual), high = quotes_and_newlines(b.high, &unusual);
+
+		mark = add_marks(mark, bits(low, high), i);
+	}
+	*is_special = !_mm256_testz_si256(unusual, unusual);
+	return (size_t)(mark - w->marks);
+}
+
+/* The bytes of v moved up by n (1 to 3), the last ones of the 32 bytes before filling in. */
+#define BEFORE(v, last, n) _mm256_alignr_epi8(v, _mm256_permute2x128_si256(last, v, 0x21), 16 - (n))
+
+/* A table of 16 bytes for both halves of a register. */
+#define TABLE(...) _mm256_setr_epi8(__VA_ARGS__, __VA_ARGS__)
+
+/* What two bytes that follow each other can be wrong by; an error is a bit that all three tables have. */
+enum {
+	SHORT = 1,          /* a lead byte without its continuation */
+	LONG = 2,           /* a continuation after ASCII */
+	OVERLONG_3 = 4,     /* E0 and below A0 */
+	LARGE = 8,          /* F4 and above, and 90 and above */
+	SURROGATE = 16,     /* ED and A0 and above */
+	OVERLONG_2 = 32,    /* C0, C1 */
+	LARGER = 64,        /* F5 and above, and below 90; or F0 and below 90: overlong */
+	TWO_CONTINUE = -128 /* two continuations: right only as the third or fourth byte */
+};
+
+TARGET static inline __m256i utf8_errors(__m256i v, __m256i last)
+{
+	enum { CARRY = SHORT | LONG | TWO_CONTINUE };
+	const __m256i nibble = _mm256_set1_epi8(15);
+	__m256i one = BEFORE(v, last, 1), two = BEFORE(v, last, 2), three = BEFORE(v, last, 3);
+	__m256i first_high = _mm256_shuffle_epi8(TABLE(LONG, LONG, LONG, LONG, LONG, LONG, LONG, LONG, TWO_CONTINUE,
+							 TWO_CONTINUE, TWO_CONTINUE, TWO_CONTINUE, SHORT | OVERLONG_2,
+							 SHORT, SHORT | OVERLONG_3 | SURROGATE, SHORT | LARGE | LARGER),
+		_mm256_and_si256(_mm256_srli_epi16(one, 4), nibble));
+	__m256i first_low = _mm256_shuffle_epi8(
+		TABLE(CARRY | OVERLONG_3 | OVERLONG_2 | LARGER, CARRY | OVERLONG_2, CARRY, CARRY, CARRY | LARGE,
+			CARRY | LARGE | LARGER, CARRY | LARGE | LARGER, CARRY | LARGE | LARGER, CARRY | LARGE | LARGER,
+			CARRY | LARGE | LARGER, CARRY | LARGE | LARGER, CARRY | LARGE | LARGER, CARRY | LARGE | LARGER,
+			CARRY | LARGE | LARGER | SURROGATE, CARRY | LARGE | LARGER, CARRY | LARGE | LARGER),
+		_mm256_and_si256(one, nibble));
+	__m256i second_high = _mm256_shuffle_epi8(
+		TABLE(SHORT, SHORT, SHORT, SHORT, SHORT, SHORT, SHORT, SHORT,
+			LONG | OVERLONG_2 | TWO_CONTINUE | OVERLONG_3 | LARGER,
+			LONG | OVERLONG_2 | TWO_CONTINUE | OVERLONG_3 | LARGE,
+			LONG | OVERLONG_2 | TWO_CONTINUE | SURROGATE | LARGE,
+			LONG | OVERLONG_2 | TWO_CONTINUE | SURROGATE | LARGE, SHORT, SHORT, SHORT, SHORT),
+		_mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
+	__m256i wrong = _mm256_and_si256(first_high, _mm256_and_si256(first_low, second_high));
+	/* A third or fourth byte: 0x80 where two continuations are right, which undoes that bit. */
+	__m256i third = _mm256_subs_epu8(two, _mm256_set1_epi8((char)(0xe0 - 0x80)));
+	__m256i fourth = _mm256_subs_epu8(three, _mm256_set1_epi8((char)(0xf0 - 0x80)));
+	__m256i must = _mm256_and_si256(_mm256_or_si256(third, fourth), _mm256_set1_epi8((char)0x80));
+
+	return _mm256_xor_si256(must, wrong);
+}
+
+/* The running state of a check over blocks. */
+struct utf8 {
+	__m256i last, errors;
+};
+
+TARGET static inline void check_utf8(struct utf8 *u, struct block b)
+{
+	u->errors = _mm256_or_si256(u->errors, utf8_errors(b.low, u->last));
+	u->errors = _mm256_or_si256(u->errors, utf8_errors(b.high, b.low));
+	u->last = b.high;
+}
+
+/* Behind the last full block a block of spaces shows a sequence that is cut off. */
+TARGET static bool is_utf8(const char *p, size_t len)
+{
+	struct utf8 u = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+	size_t i = 0;
+
+	for (; len - i >= 64; i += 64)
+		check_utf8(&u, load(p + i));
+	check_utf8(&u, load_rest(p + i, len - i));
+	return _mm256_testz_si256(u.errors, u.errors);
+}
+
+/* The bytes that stand behind an escaping backslash; *slashes keeps only the escaping ones. */
+TARGET static inline uint64_t find_escaped(uint64_t *slashes, bool *is_next_escaped)
+{
+	uint64_t escaped = *is_next_escaped, escaping = 0, rest = *slashes & ~escaped;
+
+	*is_next_escaped = false;
+	while (rest) {
+		uint64_t slash = rest & -rest;
+
+		escaping |= slash;
+		escaped |= slash << 1;
+		rest &= ~(slash | slash << 1);
+		*is_next_escaped = slash >> 63;
+	}
+	*slashes = escaping;
+	return escaped;
+}
+
+TARGET static size_t index_special(const char *p, size_t len, struct json_window *w, bool *is_suspect)
+{
+	const __m256i controls = _mm256_set1_epi8(0x1f);
+	uint16_t *mark = w->marks, *special = w->specials;
+	struct utf8 u = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+	bool is_next_escaped = false, was_ascii = true;
+
+	for (size_t i = 0; i < len; i += 64) {
+		struct block b = len - i < 64 ? load_rest(p + i, len - i) : load(p + i);
+		uint64_t newlines = equal(b, '\n'), slashes = equal(b, '\\'), escaped, odd;
+		bool is_ascii = bits(b.low, b.high) == 0;
+
+		odd = bits(_mm256_cmpeq_epi8(_mm256_min_epu8(b.low, controls), b.low),
+			_mm256_cmpeq_epi8(_mm256_min_epu8(b.high, controls), b.high));
+		if (!is_ascii || !was_ascii)
+			check_utf8(&u, b);
+		was_ascii = is_ascii;
+		escaped = find_escaped(&slashes, &is_next_escaped);
+		odd = (odd & ~newlines) | slashes;
+		if (odd)
+			special = add_marks(special, odd, i);
+		mark = add_marks(mark, (equal(b, '"') & ~escaped) | newlines, i);
+	}
+	*special = UINT16_MAX;
+	*is_suspect = !_mm256_testz_si256(u.errors, u.errors);
+	return (size_t)(mark - w->marks);
+}
+
+const struct json_kernel json_kernel_avx2 = {"avx2", index_plain, index_special, walk, is_utf8};
+
+#endif
