@@ -146,7 +146,7 @@ def kit():
                  " 2>stats")
     compare(rows, ["window_start"], ["count", "n", "low", "high"], ["total"],
             f"select {ISO.format(w='15 minutes', t='ts')}, count(*), count(s), min(r), max(r), fsum(s) from (select"
-            f" timestamp '1970-01-01' + Time::time::interval as ts, \"{speed}\"::double s, \"{rpm}\"::double r from"
+            f" date '1970-01-01' + Time::time as ts, \"{speed}\"::double s, \"{rpm}\"::double r from"
             f" read_csv('{work}/kit_obd2/*.csv', header = true, union_by_name = true, all_varchar = true, null_padding = true,"
             " ignore_errors = true)) group by all")
     same(stats("stats.replay")["rejected"], 0, "rejects of the replay")
@@ -161,7 +161,7 @@ def f1():
     compare(rows, ["driver", "lap"], ["count", "min_rpm", "max_z"], ["sum_speed", "sum_z"],
             f"select driver, lap, count(*), min(rpm), max(z), fsum(speed), fsum(z) from {source} group by all")
     rows = shell(f"tlm-agg --time time:s --delay 3h -w 60s --every 20s -g driver 'count, min(rpm), max(speed), sum(rpm)' {f}")
-    micros = "cast(floor(time::decimal(18, 9) * 1000000) as bigint)"
+    micros = "cast(floor(time::decimal(28, 9) * 1000000) as bigint)"
     compare(rows, ["window_start", "driver"], ["count", "min_rpm", "max_speed"], ["sum_rpm"],
             "select strftime(make_timestamp(s * 20000000), '%Y-%m-%dT%H:%M:%SZ'), driver, count(*), min(rpm), max(speed), fsum(rpm)"
             f" from (select *, unnest([{micros} // 20000000, {micros} // 20000000 - 1, {micros} // 20000000 - 2]) s from {source})"
