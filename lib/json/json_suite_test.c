@@ -9,8 +9,6 @@
 
 #include <cmocka.h>
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -124,46 +122,60 @@ static void check_file(const char *name, const char *bytes, size_t len)
 	buf_release(&b);
 }
 
-static void check_entry(struct archive *archive, struct archive_entry *entry, size_t *n_files)
+/* The next 512 bytes of a tar archive. False at its end. */
+static bool read_block(FILE *tar, char block[512])
 {
-	const char *path = archive_entry_pathname(entry), *name = strrchr(path, '/');
-	size_t len = (size_t)archive_entry_size(entry);
-	char *bytes;
+	return fread(block, 1, 512, tar) == 512 && block[0] != 0;
+}
 
-	if (!strstr(path, "test_parsing/") || archive_entry_filetype(entry) != AE_IFREG)
-		return;
-	bytes = malloc(len + 1);
+/* One file of the archive: a header with name, size (octal) and kind, then its bytes in whole blocks. */
+static void check_entry(FILE *tar, const char header[512], size_t *n_files)
+{
+	const char *name = strrchr(header, '/');
+	size_t len = strtoul(header + 124, NULL, 8), whole = (len + 511) / 512 * 512;
+	char *bytes = malloc(whole + 1);
+
 	assert_non_null(bytes);
-	assert_int_equal(archive_read_data(archive, bytes, len), len);
-	for (int is_portable = 0; is_portable < 2; is_portable++) {
-		json_force_portable(is_portable);
-		check_file(name + 1, bytes, len);
+	assert_int_equal(fread(bytes, 1, whole, tar), whole);
+	if (strstr(header, "test_parsing/") && header[156] == '0') {
+		for (int is_portable = 0; is_portable < 2; is_portable++) {
+			json_force_portable(is_portable);
+			check_file(name + 1, bytes, len);
+		}
+		json_force_portable(false);
+		++*n_files;
 	}
-	json_force_portable(false);
 	free(bytes);
-	++*n_files;
+}
+
+static FILE *open_suite(char block[512])
+{
+	const char *data = getenv("TLM_DATA");
+	char command[4096];
+	FILE *tar;
+
+	snprintf(command, sizeof command, "zstd -dcq '%s/json-test-suite.tar.zst' 2>/dev/null",
+		data ? data : "../shared/data");
+	tar = popen(command, "r");
+	if (tar && !read_block(tar, block)) {
+		pclose(tar);
+		tar = NULL;
+	}
+	return tar;
 }
 
 static void every_file_ends_as_decided(void **state)
 {
-	const char *data = getenv("TLM_DATA");
-	struct archive *archive = archive_read_new();
-	struct archive_entry *entry;
+	char block[512];
 	size_t n_files = 0;
-	char path[4096];
+	FILE *tar = open_suite(block);
 
 	(void)state;
-	snprintf(path, sizeof path, "%s/json-test-suite.tar.zst", data ? data : "../shared/data");
-	archive_read_support_filter_zstd(archive);
-	archive_read_support_format_tar(archive);
-	if (archive_read_open_filename(archive, path, 1 << 16) != ARCHIVE_OK) {
-		print_message("# %s is missing\n", path);
-		archive_read_free(archive);
-		skip();
-	}
-	while (archive_read_next_header(archive, &entry) == ARCHIVE_OK)
-		check_entry(archive, entry, &n_files);
-	archive_read_free(archive);
+	assert_non_null(tar);
+	do
+		check_entry(tar, block, &n_files);
+	while (read_block(tar, block));
+	pclose(tar);
 	assert_int_equal(n_files, 318);
 }
 
@@ -173,6 +185,14 @@ int main(void)
 		cmocka_unit_test(every_file_ends_as_decided),
 	};
 
+	char block[512];
+	FILE *tar = open_suite(block);
+
+	if (!tar) {
+		puts("1..0 # SKIP json-test-suite.tar.zst or zstd is missing");
+		return 0;
+	}
+	pclose(tar);
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("json_suite", tests, NULL, NULL);
 }
