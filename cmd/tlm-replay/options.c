@@ -37,6 +37,17 @@ static int call_speed(void *opts, const char *name, const char *const *args, str
 	return 0;
 }
 
+static int call_rate(void *opts, const char *name, const char *const *args, struct err *err)
+{
+	struct replay_opts *o = opts;
+	size_t len = strlen(args[0]);
+
+	o->rate = num_is_json(args[0], len) ? num_to_double(args[0], len) : 0;
+	if (!(o->rate >= 1e-6 && o->rate <= 1e9))
+		return err_set(err, ERR_USAGE, "--%s %.64s: must be a number from 0.000001 to 1e9", name, args[0]);
+	return 0;
+}
+
 static int call_loop(void *opts, const char *name, const char *const *args, struct err *err)
 {
 	struct replay_opts *o = opts;
@@ -61,11 +72,10 @@ static const struct opt options[] = {
 		.is_short = true,
 		.help = "N times the speed of the recording, by --time: 1, 60, 0.5. Default: max, as fast as it can."},
 	{.name = "rate",
-		.kind = OPT_NUMBER,
-		.offset = AT(rate),
+		.kind = OPT_CALL,
+		.n_args = 1,
+		.call = call_rate,
 		.arg = "N",
-		.min = 0,
-		.max = 1000000000,
 		.is_short = true,
 		.help = "at most N records a second (a token bucket that holds one second). With --speed both must "
 			"allow it."},
@@ -303,8 +313,6 @@ static const char *time_user(const struct replay_opts *o)
 static int check_pace(struct replay_opts *o, struct err *err)
 {
 	o->is_paced = o->speed > 0 || o->rate > 0;
-	if (o->rate < 0)
-		return err_set(err, ERR_USAGE, "--rate: must be above 0");
 	if (o->rebase == REBASE_SCALE && !o->is_paced)
 		return err_set(err, ERR_USAGE, "--rebase scale: needs --speed N or --rate N, else nothing is ever due");
 	if (o->rebase_to && !o->rebase)
@@ -325,12 +333,14 @@ static int check_csv(struct replay_opts *o, bool has_csv, struct err *err)
 			   : o->encoding   ? "--encoding"
 					   : NULL;
 
+	struct err sub = ERR_INIT;
+
 	if (o->is_csv + o->is_tsv + o->is_ndjson > 1)
 		return err_set(err, ERR_USAGE, "--csv, --tsv and --ndjson: say one of them");
 	if (user && !has_csv)
 		return err_set(err, ERR_USAGE, "%s: no input is CSV; say --csv or --tsv if it is", user);
-	if (o->delimiter && csv_delimiter_parse(o->delimiter, &o->delimiter_char, err))
-		return -1;
+	if (o->delimiter && csv_delimiter_parse(o->delimiter, &o->delimiter_char, &sub))
+		return err_set(err, ERR_USAGE, "--delimiter %.20s: %s", o->delimiter, sub.msg);
 	return 0;
 }
 

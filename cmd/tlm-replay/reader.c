@@ -99,7 +99,7 @@ void reader_close(struct reader *in)
 /* What the reader of CSV said no to ends the input, what the rejects said no to ends the run. */
 static enum reader_result fail(struct reader *in, struct err *err)
 {
-	err_at(err, in->name, 0, 0);
+	err_at(err, in->name, err->line, err->byte);
 	in->has_ended = !in->is_stopped;
 	return in->is_stopped ? READ_STOP : READ_ERROR;
 }

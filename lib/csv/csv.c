@@ -20,7 +20,7 @@ int csv_delimiter_parse(const char *text, char *delimiter, struct err *err)
 	}
 	if (ch == '\0' || text[1] != '\0' || strchr("\"\\\r\n.+-", ch) || (uint8_t)ch >= 0x7f ||
 		(ch >= '0' && ch <= '9') || (ch >= 'A' && ch <= 'Z') || (ch >= 'a' && ch <= 'z'))
-		return err_set(err, ERR_USAGE, "cannot be a delimiter: '%.20s'", text);
+		return err_set(err, ERR_USAGE, "must be one byte, no letter, digit, quote, backslash, '.', '+' or '-'");
 	*delimiter = ch;
 	return 0;
 }
@@ -128,7 +128,7 @@ static int start(struct csv *c, const char *p, size_t *at, size_t len, struct er
 		r = csv_read_header(c, p + *at, len - *at, &used, err);
 	*at += used;
 	if (r == 0 && len - *at > c->opts.row_max_bytes) {
-		err_set(err, ERR_DATA, "the header has a quote that does not close");
+		err_set(err, ERR_IO, "the header has a quote that does not close");
 		return err_at(err, NULL, c->line, find_open_quote(c, p, *at, len) - *at + 1);
 	}
 	return r;
@@ -228,7 +228,7 @@ int csv_end(struct csv *c, struct buf *out, struct err *err)
 	if (!c->rest.len)
 		return 0;
 	if (!c->has_header) {
-		err_set(err, ERR_DATA, "the header has a quote that does not close");
+		err_set(err, ERR_IO, "the header has a quote that does not close");
 		return err_at(err, NULL, c->line, find_open_quote(c, c->rest.p, 0, c->rest.len) + 1);
 	}
 	return convert_rest(c, true, out, err);
@@ -241,6 +241,6 @@ int csv_break(struct csv *c, struct buf *out, struct err *err)
 		return 0;
 	}
 	if (!c->has_header)
-		return err_set(err, ERR_DATA, "the header is longer than --max-line");
+		return err_set(err, ERR_IO, "the header is longer than --max-line");
 	return csv_end(c, out, err);
 }

@@ -78,7 +78,7 @@ static int add_column(struct csv *c, const struct buf *cell, struct err *err)
 	if (!json_try_string(&column.key, buf_slice(&column.name))) {
 		buf_release(&column.name);
 		buf_release(&column.key);
-		return err_set(err, ERR_DATA,
+		return err_set(err, ERR_IO,
 			"the name of column %zu is not UTF-8: say --encoding latin1, or --header NAMES",
 			c->n_columns + 1);
 	}
@@ -171,7 +171,7 @@ static int read_names(struct csv *c, const char *p, size_t len, char delimiter, 
 		taken = take_cell(p + *used, len - *used, delimiter, &cell, &n);
 		*used += n;
 		if (taken < 0)
-			err_set(err, ERR_DATA, "the header has text behind a closing quote");
+			err_set(err, ERR_IO, "the header has text behind a closing quote");
 		else if (taken > 0 && !(taken == 2 && cell.len == 0 && c->n_columns > 0) && add_column(c, &cell, err))
 			taken = -1;
 	}

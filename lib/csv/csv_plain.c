@@ -191,7 +191,7 @@ int csv_plain(struct csv *c, const char *p, size_t len, struct buf *out, struct 
 		if (!c->has_header) {
 			r = csv_read_header(c, p + at, len - at, &used, err);
 			if (r == 0)
-				r = err_set(err, ERR_DATA, "the header has a quote that does not close");
+				r = err_set(err, ERR_IO, "the header has a quote that does not close");
 			r = r < 0 ? -1 : 0;
 			at += used;
 			continue;

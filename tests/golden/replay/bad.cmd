@@ -1,0 +1,1 @@
+tlm-replay -v bad.csv

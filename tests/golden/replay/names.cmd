@@ -1,0 +1,1 @@
+tlm-replay --delimiter ';' --empty omit names.csv
