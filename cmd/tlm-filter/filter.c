@@ -1,0 +1,282 @@
+#include "filter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "json/json.h"
+#include "mem/mem.h"
+
+struct filter {
+	struct stage stage;
+	struct filter_opts opts;
+	struct jq_program *program;
+	struct json_scan *scan;
+	struct jq_run *run;      /* native */
+	uint64_t outputs;
+	bool is_last_true, is_halted;
+	int halt_status;
+	struct buf halt_message;
+	/* lines of the batch that leave as they are, in one piece */
+	const char *copy_from, *copy_to;
+	const struct batch *in;
+	struct buf *out;
+};
+
+static void flush_copy(struct filter *f)
+{
+	if (f->copy_from)
+		buf_add(f->out, f->copy_from, (size_t)(f->copy_to - f->copy_from));
+	f->copy_from = f->copy_to = NULL;
+}
+
+/* The line as it came, a CR before its LF left out. Neighbours leave in one piece. */
+static void copy_line(struct filter *f, const char *p, size_t len)
+{
+	if (f->copy_to == p && p[len] == '\n') {
+		f->copy_to += len + 1;
+		return;
+	}
+	flush_copy(f);
+	if (p[len] == '\n') {
+		f->copy_from = p;
+		f->copy_to = p + len + 1;
+		return;
+	}
+	buf_add(f->out, p, len);
+	buf_add_char(f->out, '\n');
+}
+
+static int reject_record(struct filter *f, enum reject_reason reason, struct slice raw, uint64_t line, uint64_t byte,
+	struct slice message, struct err *err)
+{
+	return reject_add(f->opts.reject, reason, f->in, f->in->first_line + line, byte, raw, raw.len, err, "%.*s",
+		(int)message.len, message.p);
+}
+
+static int reject_json(struct filter *f, const struct json_record *record, struct err *err)
+{
+	enum reject_reason reason = record->status == JSON_BAD ? REJECT_JSON : REJECT_TOO_DEEP;
+
+	f->opts.ledger->read++;
+	return reject_record(f, reason, (struct slice){record->p, record->len}, record->line, record->byte,
+		slice_str(record->message), err);
+}
+
+static void count_outputs(struct filter *f, uint64_t outputs, bool is_last_true)
+{
+	if (!outputs)
+		return;
+	f->outputs += outputs;
+	f->is_last_true = is_last_true;
+	f->opts.ledger->out += outputs;
+}
+
+/* The fate of a record that did not fail. */
+static void count_fate(struct filter *f, uint64_t outputs, bool is_last_true)
+{
+	f->opts.ledger->read++;
+	if (outputs)
+		f->opts.ledger->kept++;
+	else
+		f->opts.ledger->filtered++;
+	count_outputs(f, outputs, is_last_true);
+}
+
+/* ---- native ---- */
+
+static int take_result(
+	struct filter *f, const struct jq_result *result, struct slice raw, uint64_t line, struct err *err)
+{
+	if (result->status == JQ_OK) {
+		count_fate(f, result->outputs, result->is_last_true);
+		return 0;
+	}
+	/* outputs before the error stand, as in jq; the fate of the record is that it was rejected */
+	f->opts.ledger->read++;
+	count_outputs(f, result->outputs, result->is_last_true);
+	return reject_record(
+		f, result->status == JQ_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, raw, line, 0, result->message, err);
+}
+
+static int evaluate(struct filter *f, const struct json_record *record, struct err *err)
+{
+	struct jq_result result;
+
+	flush_copy(f);
+	jq_run_record(f->run, record, f->out, &result);
+	return take_result(f, &result, (struct slice){record->p, record->len}, record->line, err);
+}
+
+static int take_native(struct filter *f, struct err *err)
+{
+	uint64_t kept = 0, dropped = 0;
+	struct json_record record;
+	int result = 0;
+
+	json_scan_batch(f->scan, f->in->p, f->in->len);
+	while (!result && json_scan_next(f->scan, &record)) {
+		if (record.status == JSON_BLANK) {
+			f->opts.ledger->empty++;
+			continue;
+		}
+		if (record.status != JSON_OK) {
+			result = reject_json(f, &record, err);
+			continue;
+		}
+		switch (jq_judge(f->run, &record, f->out)) {
+		case JQ_DROP:
+			dropped++;
+			break;
+		case JQ_KEEP:
+			copy_line(f, record.p, record.len);
+			f->is_last_true = record.type != JSON_NULL && record.type != JSON_FALSE;
+			kept++;
+			break;
+		case JQ_WROTE:
+			f->is_last_true = true;
+			kept++;
+			break;
+		case JQ_EVALUATE:
+			result = evaluate(f, &record, err);
+			break;
+		}
+	}
+	flush_copy(f);
+	f->opts.ledger->read += kept + dropped;
+	f->opts.ledger->kept += kept;
+	f->opts.ledger->filtered += dropped;
+	f->opts.ledger->out += kept;
+	f->outputs += kept;
+	return result;
+}
+
+/* ---- lines as strings (-R) ---- */
+
+typedef int line_fn(struct filter *f, struct slice text, uint64_t line, struct err *err);
+
+static int each_line(struct filter *f, line_fn *fn, struct err *err)
+{
+	const char *p = f->in->p, *end = p + f->in->len;
+
+	for (uint64_t line = 0; p < end; line++) {
+		const char *lf = memchr(p, '\n', (size_t)(end - p));
+		struct slice text = {p, (size_t)(lf - p)};
+
+		p = lf + 1;
+		if (text.len && text.p[text.len - 1] == '\r')
+			text.len--;
+		if (!json_is_utf8(text.p, text.len)) {
+			f->opts.ledger->read++;
+			if (reject_record(f, REJECT_JSON, text, line, 0, SLICE_LIT("the line is not UTF-8"), err))
+				return -1;
+			continue;
+		}
+		if (fn(f, text, line, err))
+			return -1;
+	}
+	return 0;
+}
+
+static int run_line(struct filter *f, struct slice text, uint64_t line, struct err *err)
+{
+	struct jq_result result;
+
+	jq_run_text(f->run, text, f->out, &result);
+	return take_result(f, &result, text, line, err);
+}
+
+static int take_batch(struct stage *g, const struct batch *in, struct buf *out, struct err *err)
+{
+	struct filter *f = (struct filter *)g;
+
+	f->in = in;
+	f->out = out;
+	return f->opts.is_raw_input ? each_line(f, run_line, err) : take_native(f, err);
+}
+
+/* ---- open and close ---- */
+
+static void close_stage(struct stage *g)
+{
+	filter_close((struct filter *)g);
+}
+
+static const struct stage_ops ops = {.batch = take_batch, .close = close_stage};
+
+struct stage *filter_stage(struct filter *f)
+{
+	return &f->stage;
+}
+
+static int open_worker(const struct filter *f, struct err *err)
+{
+	return err_set(err, ERR_PROGRAM, "only libjq runs %s, and its workers are not in this build yet",
+		jq_foreign(f->program) ? jq_foreign(f->program) : "this");
+}
+
+struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err)
+{
+	struct filter *f = mem_alloc(1, sizeof *f);
+	bool is_native;
+
+	f->stage.ops = &ops;
+	f->opts = *opts;
+	f->program = jq_compile(opts->program, opts->vars, opts->n_vars, at, err);
+	if (!f->program)
+		goto fail;
+	if (jq_input_call(f->program)) {
+		err_set(err, ERR_USAGE,
+			"the program calls %s: programs that read their own input are not in this version",
+			jq_input_call(f->program));
+		goto fail;
+	}
+	is_native = opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program);
+	if (opts->evaluator == FILTER_NATIVE && !is_native) {
+		err_set(err, ERR_PROGRAM, "--evaluator=native: only libjq runs %s", jq_foreign(f->program));
+		goto fail;
+	}
+	if (is_native)
+		f->run = jq_run_open(f->program, &opts->format, NULL);
+	else if (open_worker(f, err))
+		goto fail;
+	f->scan = json_scan_open(is_native ? jq_paths(f->program) : NULL, opts->max_depth);
+	return f;
+fail:
+	filter_close(f);
+	return NULL;
+}
+
+void filter_close(struct filter *f)
+{
+	if (!f)
+		return;
+	jq_run_close(f->run);
+	json_scan_close(f->scan);
+	jq_program_close(f->program);
+	buf_release(&f->halt_message);
+	free(f);
+}
+
+void filter_explain(const struct filter *f, struct buf *out)
+{
+	if (f->run || jq_foreign(f->program))
+		jq_explain(f->program, out);
+	else
+		buf_add_str(out, "evaluator: libjq, in a worker process, because of --evaluator=libjq\n");
+}
+
+int filter_verdict(const struct filter *f)
+{
+	if (!f->outputs)
+		return STATUS_NO_OUTPUT;
+	return f->is_last_true ? STATUS_OK : STATUS_NO;
+}
+
+bool filter_halted(const struct filter *f, int *status, struct buf *message)
+{
+	if (!f->is_halted)
+		return false;
+	*status = f->halt_status;
+	buf_add_slice(message, buf_slice(&f->halt_message));
+	return true;
+}

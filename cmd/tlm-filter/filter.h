@@ -1,0 +1,52 @@
+/*
+ * filter: the stage of tlm-filter: each record through a jq program, native or in libjq's workers.
+ *
+ * Memory: open/close; constant in the length of the stream. One thread.
+ */
+#ifndef TLM_FILTER_H
+#define TLM_FILTER_H
+
+#include <stdbool.h>
+
+#include "buf/buf.h"
+#include "err/err.h"
+#include "jq/jq.h"
+#include "ledger/ledger.h"
+#include "reject/reject.h"
+#include "stage/stage.h"
+
+enum filter_evaluator { FILTER_AUTO, FILTER_NATIVE, FILTER_LIBJQ };
+
+struct filter_opts {
+	struct slice program;
+	int evaluator; /* enum filter_evaluator */
+	struct jq_format format;
+	bool is_raw_input; /* -R */
+	const struct jq_var *vars;
+	size_t n_vars;
+	const char *named_json, *positional_json; /* the same for libjq: $ARGS */
+	const char *const *lib_dirs;              /* -L, NULL-terminated, or NULL */
+	const char *program_dir;                  /* of the -f file, or NULL */
+	int max_depth;
+	struct ledger *ledger; /* borrowed, as is reject */
+	struct reject *reject;
+};
+
+struct filter;
+
+/* NULL with ERR_PROGRAM when the program does not compile; then *at is the byte where. */
+struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err);
+void filter_close(struct filter *f);
+
+struct stage *filter_stage(struct filter *f);
+
+/* For --explain and --dry-run. */
+void filter_explain(const struct filter *f, struct buf *out);
+
+/* What -e asks for: STATUS_OK, STATUS_NO (the last output was false or null), STATUS_NO_OUTPUT. */
+int filter_verdict(const struct filter *f);
+
+/* Whether the program called halt or halt_error, and with which status; halt_error's text goes to message. */
+bool filter_halted(const struct filter *f, int *status, struct buf *message);
+
+#endif

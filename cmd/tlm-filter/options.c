@@ -1,0 +1,393 @@
+#include "options.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json/json.h"
+#include "mem/mem.h"
+#include "tool/tool.h"
+
+#define AT(member) offsetof(struct options, member)
+
+static const char *const evaluators[] = {"auto", "native", "libjq", NULL};
+
+/* ---- variables ---- */
+
+static void add_var(struct options *o, const char *name, struct slice json)
+{
+	o->vars = mem_resize(o->vars, o->n_vars + 1, sizeof *o->vars);
+	o->vars[o->n_vars++] = (struct jq_var){name, {mem_dup(json.p, json.len), json.len}};
+}
+
+static bool has_var(const struct options *o, const char *name)
+{
+	for (size_t i = 0; i < o->n_vars; i++)
+		if (strcmp(o->vars[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* A name given twice keeps its first value, as in jq. */
+static void name_value(struct options *o, const char *name, struct slice json)
+{
+	if (has_var(o, name))
+		return;
+	add_var(o, name, json);
+	if (o->named.len)
+		buf_add_char(&o->named, ',');
+	json_add_string(&o->named, slice_str(name));
+	buf_add_char(&o->named, ':');
+	buf_add_slice(&o->named, json);
+}
+
+static int check_name(const char *option, const char *name, struct err *err)
+{
+	if (!json_is_utf8(name, strlen(name)))
+		return err_set(err, ERR_USAGE, "--%s: the name is not UTF-8", option);
+	return 0;
+}
+
+static int call_arg(void *opts, const char *name, const char *const *args, struct err *err)
+{
+	struct buf json = BUF_INIT;
+	int result = check_name(name, args[0], err);
+
+	if (!result && !json_try_string(&json, slice_str(args[1])))
+		result = err_set(err, ERR_USAGE, "--%s %.60s: the value is not UTF-8", name, args[0]);
+	if (!result)
+		name_value(opts, args[0], buf_slice(&json));
+	buf_release(&json);
+	return result;
+}
+
+/* One JSON value on one line: line ends between its tokens become blanks. */
+static int add_json(struct buf *out, struct slice text, struct err *err)
+{
+	struct buf line = BUF_INIT;
+	struct json_record record;
+	int result = 0;
+
+	buf_add_slice(&line, text);
+	for (size_t i = 0; i < line.len; i++)
+		if (line.p[i] == '\n' || line.p[i] == '\r')
+			line.p[i] = ' ';
+	json_check(line.p, line.len, JSON_DEPTH_MAX, &record);
+	if (record.status == JSON_OK)
+		buf_add(out, record.value.p, record.value.len);
+	else if (record.status == JSON_BLANK)
+		result = err_set(err, ERR_USAGE, "no JSON value");
+	else
+		result = err_set(err, ERR_USAGE, "not JSON: byte %zu: %s", record.byte, record.message);
+	buf_release(&line);
+	return result;
+}
+
+static int call_argjson(void *opts, const char *name, const char *const *args, struct err *err)
+{
+	struct buf json = BUF_INIT;
+	struct err sub = ERR_INIT;
+	int result = check_name(name, args[0], err);
+
+	if (!result && add_json(&json, slice_str(args[1]), &sub))
+		result = err_set(err, ERR_USAGE, "--%s %.60s: %s", name, args[0], sub.msg);
+	if (!result)
+		name_value(opts, args[0], buf_slice(&json));
+	buf_release(&json);
+	return result;
+}
+
+static int read_file(const char *path, struct buf *out, struct err *err)
+{
+	FILE *file = fopen(path, "re");
+	size_t n;
+
+	if (!file)
+		return err_sys(err, "%.120s", path);
+	do {
+		n = fread(buf_reserve(out, 65536), 1, 65536, file);
+		out->len += n;
+	} while (n);
+	if (ferror(file)) {
+		fclose(file);
+		return err_sys(err, "%.120s", path);
+	}
+	fclose(file);
+	return 0;
+}
+
+static int call_rawfile(void *opts, const char *name, const char *const *args, struct err *err)
+{
+	struct buf text = BUF_INIT, json = BUF_INIT;
+	int result = check_name(name, args[0], err) || read_file(args[1], &text, err) ? -1 : 0;
+
+	if (!result && !json_try_string(&json, buf_slice(&text)))
+		result = err_set(err, ERR_USAGE, "--%s %.60s: %.60s is not UTF-8", name, args[0], args[1]);
+	if (!result)
+		name_value(opts, args[0], buf_slice(&json));
+	buf_release(&text);
+	buf_release(&json);
+	return result;
+}
+
+/* Where the value that begins at p ends: brackets and strings are matched, the scanner judges the rest. */
+static const char *value_end(const char *p, const char *end)
+{
+	size_t depth = 0;
+	bool is_string = false;
+
+	for (; p < end; p++) {
+		if (is_string) {
+			if (*p == '\\')
+				p++;
+			else if (*p == '"')
+				is_string = false;
+		} else if (*p == '"') {
+			is_string = true;
+		} else if (*p == '{' || *p == '[') {
+			depth++;
+		} else if (*p == '}' || *p == ']') {
+			depth -= depth > 0;
+		} else if (strchr(" \t\r\n", *p) == NULL) {
+			continue;
+		} else if (depth == 0) {
+			return p;
+		}
+		if (depth == 0 && !is_string && strchr("\"}]", *p))
+			return p + 1;
+	}
+	return end;
+}
+
+static int call_slurpfile(void *opts, const char *name, const char *const *args, struct err *err)
+{
+	struct buf text = BUF_INIT, json = BUF_INIT;
+	struct err sub = ERR_INIT;
+	int result = check_name(name, args[0], err) || read_file(args[1], &text, err) ? -1 : 0;
+	const char *p = text.p, *end = text.p + text.len, *next;
+
+	buf_add_char(&json, '[');
+	while (!result) {
+		while (p < end && strchr(" \t\r\n", *p))
+			p++;
+		if (p >= end)
+			break;
+		next = value_end(p, end);
+		if (json.len > 1)
+			buf_add_char(&json, ',');
+		if (add_json(&json, (struct slice){p, (size_t)(next - p)}, &sub))
+			result = err_set(err, ERR_USAGE, "--%s %.40s: %.60s: %s", name, args[0], args[1], sub.msg);
+		p = next;
+	}
+	buf_add_char(&json, ']');
+	if (!result)
+		name_value(opts, args[0], buf_slice(&json));
+	buf_release(&text);
+	buf_release(&json);
+	return result;
+}
+
+/* ---- operands ---- */
+
+static int call_args(void *opts, const char *name, const char *const *args, struct err *err)
+{
+	struct options *o = opts;
+
+	(void)args;
+	(void)err;
+	o->operands = strcmp(name, "args") == 0 ? OPERANDS_ARE_TEXT : OPERANDS_ARE_JSON;
+	return 0;
+}
+
+/* The first operand is the program wherever it stands; behind --args and --jsonargs the others are values. */
+static int take_operand(void *opts, const char *word, struct err *err)
+{
+	struct options *o = opts;
+	struct err sub = ERR_INIT;
+
+	if (!o->has_program && !o->where && !o->from_file) {
+		o->has_program = true;
+		return 0;
+	}
+	if (o->operands == OPERANDS_ARE_FILES)
+		return 0;
+	if (o->positional.len)
+		buf_add_char(&o->positional, ',');
+	if (o->operands == OPERANDS_ARE_TEXT)
+		return json_try_string(&o->positional, slice_str(word))
+			       ? 1
+			       : err_set(err, ERR_USAGE, "--args: an argument is not UTF-8");
+	if (add_json(&o->positional, slice_str(word), &sub))
+		return err_set(err, ERR_USAGE, "--jsonargs %.60s: %s", word, sub.msg);
+	return 1;
+}
+
+static int refuse(void *opts, const char *name, const char *const *args, struct err *err)
+{
+	static const struct {
+		const char *name, *why;
+	} reasons[] = {
+		{"null-input", "every record is run through the program here; for one answer without input: jq -n"},
+		{"slurp", "a stream has no end to wait for; tlm-agg computes over many records, jq -s over a file"},
+		{"stream", "records are taken whole; for one huge document: jq --stream"},
+		{"seq", "input and output are lines; for RFC 7464: jq --seq"},
+	};
+
+	(void)opts;
+	(void)args;
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
+		if (strcmp(name, reasons[i].name) == 0)
+			return err_set(err, ERR_USAGE, "--%s is not in this version: %s", name, reasons[i].why);
+	return err_set(err, ERR_USAGE, "--%s is not in this version", name);
+}
+
+/* clang-format off */
+static const struct opt table[] = {
+	{.kind = OPT_HEADING, .help = "Program"},
+	{.name = "where", .kind = OPT_STRING, .offset = AT(where), .arg = "PROGRAM", .is_short = true,
+	 .help = "keep the records for which PROGRAM is true: short for select(PROGRAM). All operands are then sources."},
+	{.name = "from-file", .letter = 'f', .kind = OPT_STRING, .offset = AT(from_file), .arg = "FILE", .is_file = true, .is_short = true,
+	 .help = "read the program from FILE. All operands are then sources."},
+	{.name = "arg", .kind = OPT_CALL, .n_args = 2, .call = call_arg, .arg = "NAME VALUE", .is_short = true,
+	 .help = "the text VALUE as $NAME."},
+	{.name = "argjson", .kind = OPT_CALL, .n_args = 2, .call = call_argjson, .arg = "NAME JSON", .is_short = true,
+	 .help = "the JSON value as $NAME."},
+	{.name = "slurpfile", .kind = OPT_CALL, .n_args = 2, .call = call_slurpfile, .arg = "NAME FILE", .is_file = true,
+	 .help = "the JSON values in FILE, as an array, as $NAME."},
+	{.name = "rawfile", .kind = OPT_CALL, .n_args = 2, .call = call_rawfile, .arg = "NAME FILE", .is_file = true,
+	 .help = "the text of FILE as $NAME."},
+	{.name = "args", .kind = OPT_CALL, .call = call_args,
+	 .help = "operands from here on are texts in $ARGS.positional, not sources."},
+	{.name = "jsonargs", .kind = OPT_CALL, .call = call_args,
+	 .help = "operands from here on are JSON values in $ARGS.positional."},
+	{.letter = 'L', .name = "library-path", .kind = OPT_LIST, .offset = AT(lib_dirs), .arg = "DIR", .is_file = true,
+	 .help = "look for modules in DIR; may be given more than once."},
+	{.name = "evaluator", .kind = OPT_ENUM, .offset = AT(evaluator), .arg = "WHICH", .values = evaluators,
+	 .help = "auto (default): native where it can, else libjq. native: refuse what only libjq runs. libjq: always libjq."},
+	{.name = "explain", .kind = OPT_FLAG, .offset = AT(is_explain), .is_short = true,
+	 .help = "say which evaluator runs the program, why, and which paths it reads; read no record."},
+	{.kind = OPT_HEADING, .help = "Input and output, in jq's letters"},
+	{.name = "raw-output", .letter = 'r', .kind = OPT_FLAG, .offset = AT(is_raw_output), .is_short = true,
+	 .help = "write strings without quotes and escapes."},
+	{.name = "join-output", .letter = 'j', .kind = OPT_FLAG, .offset = AT(is_joined),
+	 .help = "like -r, without a line end behind each output."},
+	{.name = "raw-input", .letter = 'R', .kind = OPT_FLAG, .offset = AT(is_raw_input), .is_short = true,
+	 .help = "each line is a string, not JSON."},
+	{.name = "exit-status", .letter = 'e', .kind = OPT_FLAG, .offset = AT(is_status), .is_short = true,
+	 .help = "status 1 if the last output was false or null, 4 if there was none."},
+	{.name = "compact-output", .letter = 'c', .kind = OPT_FLAG, .offset = AT(is_compact),
+	 .help = "one line for each output: the default."},
+	{.name = "tab", .kind = OPT_FLAG, .offset = AT(is_tab), .help = "indent with tabs."},
+	{.name = "indent", .kind = OPT_INT, .offset = AT(indent), .arg = "N", .min = 0, .max = 7,
+	 .help = "indent by N blanks."},
+	{.name = "sort-keys", .letter = 'S', .kind = OPT_FLAG, .offset = AT(is_sorted),
+	 .help = "write the keys of each object sorted."},
+	{.name = "ascii-output", .letter = 'a', .kind = OPT_FLAG, .offset = AT(is_ascii),
+	 .help = "write characters beyond ASCII as escapes."},
+	{.name = "color-output", .letter = 'C', .kind = OPT_FLAG, .offset = AT(is_color), .help = "colour, wherever the output goes."},
+	{.name = "monochrome-output", .letter = 'M', .kind = OPT_FLAG, .offset = AT(is_mono), .help = "no colour."},
+	{.name = "null-input", .letter = 'n', .kind = OPT_CALL, .call = refuse, .is_hidden = true, .help = "is refused: see tlm-filter(1)."},
+	{.name = "slurp", .letter = 's', .kind = OPT_CALL, .call = refuse, .is_hidden = true, .help = "is refused: see tlm-filter(1)."},
+	{.name = "stream", .kind = OPT_CALL, .call = refuse, .is_hidden = true, .help = "is refused: see tlm-filter(1)."},
+	{.name = "seq", .kind = OPT_CALL, .call = refuse, .is_hidden = true, .help = "is refused: see tlm-filter(1)."},
+	{.kind = OPT_END},
+};
+
+static const struct opt_hint hints[] = {
+	{"--jobs", "one job is what this version has"},
+	{"--raw-output0", "-j writes outputs without line ends"},
+	{"--argfile", "--slurpfile NAME FILE reads a file"},
+	{"--compact", "outputs are compact by default; -c says so"},
+	{NULL, NULL},
+};
+
+const struct opt_spec options_spec = {
+	.tool = "tlm-filter",
+	.summary = "selects and transforms records with a jq program",
+	.usage = "[options] PROGRAM [SOURCE...] [-o SINK]",
+	.details = "PROGRAM is jq's language. What telemetry programs are made of runs natively, near the speed of the pipe; the rest "
+		   "runs in libjq, in a worker process with limits. A record that a program only selects leaves as its own bytes.",
+	.examples = "tlm-filter 'select(.variable == \"SPEED\" and .value > 80)' trips.ndjson\n"
+		    "tlm-filter --where '.value > 80' day.ndjson.zst -o fast.ndjson.zst\n"
+		    "tlm-filter '{deviceId, value: (.value * 3.6)}' trips.ndjson\n",
+	.options = table,
+	.common = tool_common_options,
+	.hints = hints,
+	.operand = take_operand,
+};
+/* clang-format on */
+
+/* ---- what follows from them ---- */
+
+int options_program(const struct options *o, char *const *operands, int n_operands, struct buf *program, int *n_used,
+	struct err *err)
+{
+	*n_used = 0;
+	if (o->where && o->from_file)
+		return err_set(err, ERR_USAGE, "--where and -f: one program only");
+	if (o->from_file)
+		return read_file(o->from_file, program, err);
+	if (o->where) {
+		/* the line end keeps a comment at the end of the program from eating the bracket */
+		buf_addf(program, "select(%s\n)", o->where);
+		return 0;
+	}
+	if (!n_operands)
+		return err_set(err, ERR_USAGE, "no program: say what to do, as in tlm-filter 'select(.value > 80)'");
+	buf_add_str(program, operands[0]);
+	*n_used = 1;
+	return 0;
+}
+
+void options_finish(struct options *o)
+{
+	struct buf named = BUF_INIT, args = BUF_INIT;
+
+	buf_addf(&named, "{%.*s}", (int)o->named.len, o->named.p ? o->named.p : "");
+	buf_addf(&args, "{\"positional\":[%.*s],\"named\":%.*s}", (int)o->positional.len,
+		o->positional.p ? o->positional.p : "", (int)named.len, named.p);
+	if (!has_var(o, "ARGS"))
+		add_var(o, "ARGS", buf_slice(&args));
+	if (!has_var(o, "__prog_args"))
+		add_var(o, "__prog_args", buf_slice(&named));
+	buf_reset(&o->named);
+	buf_add_slice(&o->named, buf_slice(&named));
+	buf_reset(&named);
+	buf_addf(&named, "[%.*s]", (int)o->positional.len, o->positional.p ? o->positional.p : "");
+	buf_reset(&o->positional);
+	buf_add_slice(&o->positional, buf_slice(&named));
+	buf_cstr(&o->named);
+	buf_cstr(&o->positional);
+	buf_release(&named);
+	buf_release(&args);
+}
+
+void options_release(struct options *o)
+{
+	union {
+		const char *in;
+		char *out;
+	} text;
+
+	for (size_t i = 0; i < o->n_vars; i++) {
+		text.in = o->vars[i].json.p;
+		free(text.out);
+	}
+	free(o->vars);
+	opt_list_release(&o->lib_dirs);
+	buf_release(&o->named);
+	buf_release(&o->positional);
+}
+
+struct jq_format options_format(const struct options *o, bool is_colored)
+{
+	return (struct jq_format){.indent = o->is_tab       ? -1
+					    : o->is_compact ? 0
+							    : (int)o->indent,
+		.is_raw = o->is_raw_output,
+		.is_joined = o->is_joined,
+		.is_ascii = o->is_ascii,
+		.is_sorted = o->is_sorted,
+		.is_colored = is_colored};
+}

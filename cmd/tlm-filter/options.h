@@ -1,0 +1,42 @@
+/*
+ * options: what the command line of tlm-filter says, in jq's letters.
+ */
+#ifndef TLM_FILTER_OPTIONS_H
+#define TLM_FILTER_OPTIONS_H
+
+#include "buf/buf.h"
+#include "err/err.h"
+#include "jq/jq.h"
+#include "opt/opt.h"
+
+struct options {
+	const char *where;     /* --where PROGRAM */
+	const char *from_file; /* -f FILE */
+	int evaluator;
+	bool is_explain;
+	bool is_raw_output, is_joined, is_raw_input, is_compact, is_ascii, is_sorted, is_color, is_mono, is_tab;
+	bool is_status; /* -e */
+	int64_t indent; /* 0: none given */
+	struct opt_list lib_dirs;
+	/* $name, in the order of the command line; what they own is in own */
+	struct jq_var *vars;
+	size_t n_vars;
+	struct buf named, positional; /* members of $ARGS.named, elements of $ARGS.positional */
+	enum { OPERANDS_ARE_FILES, OPERANDS_ARE_TEXT, OPERANDS_ARE_JSON } operands;
+	bool has_program; /* the first operand was seen */
+};
+
+extern const struct opt_spec options_spec;
+
+void options_release(struct options *o);
+
+/* The program of --where, -f or the first operand; *n_used: how many operands it took. 0, or -1 with err. */
+int options_program(const struct options *o, char *const *operands, int n_operands, struct buf *program, int *n_used,
+	struct err *err);
+
+/* Completes vars with $ARGS and $__prog_args, closes named and positional. */
+void options_finish(struct options *o);
+
+struct jq_format options_format(const struct options *o, bool is_colored);
+
+#endif

@@ -1,0 +1,438 @@
+/*
+ * From names to meaning: calls become builtins, constants are folded as jq folds them, paths of the record become
+ * slots of the scanner, and whatever the evaluator cannot run marks the program as foreign.
+ */
+#include "jq/impl.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "fieldpath/fieldpath.h"
+
+enum { SLOTS_MAX = 64 };
+
+struct resolver {
+	struct jq_program *program;
+	size_t *at;
+	struct err *err;
+};
+
+static int fail(struct resolver *v, const struct node *n, const char *message)
+{
+	if (v->err->code == ERR_NONE)
+		*v->at = n->at;
+	return parse_error(v->program->text, n->at, v->err, "%s", message);
+}
+
+/* ---- slots ---- */
+
+static bool is_step(const struct node *n)
+{
+	double d;
+
+	if (n->kind != N_INDEX || n->is_optional || n->b->kind != N_CONST)
+		return false;
+	if (n->b->value.type == JSON_STRING)
+		return n->b->value.form == FORM_BUILT;
+	if (n->b->value.type != JSON_NUMBER || n->b->value.form != FORM_BUILT)
+		return false;
+	d = n->b->value.number;
+	return d >= 0 && d < 1e9 && d == floor(d);
+}
+
+/* The number of steps of `.a.b[0]`, or 0 when the node is no plain path of its input. */
+static size_t count_steps(const struct node *n)
+{
+	size_t steps = 0;
+
+	for (; is_step(n); n = n->a)
+		steps++;
+	return n->kind == N_IDENTITY && steps <= FIELDPATH_STEPS_MAX ? steps : 0;
+}
+
+static void add_path_text(struct buf *out, const struct fieldpath_step *step)
+{
+	bool is_plain = !step->is_index && step->key.len;
+
+	for (size_t i = 0; is_plain && i < step->key.len; i++) {
+		char c = step->key.p[i];
+
+		is_plain = c == '_' || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (i && c >= '0' && c <= '9');
+	}
+	if (step->is_index) {
+		buf_addf(out, "[%lld]", (long long)step->index);
+	} else if (is_plain) {
+		buf_add_char(out, '.');
+		buf_add_slice(out, step->key);
+	} else {
+		buf_add_str(out, "[");
+		json_add_string(out, step->key);
+		buf_add_str(out, "]");
+	}
+}
+
+static struct node *copy_node(struct resolver *v, const struct node *n)
+{
+	struct node *copy = arena_alloc(&v->program->arena, sizeof *copy);
+
+	*copy = *n;
+	return copy;
+}
+
+static void become_slot(struct resolver *v, struct node *n, size_t n_steps)
+{
+	struct fieldpath_step steps[FIELDPATH_STEPS_MAX];
+	struct fieldpath path = {steps, n_steps, NULL};
+	size_t before = json_paths_count(v->program->paths);
+	const struct node *from = n;
+	struct node *chain = copy_node(v, n);
+
+	for (size_t i = n_steps; i-- > 0; from = from->a) {
+		const struct value *key = &from->b->value;
+
+		memset(&steps[i], 0, sizeof steps[i]);
+		steps[i].is_index = key->type == JSON_NUMBER;
+		if (steps[i].is_index)
+			steps[i].index = (int64_t)key->number;
+		else
+			steps[i].key = (struct slice){key->p, key->len};
+	}
+	for (struct node *c = chain; c->kind == N_INDEX; c = c->a)
+		c->is_single = c->b->is_single = c->a->is_single = true;
+	n->kind = N_SLOT;
+	n->a = chain;
+	n->n = (uint32_t)n_steps;
+	n->slot = (uint32_t)json_paths_add(v->program->paths, &path);
+	n->is_single = chain->is_single = true;
+	if (json_paths_count(v->program->paths) == before)
+		return;
+	if (before)
+		buf_add_char(&v->program->explain_paths, ' ');
+	if (steps[0].is_index)
+		buf_add_char(&v->program->explain_paths, '.');
+	for (size_t i = 0; i < n_steps; i++)
+		add_path_text(&v->program->explain_paths, &steps[i]);
+}
+
+/* ---- constants ---- */
+
+static bool is_const(const struct node *n, uint8_t type)
+{
+	return n->kind == N_CONST && n->value.type == type && n->value.form == FORM_BUILT;
+}
+
+static void become_const(struct node *n, struct value v)
+{
+	n->kind = N_CONST;
+	n->value = v;
+	n->is_single = true;
+}
+
+static void fold_numbers(struct node *n, double a, double b)
+{
+	switch (n->op) {
+	case OP_ADD:
+		become_const(n, value_number(a + b));
+		break;
+	case OP_SUB:
+		become_const(n, value_number(a - b));
+		break;
+	case OP_MUL:
+		become_const(n, value_number(a * b));
+		break;
+	case OP_DIV:
+		become_const(n, value_number(a / b));
+		break;
+	case OP_EQ:
+		become_const(n, value_bool(!(a < b) && !(a > b) && a == a && b == b));
+		break;
+	case OP_NE:
+		become_const(n, value_bool(a < b || a > b || a != a || b != b));
+		break;
+	case OP_LT:
+		become_const(n, value_bool(a < b));
+		break;
+	case OP_LE:
+		become_const(n, value_bool(a <= b));
+		break;
+	case OP_GT:
+		become_const(n, value_bool(a > b));
+		break;
+	case OP_GE:
+		become_const(n, value_bool(a >= b));
+		break;
+	default:
+		break;
+	}
+}
+
+/* What jq's parser folds: it shows, for 0/0 is null there and 1/0 does not compile. */
+static int fold(struct resolver *v, struct node *n)
+{
+	bool is_division = n->kind == N_ARITH && n->op == OP_DIV;
+
+	if (is_const(n->a, JSON_NUMBER) && is_const(n->b, JSON_NUMBER)) {
+		fold_numbers(n, n->a->value.number, n->b->value.number);
+	} else if (n->kind == N_ARITH && n->op == OP_ADD && is_const(n->a, JSON_STRING) &&
+		   is_const(n->b, JSON_STRING)) {
+		struct value a = n->a->value, b = n->b->value;
+		char *p = arena_alloc(&v->program->arena, (size_t)a.len + b.len);
+
+		memcpy(p, a.p, a.len);
+		memcpy(p + a.len, b.p, b.len);
+		become_const(n, value_borrow(p, (size_t)a.len + b.len));
+	}
+	if (is_division && is_const(n, JSON_NUMBER) && isinf(n->value.number))
+		return fail(v, n, "division by zero");
+	return 0;
+}
+
+/* ---- calls ---- */
+
+static int resolve(struct resolver *v, struct node *n);
+
+static bool is_call(const struct node *n, const char *name, uint32_t n_args)
+{
+	return n->n == n_args && slice_eq(n->name, slice_str(name));
+}
+
+static void mark_call(struct resolver *v, const struct node *n)
+{
+	char what[80];
+
+	snprintf(what, sizeof what, "'%.*s'", (int)(n->name.len > 60 ? 60 : n->name.len), n->name.p);
+	mark_foreign(v->program, what, n->at);
+}
+
+static struct node *new_node(struct resolver *v, enum kind kind, size_t at, struct node *a, struct node *b)
+{
+	struct node *n = arena_alloc(&v->program->arena, sizeof *n);
+
+	memset(n, 0, sizeof *n);
+	n->kind = (uint8_t)kind;
+	n->at = (uint32_t)at;
+	n->a = a;
+	n->b = b;
+	return n;
+}
+
+/* first and last are paths: .[0] and .[-1]. */
+static void become_index(struct resolver *v, struct node *n, double index)
+{
+	n->a = new_node(v, N_IDENTITY, n->at, NULL, NULL);
+	n->b = new_node(v, N_CONST, n->at, NULL, NULL);
+	n->b->value = value_number(index);
+	n->kind = N_INDEX;
+}
+
+static int resolve_call(struct resolver *v, struct node *n)
+{
+	static const struct {
+		const char *name;
+		uint8_t n_args, kind;
+	} special[] = {{"select", 1, N_SELECT}, {"map", 1, N_MAP}, {"del", 1, N_DEL}, {"empty", 0, N_EMPTY},
+		{"not", 0, N_NOT}};
+
+	for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
+		if (!is_call(n, special[i].name, special[i].n_args))
+			continue;
+		n->kind = special[i].kind;
+		n->a = n->n ? n->args[0] : NULL;
+		return resolve(v, n);
+	}
+	if (is_call(n, "first", 0) || is_call(n, "last", 0)) {
+		become_index(v, n, n->name.p[0] == 'f' ? 0 : -1);
+		return resolve(v, n);
+	}
+	n->builtin = builtin_find(n->name, n->n);
+	if (!n->builtin)
+		mark_call(v, n);
+	n->kind = N_FUNC;
+	n->is_single = !slice_eq(n->name, SLICE_LIT("error"));
+	for (uint32_t i = 0; i < n->n; i++) {
+		if (resolve(v, n->args[i]))
+			return -1;
+		n->is_single = n->is_single && n->args[i]->is_single;
+	}
+	return 0;
+}
+
+/* ---- the tree ---- */
+
+/* Whether what a node gives is its input, so that the record stays the record behind `select(...) |`. */
+static bool keeps_input(const struct node *n)
+{
+	return n->kind == N_IDENTITY || n->kind == N_SELECT ||
+	       (n->kind == N_PIPE && keeps_input(n->a) && keeps_input(n->b));
+}
+
+static bool is_constant_value(const struct node *n)
+{
+	if (n->kind == N_OBJECT) {
+		for (uint32_t i = 0; i < n->n; i++)
+			if (n->pairs[i].key->kind != N_CONST || !is_constant_value(n->pairs[i].value))
+				return false;
+		return true;
+	}
+	return n->kind == N_CONST || (n->kind == N_ARRAY && !n->a);
+}
+
+static int resolve_object(struct resolver *v, struct node *n)
+{
+	n->is_single = true;
+	for (uint32_t i = 0; i < n->n; i++) {
+		struct pair *p = &n->pairs[i];
+
+		if (resolve(v, p->key) || resolve(v, p->value))
+			return -1;
+		if (is_constant_value(p->key) && !is_const(p->key, JSON_STRING)) {
+			char message[80];
+
+			snprintf(message, sizeof message, "%s cannot be the key of an object",
+				p->key->kind == N_CONST ? value_kind(p->key->value)
+							: value_kind(value_literal(
+								  p->key->kind == N_ARRAY ? JSON_ARRAY : JSON_OBJECT)));
+			return fail(v, p->key, message);
+		}
+		n->is_single = n->is_single && p->key->is_single && p->value->is_single;
+	}
+	return 0;
+}
+
+static bool is_single_or_none(const struct node *n)
+{
+	return !n || n->is_single;
+}
+
+static int resolve_update(struct resolver *v, struct node *n)
+{
+	if (resolve(v, n->a) || (n->b && resolve(v, n->b)))
+		return -1;
+	if (!is_path(n->a))
+		mark_foreign(
+			v->program, n->kind == N_DEL ? "a path of 'del'" : "the left side of an assignment", n->a->at);
+	n->is_single = n->kind == N_DEL || n->kind == N_MODIFY || n->b->is_single;
+	return 0;
+}
+
+static int resolve_children(struct resolver *v, struct node *n)
+{
+	if ((n->a && resolve(v, n->a)) || (n->b && resolve(v, n->b)) || (n->c && resolve(v, n->c)))
+		return -1;
+	return 0;
+}
+
+static int resolve(struct resolver *v, struct node *n)
+{
+	switch (n->kind) {
+	case N_CALL:
+		return resolve_call(v, n);
+	case N_OBJECT:
+		return resolve_object(v, n);
+	case N_ASSIGN:
+	case N_MODIFY:
+	case N_UPDATE:
+	case N_ALT_UPDATE:
+	case N_DEL:
+		return resolve_update(v, n);
+	default:
+		break;
+	}
+	if (resolve_children(v, n))
+		return -1;
+	switch (n->kind) {
+	case N_ARITH:
+	case N_CMP:
+		n->is_single = n->a->is_single && n->b->is_single;
+		return fold(v, n);
+	case N_INDEX:
+		n->is_single = !n->is_optional && n->a->is_single && n->b->is_single;
+		return 0;
+	case N_SLICE:
+		n->is_single = !n->is_optional && n->a->is_single && is_single_or_none(n->b) && is_single_or_none(n->c);
+		return 0;
+	case N_IDENTITY:
+	case N_CONST:
+	case N_VAR:
+	case N_ARRAY:
+	case N_MAP:
+	case N_NOT:
+	case N_SLOT:
+		n->is_single = true;
+		return 0;
+	case N_PIPE:
+	case N_NEGATE:
+	case N_TO_STRING:
+	case N_AND:
+	case N_OR:
+	case N_ALT:
+	case N_IF:
+	case N_AS:
+		n->is_single = n->a->is_single && is_single_or_none(n->b) && is_single_or_none(n->c);
+		return 0;
+	case N_REDUCE:
+		n->is_single = n->b->is_single;
+		return 0;
+	default:
+		n->is_single = false;
+		return 0;
+	}
+}
+
+/* A second walk: paths of the record become slots, outermost first, so that `.a.b` is one slot and not two. */
+static void assign_slots(struct resolver *v, struct node *n, bool is_rooted)
+{
+	size_t steps = is_rooted ? count_steps(n) : 0;
+
+	if (steps && json_paths_count(v->program->paths) < SLOTS_MAX) {
+		become_slot(v, n, steps);
+		return;
+	}
+	switch (n->kind) {
+	case N_PIPE:
+		assign_slots(v, n->a, is_rooted);
+		assign_slots(v, n->b, is_rooted && keeps_input(n->a));
+		return;
+	case N_ASSIGN:
+	case N_UPDATE:
+	case N_ALT_UPDATE:
+		assign_slots(v, n->b, is_rooted);
+		return;
+	case N_MODIFY:
+	case N_MAP:
+	case N_DEL:
+		return;
+	case N_TRY:
+		assign_slots(v, n->a, is_rooted);
+		return;
+	case N_REDUCE:
+		assign_slots(v, n->a, is_rooted);
+		assign_slots(v, n->b, is_rooted);
+		return;
+	default:
+		break;
+	}
+	for (uint32_t i = 0; i < n->n && n->args; i++)
+		assign_slots(v, n->args[i], is_rooted);
+	for (uint32_t i = 0; i < n->n && n->pairs; i++) {
+		assign_slots(v, n->pairs[i].key, is_rooted);
+		assign_slots(v, n->pairs[i].value, is_rooted);
+	}
+	if (n->a)
+		assign_slots(v, n->a, is_rooted);
+	if (n->b)
+		assign_slots(v, n->b, is_rooted);
+	if (n->c)
+		assign_slots(v, n->c, is_rooted);
+}
+
+int jq_resolve(struct jq_program *program, size_t *at, struct err *err)
+{
+	struct resolver v = {program, at, err};
+
+	if (resolve(&v, program->root))
+		return -1;
+	if (!program->foreign)
+		assign_slots(&v, program->root, true);
+	return 0;
+}

@@ -1,0 +1,361 @@
+/*
+ * Simple programs, decided without the evaluator: `select(TEST)` where the test compares paths of the record with
+ * constants, and templates: objects or arrays of paths and constants. Where the short way is not sure (an absent value
+ * below something that may be no object) it says so, and the evaluator decides: both give the same answers.
+ */
+#include "jq/impl.h"
+
+#include "num/num.h"
+
+/* ---- recognition ---- */
+
+static struct test *new_test(struct jq_program *program, enum test_kind kind)
+{
+	struct test *t = arena_alloc(&program->arena, sizeof *t);
+
+	memset(t, 0, sizeof *t);
+	t->kind = (uint8_t)kind;
+	return t;
+}
+
+static void use_slot(struct test *t, const struct node *slot)
+{
+	t->slot = slot->slot;
+	t->is_deep = slot->n > 1 || slot->a->b->value.type != JSON_STRING;
+}
+
+static bool read_constant(struct test *t, const struct node *n)
+{
+	bool is_minus = n->kind == N_NEGATE;
+	const struct node *c = is_minus ? n->a : n;
+
+	if (c->kind != N_CONST || c->value.form != FORM_BUILT || (is_minus && c->value.type != JSON_NUMBER))
+		return false;
+	if (c->value.type == JSON_NUMBER) {
+		t->kind = TEST_NUMBER;
+		t->number = is_minus ? -c->value.number : c->value.number;
+	} else if (c->value.type == JSON_STRING) {
+		t->kind = TEST_STRING;
+		t->string = (struct slice){c->value.p, c->value.len};
+	} else {
+		t->kind = TEST_LITERAL;
+		t->literal = c->value.type;
+	}
+	return true;
+}
+
+static enum op mirror(enum op op)
+{
+	switch (op) {
+	case OP_LT:
+		return OP_GT;
+	case OP_LE:
+		return OP_GE;
+	case OP_GT:
+		return OP_LT;
+	case OP_GE:
+		return OP_LE;
+	default:
+		return op;
+	}
+}
+
+static const struct test *make_test(struct jq_program *program, const struct node *n)
+{
+	struct test *t = new_test(program, TEST_TRUTH);
+
+	switch (n->kind) {
+	case N_SLOT:
+		use_slot(t, n);
+		return t;
+	case N_CMP:
+		if (n->a->kind == N_SLOT && read_constant(t, n->b)) {
+			use_slot(t, n->a);
+			t->op = n->op;
+			return t;
+		}
+		if (n->b->kind == N_SLOT && read_constant(t, n->a)) {
+			use_slot(t, n->b);
+			t->op = (uint8_t)mirror(n->op);
+			return t;
+		}
+		return NULL;
+	case N_AND:
+	case N_OR:
+		t->kind = n->kind == N_AND ? TEST_AND : TEST_OR;
+		t->a = make_test(program, n->a);
+		t->b = make_test(program, n->b);
+		return t->a && t->b ? t : NULL;
+	case N_PIPE:
+		if (n->b->kind != N_NOT)
+			return NULL;
+		t->kind = TEST_NOT;
+		t->a = make_test(program, n->a);
+		return t->a ? t : NULL;
+	default:
+		return NULL;
+	}
+}
+
+/* ---- templates ---- */
+
+struct template
+{
+	struct jq_program *program;
+	struct buf text; /* literal text since the last slot */
+	struct piece *pieces;
+	uint32_t n, cap;
+};
+
+static void end_piece(struct template *t, int slot, bool is_deep)
+{
+	char *copy = arena_alloc(&t->program->arena, t->text.len + 1);
+
+	if (t->n == t->cap) {
+		t->pieces = arena_more(
+			&t->program->arena, t->pieces, t->n * sizeof *t->pieces, (t->cap * 2 + 8) * sizeof *t->pieces);
+		t->cap = t->cap * 2 + 8;
+	}
+	if (t->text.len)
+		memcpy(copy, t->text.p, t->text.len);
+	t->pieces[t->n++] = (struct piece){{copy, t->text.len}, slot, is_deep};
+	buf_reset(&t->text);
+}
+
+static bool add_item(struct template *t, const struct node *n)
+{
+	if (n->kind == N_SLOT) {
+		end_piece(t, (int)n->slot, n->n > 1 || n->a->b->value.type != JSON_STRING);
+		return true;
+	}
+	if (n->kind == N_CONST && n->value.form == FORM_BUILT) {
+		if (n->value.type == JSON_NUMBER)
+			dump_number(&t->text, n->value.number);
+		else if (n->value.type == JSON_STRING)
+			json_add_string(&t->text, (struct slice){n->value.p, n->value.len});
+		else
+			buf_add_str(&t->text, n->value.type == JSON_NULL   ? "null"
+					      : n->value.type == JSON_TRUE ? "true"
+									   : "false");
+		return true;
+	}
+	return false;
+}
+
+static bool add_elements(struct template *t, const struct node *n)
+{
+	if (n->kind != N_COMMA)
+		return add_item(t, n);
+	if (!add_elements(t, n->a))
+		return false;
+	buf_add_char(&t->text, ',');
+	return add_elements(t, n->b);
+}
+
+static bool add_members(struct template *t, const struct node *n)
+{
+	for (uint32_t i = 0; i < n->n; i++) {
+		const struct node *key = n->pairs[i].key;
+
+		if (key->kind != N_CONST || key->value.form != FORM_BUILT || key->value.type != JSON_STRING)
+			return false;
+		for (uint32_t k = 0; k < i; k++)
+			if (slice_eq((struct slice){key->value.p, key->value.len},
+				    (struct slice){n->pairs[k].key->value.p, n->pairs[k].key->value.len}))
+				return false;
+		if (i)
+			buf_add_char(&t->text, ',');
+		json_add_string(&t->text, (struct slice){key->value.p, key->value.len});
+		buf_add_char(&t->text, ':');
+		if (!add_item(t, n->pairs[i].value))
+			return false;
+	}
+	return true;
+}
+
+static bool make_template(struct jq_program *program, const struct node *n)
+{
+	struct template t = {.program = program};
+	bool is_object = n->kind == N_OBJECT, is_good = false;
+
+	if (is_object || (n->kind == N_ARRAY && n->a)) {
+		buf_add_char(&t.text, is_object ? '{' : '[');
+		is_good = is_object ? add_members(&t, n) : add_elements(&t, n->a);
+		buf_add_str(&t.text, is_object ? "}\n" : "]\n");
+		end_piece(&t, -1, false);
+	}
+	buf_release(&t.text);
+	if (!is_good)
+		return false;
+	program->pieces = t.pieces;
+	program->n_pieces = t.n;
+	return true;
+}
+
+/* select(..) | select(..) | template, each part optional. */
+static bool add_stage(struct jq_program *program, const struct node *n, const struct test **test)
+{
+	const struct test *more;
+	struct test *both;
+
+	if (program->pieces)
+		return false;
+	if (n->kind == N_PIPE)
+		return add_stage(program, n->a, test) && add_stage(program, n->b, test);
+	if (n->kind == N_IDENTITY)
+		return true;
+	if (n->kind != N_SELECT)
+		return make_template(program, n);
+	more = make_test(program, n->a);
+	if (!more)
+		return false;
+	if (!*test) {
+		*test = more;
+		return true;
+	}
+	both = new_test(program, TEST_AND);
+	both->a = *test;
+	both->b = more;
+	*test = both;
+	return true;
+}
+
+void jq_simplify(struct jq_program *program)
+{
+	const struct test *test = NULL;
+
+	if (!add_stage(program, program->root, &test)) {
+		program->pieces = NULL;
+		program->n_pieces = 0;
+		return;
+	}
+	program->test = test ? test : new_test(program, TEST_ALWAYS);
+}
+
+/* ---- judgement ---- */
+
+enum answer { NO, YES, UNSURE };
+
+static enum answer answer_order(enum op op, int order)
+{
+	switch (op) {
+	case OP_EQ:
+		return order == 0;
+	case OP_NE:
+		return order != 0;
+	case OP_LT:
+		return order < 0;
+	case OP_LE:
+		return order <= 0;
+	case OP_GT:
+		return order > 0;
+	default:
+		return order >= 0;
+	}
+}
+
+static enum answer answer_number(enum op op, double a, double b)
+{
+	switch (op) {
+	case OP_EQ:
+		return !(a < b) && !(a > b);
+	case OP_NE:
+		return a < b || a > b;
+	case OP_LT:
+		return a < b;
+	case OP_LE:
+		return a <= b;
+	case OP_GT:
+		return a > b;
+	default:
+		return a >= b;
+	}
+}
+
+static enum answer answer_string(const struct test *t, struct json_span s)
+{
+	struct slice text = json_inside(s);
+
+	if (t->op == OP_EQ || t->op == OP_NE) {
+		bool is_equal = s.is_escaped ? json_string_eq(s, t->string)
+					     : text.len == t->string.len && memcmp(text.p, t->string.p, text.len) == 0;
+
+		return is_equal == (t->op == OP_EQ);
+	}
+	return s.is_escaped ? UNSURE : answer_order(t->op, slice_cmp(text, t->string));
+}
+
+static enum answer answer(const struct test *t, const struct json_record *record)
+{
+	struct json_span s;
+	enum answer a;
+
+	switch (t->kind) {
+	case TEST_ALWAYS:
+		return YES;
+	case TEST_AND:
+	case TEST_OR:
+		a = answer(t->a, record);
+		if (a == UNSURE || (a == YES) == (t->kind == TEST_OR))
+			return a;
+		return answer(t->b, record);
+	case TEST_NOT:
+		a = answer(t->a, record);
+		return a == UNSURE ? UNSURE : a == NO;
+	default:
+		break;
+	}
+	s = record->spans[t->slot];
+	if (s.type == JSON_ABSENT) {
+		if (t->is_deep || record->type != JSON_OBJECT)
+			return UNSURE;
+		s.type = JSON_NULL;
+	}
+	if (t->kind == TEST_TRUTH)
+		return s.type != JSON_NULL && s.type != JSON_FALSE;
+	if (t->kind == TEST_NUMBER)
+		return s.type == JSON_NUMBER ? answer_number(t->op, num_to_double(s.p, s.len), t->number)
+					     : answer_order(t->op, (int)s.type - JSON_NUMBER);
+	if (t->kind == TEST_STRING)
+		return s.type == JSON_STRING ? answer_string(t, s) : answer_order(t->op, (int)s.type - JSON_STRING);
+	return answer_order(t->op, (int)s.type - t->literal);
+}
+
+static bool write_template(const struct jq_program *program, const struct json_record *record, struct buf *out)
+{
+	size_t start = out->len;
+
+	for (uint32_t i = 0; i < program->n_pieces; i++) {
+		const struct piece *p = &program->pieces[i];
+		struct json_span s;
+
+		buf_add(out, p->text.p, p->text.len);
+		if (p->slot < 0)
+			continue;
+		s = record->spans[p->slot];
+		if (s.type != JSON_ABSENT) {
+			buf_add(out, s.p, s.len);
+		} else if (!p->is_deep && record->type == JSON_OBJECT) {
+			buf_add(out, "null", 4);
+		} else {
+			out->len = start;
+			return false;
+		}
+	}
+	return true;
+}
+
+enum jq_verdict jq_judge(struct jq_run *r, const struct json_record *record, struct buf *out)
+{
+	const struct jq_program *program = r->program;
+	enum answer a;
+
+	if (!r->is_simple)
+		return JQ_EVALUATE;
+	a = answer(program->test, record);
+	if (a != YES)
+		return a == NO ? JQ_DROP : JQ_EVALUATE;
+	if (!program->pieces)
+		return JQ_KEEP;
+	return write_template(program, record, out) ? JQ_WROTE : JQ_EVALUATE;
+}
