@@ -100,7 +100,7 @@ bool csv_is_number(const char *p, size_t len)
 
 void csv_add_latin1(struct buf *out, struct slice text)
 {
-	char *o = buf_reserve(out, 2 * text.len);
+	char *o = buf_reserve(out, 2 * text.len + 1);
 
 	for (size_t i = 0; i < text.len; i++) {
 		uint8_t ch = (uint8_t)text.p[i];

@@ -198,8 +198,13 @@ int csv_read_header(struct csv *c, const char *p, size_t len, size_t *used, stru
 	if (r < 0)
 		return -1;
 	if (r == 0) {
+		*used = 0;
 		forget_columns(c);
 		return 0;
+	}
+	if (*used - 1 > c->opts.row_max_bytes) {
+		err_set(err, ERR_IO, "the header is longer than --max-line");
+		return err_at(err, NULL, c->line, 0);
 	}
 	for (size_t i = 0; i < *used; i++)
 		c->line += p[i] == '\n';

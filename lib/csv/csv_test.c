@@ -269,7 +269,7 @@ static void make_table(struct buf *text, bool is_wild)
 	unsigned n_rows = 1 + roll(12);
 
 	buf_reset(text);
-	buf_add_str(text, roll(4) ? "a,b,c\n" : "a,b,a,\r\n");
+	buf_add_str(text, roll(4) ? "a,b,c\n" : roll(2) ? "a,b,a,\r\n" : "a,\"b\n\"\"x\r\n\",c\n");
 	while (n_rows--) {
 		if (roll(10) == 0)
 			buf_add_str(text, roll(2) ? "\n" : "\r\n");
