@@ -223,9 +223,12 @@ static void set_middle(struct agg_result *r, struct agg_num a, struct agg_num b)
 			set_double(r, (double)total / 2);
 		return;
 	}
-	sum = dd_two_sum(a.value / 2, b.value / 2);
-	dd_add(&sum, (double)(a.rest + b.rest) / 2);
-	set_double(r, sum.high);
+	sum = dd_two_sum(a.value, b.value);
+	dd_add(&sum, a.rest + b.rest);
+	if (isfinite(sum.high))
+		set_double(r, sum.high / 2);
+	else
+		set_double(r, a.value / 2 + b.value / 2);
 }
 
 static void finish_median(const struct agg_call *call, const void *state, struct agg_result *r)

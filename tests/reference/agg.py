@@ -1,0 +1,808 @@
+#!/usr/bin/env python3
+"""A second tlm-agg, slow and plain, and a hunt for streams on which the two differ.
+
+    agg.py hunt COUNT [SEED]      COUNT random streams through $TLM_AGG (default tlm-agg) and through this file: rows,
+                                  late rows, rejects, books and status must agree (rows and late rows to the byte)
+    agg.py one SEED               one stream, left in the current folder, both answers shown
+
+It is written from the rules of tlm-agg(1) alone: every window keeps the list of its records, numbers are Python integers
+and fractions, results are made from the whole list when a window closes. Nothing is shared with the tool.
+"""
+import functools
+import json
+import math
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from fractions import Fraction
+
+# ---- JSON with the text of every value ----
+
+DECODER = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=lambda s: 1 / 0)
+BLANK = " \t\r\n"
+
+
+class Value:
+    """kind: absent null false true number string array object; text as in the record; members of an object."""
+
+    def __init__(self, kind, text="", string=None, members=None):
+        self.kind, self.text, self.string, self.members = kind, text, string, members
+
+
+ABSENT = Value("absent")
+
+
+def skip(text, at):
+    while at < len(text) and text[at] in BLANK:
+        at += 1
+    return at
+
+
+def parse_value(text, at):
+    """The value at text[at:] and where it ends; ValueError when it is none."""
+    at = skip(text, at)
+    start = at
+    if text[at] == "{":
+        members, at = {}, skip(text, at + 1)
+        if text[at] == "}":
+            return Value("object", text[start:at + 1], members=members), at + 1
+        while True:
+            if text[at] != '"':
+                raise ValueError("key")
+            key, at = DECODER.raw_decode(text, at)
+            at = skip(text, at)
+            if text[at] != ":":
+                raise ValueError("colon")
+            members[key], at = parse_value(text, at + 1)
+            at = skip(text, at)
+            if text[at] == "}":
+                return Value("object", text[start:at + 1], members=members), at + 1
+            if text[at] != ",":
+                raise ValueError("comma")
+            at = skip(text, at + 1)
+    value, end = DECODER.raw_decode(text, at)
+    piece = text[at:end]
+    if isinstance(value, list):
+        return Value("array", piece), end
+    if piece[0] == '"':
+        return Value("string", piece, string=value), end
+    if piece in ("null", "true", "false"):
+        return Value(piece, piece), end
+    return Value("number", piece), end
+
+
+def parse_line(line):
+    """The record of a line, or None."""
+    try:
+        value, end = parse_value(line, 0)
+        return value if skip(line, end) == len(line) else None
+    except (ValueError, IndexError, ZeroDivisionError, RecursionError):
+        return None
+
+
+def get(record, path):
+    for key in path.split("."):
+        if record.kind != "object" or key not in record.members:
+            return ABSENT
+        record = record.members[key]
+    return record
+
+
+# ---- numbers ----
+
+WORD = 2 ** 63
+
+
+class Number:
+    """is_integer: an integer of 64 bits; exact: what is added (an integer, or the value of the nearest double)."""
+
+    def __init__(self, text):
+        decimal = Fraction(text)
+        self.is_integer = decimal.denominator == 1 and -WORD <= decimal < WORD
+        if self.is_integer:
+            self.exact = Fraction(decimal)
+        else:
+            double = float(text)
+            self.exact = Fraction(double) if math.isfinite(double) else None
+
+
+def lay_out(digits, point, negative):
+    """0.DIGITS * 10^point as jq writes it."""
+    sign = "-" if negative else ""
+    n = len(digits)
+    if point <= -4 or point > n + 15:
+        e = point - 1
+        rest = "." + digits[1:] if n > 1 else ""
+        return "%s%s%se%s%02d" % (sign, digits[0], rest, "-" if e < 0 else "+", abs(e))
+    if point <= 0:
+        return sign + "0." + "0" * -point + digits
+    if point < n:
+        return sign + digits[:point] + "." + digits[point:]
+    return sign + digits + "0" * (point - n)
+
+
+def split_decimal(text):
+    """digits and point of a decimal text, no zero at either end of the digits."""
+    mantissa, _, e = text.lower().lstrip("-").partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    digits, point = whole + fraction, len(whole) + int(e or 0)
+    stripped = digits.lstrip("0")
+    point -= len(digits) - len(stripped)
+    return stripped.rstrip("0"), point
+
+
+def print_double(x, digits=None):
+    if x == 0:
+        return "0"
+    text = repr(x) if digits is None else "%.*e" % (digits - 1, x)
+    d, point = split_decimal(text)
+    return lay_out(d, point, x < 0)
+
+
+def nearest(fraction):
+    try:
+        return fraction.numerator / fraction.denominator
+    except OverflowError:
+        return math.inf
+
+
+def print_exact(value, is_wide=False):
+    """A result: an integer where it is one (of any size if is_wide), else the shortest double; not finite: null."""
+    if value is None:
+        return "null"
+    if value.denominator == 1 and (is_wide or -WORD < value < WORD):
+        return str(value.numerator)
+    x = nearest(value)
+    if not math.isfinite(x):
+        return "null"
+    if x == math.floor(x) and abs(x) < WORD:
+        return str(int(x))
+    return print_double(x)
+
+
+# ---- times ----
+
+def floor_div(a, b):
+    return a // b
+
+
+def days_of(y, m, d):
+    """Days since 1970-01-01, counted year by year from the rule of leap years."""
+    def leap(year):
+        return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    before = (y - 1) * 365 + (y - 1) // 4 - (y - 1) // 100 + (y - 1) // 400
+    months = [31, 29 if leap(y) else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+    return before + sum(months[:m - 1]) + d - 1 - 719162
+
+
+def print_iso(us):
+    day, rest = us // 86400000000, us % 86400000000
+    y = max(1, 1970 + day // (366 if day > 0 else 365) - 1)
+    while days_of(y + 1, 1, 1) <= day:
+        y += 1
+    m = 1
+    while m < 12 and days_of(y, m + 1, 1) <= day:
+        m += 1
+    d = day - days_of(y, m, 1) + 1
+    seconds, micros = divmod(rest, 1000000)
+    text = "%04d-%02d-%02dT%02d:%02d:%02d" % (y, m, d, seconds // 3600, seconds // 60 % 60, seconds % 60)
+    if micros % 1000:
+        text += ".%06d" % micros
+    elif micros:
+        text += ".%03d" % (micros // 1000)
+    return text + "Z"
+
+
+ISO = re.compile(r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:?\d\d)?$")
+UNITS = {"s": 1000000, "ms": 1000, "us": 1}
+
+
+def read_time(value, form):
+    """Microseconds, or None."""
+    if value.kind not in ("string", "number"):
+        return None
+    text = value.string if value.kind == "string" else value.text
+    if form in UNITS:
+        if not re.match(r"-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$", text):
+            return None
+        return math.floor(Fraction(text) * UNITS[form])
+    if value.kind == "number":
+        return None
+    m = ISO.match(text)
+    if not m:
+        return None
+    y, mo, d, h, mi, s = (int(g) for g in m.groups()[:6])
+    if not (1 <= mo <= 12 and 1 <= d <= 31 and h < 24 and mi < 60 and s < 60):
+        return None
+    us = ((days_of(y, mo, d) * 24 + h) * 60 + mi) * 60 + s
+    zone = m.group(8)
+    if zone and zone not in "Zz":
+        offset = int(zone[1:3]) * 3600 + int(zone[-2:]) * 60
+        us -= offset if zone[0] == "+" else -offset
+    return us * 1000000 + int(((m.group(7) or "") + "000000")[:6])
+
+
+def print_time(us, form):
+    return '"' + print_iso(us) + '"' if form == "iso" else str(us // UNITS[form])
+
+
+# ---- groups ----
+
+RANK = ["absent", "null", "false", "true", "number", "string"]
+
+
+def group_value(value):
+    """What makes two values one group, in the order of values."""
+    if value.kind == "number":
+        return (4, Fraction(value.text))
+    if value.kind == "string":
+        return (5, value.string.encode())
+    return (RANK.index(value.kind), 0)
+
+
+def print_group_number(f):
+    """The canonical decimal of an exact decimal fraction."""
+    if f == 0:
+        return "0"
+    negative, f = f < 0, abs(f)
+    shift = 0
+    while f.denominator != 1:
+        f *= 10
+        shift += 1
+    digits = str(f.numerator)
+    point = len(digits) - shift
+    digits = digits.rstrip("0")
+    if 0 < point <= 19 and len(digits) <= point:
+        return ("-" if negative else "") + digits + "0" * (point - len(digits))
+    return lay_out(digits, point, negative)
+
+
+def escape(text):
+    out = '"'
+    short = {'"': '\\"', "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    for c in text:
+        out += short.get(c) or ("\\u%04x" % ord(c) if ord(c) < 0x20 or ord(c) == 0x7F else c)
+    return out + '"'
+
+
+def print_group(g):
+    rank, value = g
+    if rank < 4:
+        return RANK[rank]
+    return print_group_number(value) if rank == 4 else escape(value.decode())
+
+
+# ---- aggregates ----
+
+class Call:
+    def __init__(self, text):
+        m = re.match(r"\s*([a-z0-9.]+)\s*(?:\(([^)]*)\))?\s*(?:as\s+(\w+))?\s*$", text)
+        self.function, self.field, name = m.groups()
+        self.name = name or re.sub(r"\W", "_", self.function + ("_" + self.field if self.field else ""))
+        self.needs_number = self.function not in ("count", "first", "last", "distinct")
+
+
+class Entry:
+    """One accepted record: where it stands, and the value of each field."""
+
+    def __init__(self, place, values):
+        self.place, self.values = place, values
+
+
+def order_stat(numbers, rank):
+    return sorted(numbers)[rank - 1]
+
+
+def result(call, entries, exact_max):
+    """The text of a result, or (lowest, highest) where it is approximate."""
+    f = call.function
+    if f == "count" and not call.field:
+        return str(len(entries))
+    present = [(e.place, e.values[call.field]) for e in entries if e.values[call.field].kind not in ("absent", "null")]
+    if f == "count":
+        return str(len(present))
+    if f in ("first", "last"):
+        if not present:
+            return "null"
+        return (min if f == "first" else max)(present, key=lambda p: p[0])[1].text
+    if f == "distinct":
+        n = len({group_value(v) for _, v in present})
+        return str(n) if n <= exact_max else (n * 0.9, n * 1.1)
+    numbers = [v.number for _, v in present]
+    n = len(numbers)
+    if not n:
+        return "null"
+    if f in ("stddev", "var"):
+        if n < 2:
+            return "null"
+        mean = sum(x.exact for x in numbers) / n
+        variance = sum((x.exact - mean) ** 2 for x in numbers) / (n - 1)
+        if f == "var":
+            return print_double(nearest(variance), 12)
+        scale = 10 ** 60
+        return print_double(nearest(Fraction(math.isqrt(int(variance * scale * scale)), scale)), 12)
+    if f in ("sum", "mean"):
+        whole = sum(x.exact for x in numbers if x.is_integer)
+        other = sum(x.exact for x in numbers if not x.is_integer)
+        total = Fraction(whole + other)
+        return print_exact(total / n if f == "mean" else total, other == 0)
+    values = [x.exact for x in numbers]
+    if f == "min":
+        return print_exact(min(values))
+    if f == "max":
+        return print_exact(max(values))
+    if f == "range":
+        is_wide = all(v.denominator == 1 and abs(v) <= WORD for v in (min(values), max(values)))
+        return print_exact(max(values) - min(values), is_wide)
+    if f == "median":
+        low, high = order_stat(values, (n + 1) // 2), order_stat(values, n // 2 + 1)
+        middle = (low + high) / 2
+        return print_exact(middle) if n <= exact_max else around(low, high)
+    rank = max(1, math.ceil(Fraction(f[1:]) * n / 100))
+    value = order_stat(values, rank)
+    return print_exact(value) if n <= exact_max else around(value, value)
+
+
+def around(low, high):
+    slack = Fraction(50001, 10000000)
+    return (low - abs(low) * slack, high + abs(high) * slack)
+
+
+# ---- the tool ----
+
+class Reference:
+    def __init__(self, o):
+        self.o = o
+        self.calls = [Call(t) for t in o["list"].split(",")]
+        self.fields = list(dict.fromkeys(c.field for c in self.calls if c.field))
+        self.rows, self.late, self.rejects = [], [], []
+        self.kept_ids, self.taken_ids = set(), set()
+        self.counts = dict.fromkeys(["read", "late", "rejected", "late_partial", "empty", "out"], 0)
+        self.windows = {}  # (end, start) -> {group: [Entry]}
+        self.bounds = None
+        self.time_field = None
+
+    # -- reading --
+    def choose_time(self, record):
+        o = self.o
+        if o["time"]:
+            self.time_field = o["time"].partition(":")
+        elif "window_end" in record.members:
+            self.time_field = "window"
+        elif "session_end" in record.members:
+            self.time_field = ("session_end", ":", "")
+        else:
+            assert o["window"] is None
+            self.time_field = "none"
+
+    def time_of(self, record):
+        if self.time_field == "window":
+            start, end = (read_time(get(record, f), "iso") for f in ("window_start", "window_end"))
+            return None if start is None or end is None else max(start, end - 1000)
+        field, _, form = self.time_field
+        us = read_time(get(record, field), form or "iso")
+        return us
+
+    def read_field(self, record, field):
+        """The value of an aggregate's field, or None when it rejects the record."""
+        v = get(record, field)
+        needs_number = any(c.needs_number for c in self.calls if c.field == field)
+        needs_scalar = any(c.function == "distinct" for c in self.calls if c.field == field)
+        if v.kind in ("absent", "null"):
+            return v
+        if needs_scalar and v.kind in ("array", "object"):
+            return None
+        if needs_number:
+            text = v.text if v.kind == "number" else None
+            if v.kind == "string" and self.o["coerce"]:
+                text = v.string.strip(" \t")
+                if not re.fullmatch(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?", text):
+                    return None
+            if text is None:
+                return None
+            v.number = Number(text)
+        return v
+
+    def reject(self, name, line, reason):
+        self.counts["rejected"] += 1
+        self.rejects.append((name, line, reason))
+
+    # -- windows --
+    def starts_of(self, us):
+        size, every, offset = self.o["window"], self.o["every"], self.o["offset"]
+        k = (us - offset) // every
+        starts = []
+        while offset + k * every + size > us:
+            starts.append(offset + k * every)
+            k -= 1
+        return starts  # newest first
+
+    def emit(self, key, is_final=True):
+        groups = self.windows.pop(key)
+        for group in sorted(groups):
+            self.counts["out"] += 1
+            self.rows.append(self.row(key, group, groups[group]))
+            if is_final:
+                self.kept_ids.update(e.place for e in groups[group])
+
+    def close_up_to(self, watermark):
+        for key in sorted(self.windows):
+            if watermark is not None and key[0] + self.o["grace"] <= watermark:
+                self.emit(key)
+
+    def row(self, key, group, entries):
+        o = self.o
+        columns, approx = [], []
+        if self.time_field != "none":
+            start, end = (key[1], key[0]) if o["window"] else self.bounds
+            columns.append(("window_start", print_time(start, o["time_out"])))
+            columns.append(("window_end", print_time(end, o["time_out"])))
+        tree = {}  # an object stands where its first field stands in the list, also where that one is absent
+        for path, g in zip(o["groups"], group):
+            node = tree
+            steps = [path.split(" as ")[-1]] if " as " in path else path.split(".")
+            for step in steps[:-1]:
+                node = node.setdefault(step, {})
+            if g[0] != 0:
+                node[steps[-1]] = print_group(g)
+        tree = {k: v for k, v in tree.items() if v != {}}
+        columns += [(k, print_tree(v)) for k, v in tree.items()]
+        for c in self.calls:
+            r = result(c, entries, o["exact"])
+            if isinstance(r, tuple):
+                approx.append(c.name)
+            columns.append((c.name, r))
+        if approx:
+            columns.append(("approx", json.dumps(approx, separators=(",", ":"))))
+        return columns
+
+    # -- the run --
+    def run(self, inputs):
+        """inputs: [(name, lines)]"""
+        o = self.o
+        stream = [None] * len(inputs)
+        ended = [False] * len(inputs)
+        watermark = None
+        for i, (name, lines) in enumerate(inputs):
+            for number, line in enumerate(lines, 1):
+                if line.strip(" \t\r") == "":
+                    self.counts["empty"] += 1
+                    continue
+                self.counts["read"] += 1
+                record = parse_line(line)
+                if record is None or record.kind != "object":
+                    self.reject(name, number, "json" if record is None else "not_object")
+                    continue
+                if self.time_field is None:
+                    self.choose_time(record)
+                us = 0
+                if self.time_field != "none":
+                    us = self.time_of(record)
+                    if us is None:
+                        self.reject(name, number, "no_time")
+                        continue
+                group = []
+                for path in o["groups"]:
+                    v = get(record, path.split(" as ")[0])
+                    group.append(None if v.kind in ("array", "object") else group_value(v))
+                if None in group:
+                    self.reject(name, number, "group_value")
+                    continue
+                values = {f: self.read_field(record, f) for f in self.fields}
+                if None in values.values():
+                    self.reject(name, number, "type")
+                    continue
+                place = (us, i, number)
+                if self.time_field != "none":
+                    if stream[i] is not None and o["max_ahead"] is not None and us > stream[i] + o["max_ahead"]:
+                        self.reject(name, number, "ahead")
+                        continue
+                    stream[i] = us if stream[i] is None else max(stream[i], us)
+                    running = [stream[k] for k in range(len(inputs)) if not ended[k]]
+                    if None not in running:
+                        watermark = min(running) - o["delay"]
+                    if o["window"]:
+                        self.close_up_to(watermark)
+                self.place_record(name, number, line, us, watermark, tuple(group), Entry(place, values))
+            ended[i] = True
+            if not all(ended):
+                running = [stream[k] for k in range(len(inputs)) if not ended[k]]
+                if None not in running:
+                    watermark = min(running) - o["delay"]
+                    self.close_up_to(watermark)
+        if not o["no_flush"]:
+            for key in sorted(self.windows):
+                self.emit(key)
+
+    def place_record(self, name, number, line, us, watermark, group, entry):
+        o = self.o
+        if not o["window"]:
+            if self.time_field != "none":
+                low, high = self.bounds or (us, us)
+                self.bounds = (min(low, us), max(high, us))
+            self.taken_ids.add(entry.place)
+            self.windows.setdefault((0, 0), {}).setdefault(group, []).append(entry)
+            return
+        starts = self.starts_of(us)
+        closed = [s for s in starts if watermark is not None and watermark >= s + o["window"] + o["grace"]]
+        if len(closed) == len(starts):
+            self.counts["late"] += 1
+            newest = starts[0]
+            self.late.append(
+                '{"reason":"late","source":%s,"line":%d,"time":"%s","window_start":%s,"window_end":%s,"windows":%d,'
+                '"late_us":%d,"raw":%s,"tool":"tlm-agg"}' % (
+                    escape(name), number, print_iso(us), print_time(newest, o["time_out"]),
+                    print_time(newest + o["window"], o["time_out"]), len(starts),
+                    watermark - (newest + o["window"] + o["grace"]), escape(line)))
+            return
+        if closed:
+            self.counts["late_partial"] += 1
+        self.taken_ids.add(entry.place)
+        for s in starts:
+            if s not in closed:
+                self.windows.setdefault((s + o["window"], s), {}).setdefault(group, []).append(entry)
+
+
+def print_tree(node):
+    if isinstance(node, str):
+        return node
+    return "{" + ",".join(escape(k) + ":" + print_tree(v) for k, v in node.items()) + "}"
+
+
+# ---- random streams ----
+
+def number_text(r, kind):
+    if kind == "int":
+        return str(r.randint(-100, 100))
+    if kind == "decimal":
+        return "%.*f" % (r.randint(1, 3), r.uniform(-100, 100))
+    return r.choice([
+        "1.0", "1", "-0", "0.0", "1e2", "2.50", "9007199254740993", "-9007199254740993", "9223372036854775807",
+        "-9223372036854775808", "9223372036854775808", "12345678901234567890123", "0.1", "0.2", "0.30000000000000004",
+        "1E-7", "5e-324", "1e300", "123456789.125", "4503599627370497.5", "1e17", "1e16", "1e22"])
+
+
+GROUPS = ["1", "1.0", "10e-1", "2", "1.5", "1.50", "null", "true", "false", '""', '"a"', '"\\u0061"', '"b"', '"1"',
+          '"a\\u0000b"', '"\\u00e9\\n\\"\\\\"', '"é\\n\\"\\\\"', "-3", "-20", "100", "1e2", "0", "-0", "0.00001", "1e30",
+          "9007199254740993", "9007199254740992", '"a b"', '"日本"', "-1.5", "-1.25", "1e-9"]
+
+
+class Stream:
+    """Options and lines of one random stream."""
+
+    def __init__(self, seed):
+        r = self.r = random.Random(seed)
+        size = r.choice([None, 1, 2, 3, 7, 10, 60])
+        every = None
+        if size and r.random() < 0.5:
+            every = r.choice([x for x in (0.5, 1, 2, 3, 4, 7, 10) if x <= size])
+        second = 1000000
+        has_time = size is not None or r.random() < 0.5
+        self.form = r.choice(["ms", "s", "us", "iso", "iso"]) if has_time else None
+        self.is_rows = has_time and r.random() < 0.06
+        self.field_kind = r.choice(["int", "decimal", "wild", "mixed"])
+        moments = ["stddev(v)", "var(v)"] if self.field_kind in ("int", "decimal") else []
+        pool = ["count", "count(v)", "sum(v)", "mean(v)", "min(v)", "max(v)", "first(w)", "last(w)", "median(v)",
+                "p50(v)", "p95(v)", "p0(v)", "p100(v)", "p33.3(v)", "distinct(w)", "range(v)", "first(v) as f",
+                "last(o.x)", "count(o.x)", "distinct(v) as d", "sum(u)", "max(o.y)", "p90(u) as p"] + moments
+        groups = r.sample(["g", "h", "o.k", "o.l", "g as renamed", "n"], r.choice([0, 1, 1, 2, 3]))
+        if "g" in groups and "g as renamed" in groups:
+            groups.remove("g")
+        self.o = {
+            "window": size and size * second, "every": int((every or size or 0) * second), "offset": 0,
+            "delay": r.choice([0, 0, 1, 3, 20]) * second, "grace": r.choice([0, 0, 0, 1, 5]) * second,
+            "max_ahead": r.choice([None, None, 5, 30]), "groups": groups, "coerce": r.random() < 0.3,
+            "no_flush": r.random() < 0.1, "time_out": r.choice(["iso", "iso", "s", "ms", "us"]),
+            "exact": r.choice([512] * 8 + [1, 3, 8]),
+            "list": ", ".join(r.sample(pool, r.randint(1, 7))),
+            "time": None if not has_time or self.is_rows else "ts" + (":" + self.form if self.form != "iso" or r.random() < 0.7 else ""),
+            "is_split": every is not None,
+        }
+        if size and r.random() < 0.3:
+            self.o["offset"] = r.randrange(0, 3 * size * second, 250000) % self.o["every"]
+        if self.o["max_ahead"] is not None:
+            self.o["max_ahead"] *= second
+        self.base = r.choice([0, -3600 * second, 1700000000 * second, 951782390 * second, -62135596000 * second])
+        self.inputs = [("in%d" % i, self.lines()) for i in range(r.choice([1, 1, 1, 2, 3]))]
+
+    def lines(self):
+        r, lines, now = self.r, [], self.base + self.r.randint(0, 20000000)
+        for _ in range(r.choice([0, 1, 5, 40, 40, 120])):
+            now += r.choice([0, 1, 1000, 250000, 1000000, 1000000, 3000000] + [40000000] * (r.random() < 0.1))
+            us = now
+            if r.random() < 0.25:
+                us -= r.choice([1, 1000, 1000000, 2000000, 9000000, 70000000])
+            if r.random() < 0.02:
+                us += 50000000
+            lines.append(self.line(us))
+            if r.random() < 0.05:
+                lines.append(lines[-1])
+        return lines
+
+    def time_text(self, us):
+        r, form = self.r, self.form
+        if form == "iso":
+            text = print_iso(us)
+            if r.random() < 0.2:
+                text = text.replace("T", " ").replace("Z", "")
+            elif r.random() < 0.2 and us > -62100000000000000:
+                text = print_iso(us + 7200 * 1000000).replace("Z", "+02:00")
+            return '"' + text + '"'
+        unit = UNITS[form]
+        whole, part = divmod(us, unit)
+        if part:
+            f = Fraction(us, unit)
+            text = ("-" if us < 0 else "") + "%d.%06d" % divmod(abs(us) * (1000000 // unit), 1000000)
+            assert Fraction(text) == f
+        else:
+            text = str(whole)
+        return '"%s"' % text if r.random() < 0.1 else text
+
+    def value_text(self, kind):
+        r = self.r
+        x = r.random()
+        if x < 0.08:
+            return "null"
+        if x < 0.11:
+            return r.choice(['"x"', "true", "[1]", '{"a":1}'])
+        if x < 0.16:
+            return r.choice(['"12"', '" 3.5 "', '"1e1"'])
+        if kind == "mixed":
+            kind = r.choice(["int", "decimal", "wild"])
+        return number_text(r, kind)
+
+    def line(self, us):
+        r = self.r
+        if r.random() < 0.02:
+            return r.choice(["", "  ", '{"ts":', "[1]", "7", '{"ts":1 "v":2}', '"x"', '{"v":01}', "{}", '{"ts":null}'])
+        members = []
+        if self.is_rows:
+            end = us + r.choice([0, 500, 1000, 60000000])
+            members += [("window_start", '"%s"' % print_iso(us)), ("window_end", '"%s"' % print_iso(end))]
+        elif self.form:
+            members.append(("ts", self.time_text(us)))
+        for name, chance in (("g", 0.9), ("h", 0.7)):
+            if r.random() < chance:
+                members.append((name, r.choice(GROUPS if r.random() < 0.5 else ['"a"', '"b"', "1", "1.0"])))
+        if r.random() < 0.01:
+            members.append(("g", "[1]"))
+        for name, kind in (("v", self.field_kind), ("u", "decimal"), ("w", "mixed")):
+            if r.random() < 0.9:
+                members.append((name, self.value_text(kind)))
+        if r.random() < 0.6:
+            inner = [("k", r.choice(GROUPS)), ("l", r.choice(['"p"', "2"])), ("x", r.choice(['"q"', "null", "3"])),
+                     ("y", self.value_text("int") if r.random() < 0.3 else "4")]
+            inner = r.sample(inner, r.randint(0, 4))
+            members.append(("o", "{" + ",".join('"%s":%s' % m for m in inner) + "}"))
+        if r.random() < 0.3:
+            r.shuffle(members)
+        if r.random() < 0.05 and members:
+            members.append((members[0][0], members[-1][1] if members[0][0] == members[-1][0] else members[0][1]))
+        blank = r.choice(["", "", "", " "])
+        text = "{" + ",".join('%s"%s":%s%s' % (blank, k, blank, v) for k, v in members) + "}"
+        return text + ("\r" if r.random() < 0.02 else "")
+
+    def command(self, folder):
+        o = self.o
+
+        def duration(us):
+            return "%dus" % us if us else "0s"
+        args = []
+        if o["time"]:
+            args += ["--time", o["time"]]
+        if o["window"]:
+            args += ["-w", duration(o["window"])]
+            if o["is_split"]:
+                args += ["--every", duration(o["every"])]
+            if o["offset"]:
+                args += ["--offset", duration(o["offset"])]
+        args += ["--delay", duration(o["delay"]), "--grace", duration(o["grace"])]
+        if o["max_ahead"] is not None:
+            args += ["--max-ahead", duration(o["max_ahead"])]
+        for g in o["groups"]:
+            args += ["-g", g]
+        if o["coerce"]:
+            args.append("--coerce")
+        if o["no_flush"]:
+            args.append("--no-flush")
+        args += ["--time-out", o["time_out"], "--exact", str(o["exact"]), "--stats", "-q"]
+        args += ["--late", "late", "--rejects", "rejects", "-o", "out", o["list"]]
+        return [os.environ.get("TLM_AGG", "tlm-agg")] + args + [name for name, _ in self.inputs]
+
+
+# ---- comparing ----
+
+def print_row(columns):
+    return "{" + ",".join(escape(k) + ":" + v for k, v in columns) + "}"
+
+
+def same_row(expected, actual):
+    """To the byte, except approximate values, which must lie where they may."""
+    if not any(isinstance(v, tuple) for _, v in expected):
+        return print_row(expected) == actual
+    for name, v in list(expected):
+        if isinstance(v, tuple):
+            text = re.search('"%s":([^,}]*)' % name, actual).group(1)
+            if not v[0] <= Fraction(float(text)) <= v[1]:
+                return False
+            expected = [(k, text if k == name else x) for k, x in expected]
+    return print_row(expected) == actual
+
+
+def read_lines(path):
+    with open(path, encoding="utf-8", newline="\n") as f:
+        return f.read().split("\n")[:-1]
+
+
+def check(seed, folder):
+    """None, or a text that says how the two differ."""
+    s = Stream(seed)
+    for name, lines in s.inputs:
+        with open(os.path.join(folder, name), "w", encoding="utf-8", newline="\n") as f:
+            f.write("".join(line + "\n" for line in lines))
+    for name in ("out", "late", "rejects"):
+        if os.path.exists(os.path.join(folder, name)):
+            os.remove(os.path.join(folder, name))
+    if not s.o["time"] and s.o["window"]:
+        first = next((p for _, lines in s.inputs for p in map(parse_line, lines) if p and p.kind == "object"), None)
+        if first and "window_end" not in first.members:
+            return None  # the tool refuses: another test
+    command = s.command(folder)
+    ref = Reference(s.o)
+    ref.run([(n, [line[:-1] if line.endswith("\r") else line for line in lines]) for n, lines in s.inputs])
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode != 0:
+        return "status %d\n%s\n%s" % (done.returncode, " ".join(command), done.stderr)
+    rows, late = read_lines(os.path.join(folder, "out")), read_lines(os.path.join(folder, "late"))
+    rejects = [(j["source"], j["line"], j["reason"]) for j in map(json.loads, read_lines(os.path.join(folder, "rejects")))]
+    stats = json.loads(done.stderr.strip().split("\n")[-1])
+    problems = []
+    for i in range(max(len(rows), len(ref.rows))):
+        expected = ref.rows[i] if i < len(ref.rows) else None
+        actual = rows[i] if i < len(rows) else None
+        if expected is None or actual is None or not same_row(expected, actual):
+            problems.append("row %d\n  expected %s\n  got      %s" % (i, expected and print_row(
+                [(k, v if isinstance(v, str) else str(v)) for k, v in expected]), actual))
+            break
+    if late != ref.late:
+        at = next((i for i, (a, b) in enumerate(zip(late, ref.late)) if a != b), min(len(late), len(ref.late)))
+        problems.append("late row %d\n  expected %s\n  got      %s" % (at, ref.late[at:at + 1], late[at:at + 1]))
+    if rejects != ref.rejects:
+        problems.append("rejects\n  expected %s\n  got      %s" % (ref.rejects, rejects))
+    books = dict(ref.counts, kept=len(ref.kept_ids), open=len(ref.taken_ids) - len(ref.kept_ids))
+    for name, value in books.items():
+        if stats[name] != value:
+            problems.append("books: %s is %d, expected %d" % (name, stats[name], value))
+    return "\n".join(["seed %s" % seed, " ".join(command)] + problems) if problems else None
+
+
+def hunt(count, seed):
+    folder = tempfile.mkdtemp(prefix="tlm-agg-")
+    try:
+        for i in range(count):
+            problem = check(seed + i, folder)
+            if problem:
+                print(problem)
+                return 1
+        print("%d streams from seed %d: no difference" % (count, seed))
+        return 0
+    finally:
+        shutil.rmtree(folder)
+
+
+def main():
+    if len(sys.argv) >= 3 and sys.argv[1] == "hunt":
+        return hunt(int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+    if len(sys.argv) == 3 and sys.argv[1] == "one":
+        print(check(int(sys.argv[2]), ".") or "no difference")
+        return 0
+    print(__doc__)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
