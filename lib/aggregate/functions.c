@@ -4,7 +4,12 @@
 #include <math.h>
 
 enum { DIGITS_OF_MOMENTS = 12 };
-#define INTEGERS_BELOW 0x1p63 /* doubles that are integers print as such up to here */
+#define WORD 0x1p63 /* integers of 64 bits print as such: -WORD .. WORD - 1 */
+
+static bool is_word(num_i128 v)
+{
+	return v >= INT64_MIN && v <= INT64_MAX;
+}
 
 /* A double as the nearest thing it is: null, an integer, or itself. */
 static void set_double(struct agg_result *r, double value)
@@ -12,7 +17,7 @@ static void set_double(struct agg_result *r, double value)
 	r->value = value;
 	if (!isfinite(value)) {
 		r->type = AGG_NULL;
-	} else if (value == floor(value) && fabs(value) < INTEGERS_BELOW) {
+	} else if (value == floor(value) && value >= -WORD && value < WORD) {
 		r->type = AGG_INTEGER;
 		r->integer = (num_i128)value;
 	} else {
@@ -57,11 +62,6 @@ static bool exact_total(const struct agg_sum_state *s, num_i128 *total)
 		return false;
 	*total += (num_i128)s->rest.high + (num_i128)s->rest.low;
 	return true;
-}
-
-static bool is_word(num_i128 v)
-{
-	return v > -(num_i128)INT64_MAX && v < (num_i128)INT64_MAX;
 }
 
 static struct dd total_of(const struct agg_sum_state *s)
@@ -122,8 +122,7 @@ static void finish_range(const struct agg_call *call, const void *state, struct 
 	(void)call;
 	if (!s->is_used)
 		return;
-	if (s->max == floor(s->max) && s->min == floor(s->min) && fabs(s->max) <= INTEGERS_BELOW &&
-		fabs(s->min) <= INTEGERS_BELOW) {
+	if (s->max == floor(s->max) && s->min == floor(s->min) && fabs(s->max) <= WORD && fabs(s->min) <= WORD) {
 		set_integer(r, (num_i128)s->max + s->max_rest - (num_i128)s->min - s->min_rest);
 		return;
 	}
@@ -213,11 +212,10 @@ static void set_middle(struct agg_result *r, struct agg_num a, struct agg_num b)
 {
 	struct dd sum;
 
-	if (a.value == floor(a.value) && b.value == floor(b.value) && fabs(a.value) <= INTEGERS_BELOW &&
-		fabs(b.value) <= INTEGERS_BELOW) {
+	if (a.value == floor(a.value) && b.value == floor(b.value) && fabs(a.value) <= WORD && fabs(b.value) <= WORD) {
 		num_i128 total = (num_i128)a.value + a.rest + (num_i128)b.value + b.rest;
 
-		if (total % 2 == 0)
+		if (total % 2 == 0 && is_word(total / 2))
 			set_integer(r, total / 2);
 		else
 			set_double(r, (double)total / 2);

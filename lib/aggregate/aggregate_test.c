@@ -1,0 +1,301 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aggregate/aggregate.h"
+
+/* ---- the list ---- */
+
+static void check_bad(const char *text, const char *part)
+{
+	struct agg_list list;
+	struct err err = ERR_INIT;
+
+	assert_int_equal(agg_list_parse(&list, text, &err), -1);
+	assert_int_equal(err.code, ERR_PROGRAM);
+	if (!strstr(err.msg, part))
+		print_message("# %s\n", err.msg);
+	assert_non_null(strstr(err.msg, part));
+}
+
+static void mistakes_are_told_with_their_place(void **state)
+{
+	(void)state;
+	check_bad("", "byte 1: expected a function at the end");
+	check_bad("count,", "byte 7: expected a function at the end");
+	check_bad("count sum(x)", "byte 7: expected ',' or 'as NAME'");
+	check_bad("avg(x)", "byte 1: unknown function 'avg': it is called mean here");
+	check_bad("frob(x)", "byte 1: unknown function 'frob'");
+	check_bad("sum", "needs a field");
+	check_bad("count, sum(x", "byte 13: expected ')' behind the field");
+	check_bad("sum()", "byte 5:");
+	check_bad("p101(x)", "from p0 to p100");
+	check_bad("p100.1(x)", "from p0 to p100");
+	check_bad("p(x)", "unknown function 'p'");
+	check_bad("p5.(x)", "unknown function");
+	check_bad("count, count", "byte 8: two columns have the name 'count'");
+	check_bad("sum(x) as a, max(y) as a", "two columns");
+	check_bad("sum(a.b), sum(a_b)", "two columns");
+	check_bad("sum(x) as", "expected a name");
+	check_bad("sum(x) as 'a'", "expected a name");
+}
+
+static void names_and_states_are_shared(void **state)
+{
+	static const char *const names[] = {"count", "mean_a_b", "s", "p99_9_a_b", "median_a_b", "count_x"};
+	struct agg_list list;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(agg_list_parse(&list,
+				 "count(*), mean(.a.b),\n sum(a.b) as s,p99.9( a.b ), median(a[\"b\"]), "
+				 "count(x)",
+				 &err),
+		0);
+	assert_int_equal(list.n_calls, 6);
+	for (size_t i = 0; i < list.n_calls; i++)
+		assert_string_equal(list.calls[i].name, names[i]);
+	assert_int_equal(list.n_fields, 2);
+	assert_int_equal(list.n_states, 4);
+	agg_list_release(&list);
+}
+
+/* ---- values ---- */
+
+/* The fast reader against the plain one, over many forms of numbers. */
+static void numbers_read_alike(void **state)
+{
+	static const char *const texts[] = {"0", "-0", "7", "-12", "1.0", "1.5", "-0.5", "84.253", "0.1", "1e2",
+		"25E-1", "9007199254740993", "9223372036854775807", "-9223372036854775808", "9223372036854775808",
+		"1e400", "0.000000000000001", "123456789012.34567", "1.50", "-0.0", "9007199254740991.5",
+		"900719925474099.25"};
+	char text[64];
+
+	(void)state;
+	srand(7);
+	for (int i = 0; i < 200000; i++) {
+		struct agg_value a, b;
+		const char *t = text;
+
+		memset(&a, 0, sizeof a);
+		memset(&b, 0, sizeof b);
+		if (i < (int)(sizeof texts / sizeof *texts))
+			t = texts[i];
+		else
+			snprintf(text, sizeof text, "%.*f", rand() % 8, (double)(rand() - rand()) / (1 << rand() % 31));
+		agg_read_number(t, strlen(t), &a);
+		agg_read_number_plain(t, strlen(t), &b);
+		assert_memory_equal(&a, &b, sizeof a);
+	}
+}
+
+/* ---- results ---- */
+
+struct fold {
+	struct agg_list list;
+	void *states;
+	uint64_t line;
+};
+
+static void fold_open(struct fold *f, const char *list)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(agg_list_parse(&f->list, list, &err), 0);
+	f->states = calloc(1, f->list.state_bytes);
+	assert_non_null(f->states);
+	f->line = 0;
+}
+
+static void fold_add(struct fold *f, const char *json)
+{
+	struct agg_value values[4];
+	struct agg_place place = {0, ++f->line, 0};
+	struct json_record r;
+
+	json_check(json, strlen(json), 8, &r);
+	for (size_t i = 0; i < f->list.n_fields; i++)
+		assert_null(agg_read(&f->list, i, r.value, &values[i]));
+	agg_states_add(&f->list, f->states, values, &place);
+}
+
+static void fold_close(struct fold *f)
+{
+	agg_states_release(&f->list, f->states);
+	free(f->states);
+	agg_list_release(&f->list);
+}
+
+static void check_result(struct fold *f, size_t call, const char *text)
+{
+	struct agg_result r;
+	struct buf out = BUF_INIT;
+
+	agg_result(&f->list, call, f->states, &r);
+	agg_result_print(&out, &r);
+	assert_string_equal(buf_cstr(&out), text);
+	buf_release(&out);
+}
+
+/* list of one call, values with blanks between, the text of the result */
+static void check_fold(const char *list, const char *values, const char *text)
+{
+	struct fold f;
+	char copy[256], *word, *save = NULL;
+
+	fold_open(&f, list);
+	snprintf(copy, sizeof copy, "%s", values);
+	for (word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		fold_add(&f, word);
+	check_result(&f, 0, text);
+	fold_close(&f);
+}
+
+static void results_are_exact(void **state)
+{
+	(void)state;
+	check_fold("sum(x)", "1 2 3", "6");
+	check_fold("sum(x)", "", "null");
+	check_fold("sum(x)", "null null", "null");
+	check_fold("count(x)", "1 null \"a\"", "2");
+	check_fold("count", "1 null \"a\"", "3");
+	check_fold("sum(x)", "9223372036854775807 9223372036854775807", "18446744073709551614");
+	check_fold("sum(x)", "0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1", "1");
+	check_fold("sum(x)", "1e300 1 -1e300", "1");
+	check_fold("sum(x)", "9007199254740993 0.5 0.5", "9007199254740994");
+	check_fold("sum(x)", "9007199254740993 1.5 0.5", "9007199254740995");
+	check_fold("sum(x)", "1e308 1e308", "null");
+	check_fold("mean(x)", "1 2", "1.5");
+	check_fold("mean(x)", "0.1 0.2", "0.15000000000000002");
+	check_fold("mean(x)", "9007199254740993 9007199254740993", "9007199254740993");
+	check_fold("min(x)", "9007199254740993 9007199254740994 9007199254740992.0", "9007199254740992");
+	check_fold("max(x)", "9007199254740993 9007199254740992", "9007199254740993");
+	check_fold("max(x)", "-9223372036854775808", "-9223372036854775808");
+	check_fold("min(x)", "1.10 1.1", "1.1");
+	check_fold("range(x)", "-3 4.5", "7.5");
+	check_fold("stddev(x)", "1", "null");
+	check_fold("stddev(x)", "2 4 4 4 5 5 7 9", "2.1380899353");
+	check_fold("var(x)", "1000000000.25 1000000000.5 1000000000.75", "0.0625");
+	check_fold("first(x)", "null 1.10 2", "1.10");
+	check_fold("last(x)", "1 \"\\u0041\" null", "\"\\u0041\"");
+	check_fold("median(x)", "3 1 2", "2");
+	check_fold("median(x)", "1 2", "1.5");
+	check_fold("median(x)", "9007199254740993 9007199254740995", "9007199254740994");
+	check_fold("p50(x)", "1 2 3 4", "2");
+	check_fold("p51(x)", "1 2 3 4", "3");
+	check_fold("p0(x)", "3 1 2", "1");
+	check_fold("p100(x)", "3 1 2", "3");
+	check_fold("distinct(x)", "1 1.0 1e0 \"1\" \"\\u0031\" true null", "3");
+}
+
+/* Whatever the split, the merged states give the same bytes. */
+static void merging_changes_nothing(void **state)
+{
+	static const char all[] =
+		"sum(x), mean(x), min(x), max(x), p95(x), median(x), distinct(x), first(x), last(x), count";
+	struct fold one, parts[2];
+	struct buf text = BUF_INIT;
+	struct agg_result r;
+
+	(void)state;
+	for (int exact = 4; exact < 3000; exact *= 8) {
+		fold_open(&one, all);
+		fold_open(&parts[0], all);
+		fold_open(&parts[1], all);
+		one.list.exact_max = parts[0].list.exact_max = parts[1].list.exact_max = (uint32_t)exact;
+		for (int i = 0; i < 1000; i++) {
+			char value[32];
+			struct fold *part = &parts[rand() % 2];
+
+			snprintf(value, sizeof value, "%.*f", i % 4, (rand() % 100000) / 7.0);
+			fold_add(&one, value);
+			part->line = one.line - 1;
+			fold_add(part, value);
+		}
+		agg_states_merge(&one.list, parts[1].states, parts[0].states);
+		for (size_t call = 0; call < one.list.n_calls; call++) {
+			agg_result(&one.list, call, one.states, &r);
+			buf_reset(&text);
+			agg_result_print(&text, &r);
+			check_result(&parts[1], call, buf_cstr(&text));
+		}
+		fold_close(&one);
+		fold_close(&parts[0]);
+		fold_close(&parts[1]);
+	}
+	buf_release(&text);
+}
+
+static void approximate_results_say_so(void **state)
+{
+	struct fold f;
+	struct agg_result r;
+
+	(void)state;
+	fold_open(&f, "p50(x), distinct(x), sum(x)");
+	f.list.exact_max = 3;
+	for (int i = 0; i < 3; i++)
+		fold_add(&f, i % 2 ? "1" : "2");
+	fold_add(&f, "2");
+	agg_result(&f.list, 0, f.states, &r);
+	assert_true(r.is_approximate);
+	agg_result(&f.list, 1, f.states, &r);
+	assert_false(r.is_approximate); /* two different values */
+	fold_add(&f, "3");
+	fold_add(&f, "4");
+	agg_result(&f.list, 1, f.states, &r);
+	assert_true(r.is_approximate);
+	assert_int_equal(r.integer, 4);
+	agg_result(&f.list, 2, f.states, &r);
+	assert_false(r.is_approximate);
+	fold_close(&f);
+}
+
+static void wrong_types_are_told(void **state)
+{
+	struct agg_list list;
+	struct err err = ERR_INIT;
+	struct agg_value v;
+	struct json_record r;
+
+	(void)state;
+	assert_int_equal(agg_list_parse(&list, "sum(x), distinct(y), first(z)", &err), 0);
+	json_check("\" 12 \"", 6, 8, &r);
+	assert_non_null(agg_read(&list, 0, r.value, &v));
+	list.is_coercing = true;
+	assert_null(agg_read(&list, 0, r.value, &v));
+	assert_int_equal(v.integer, 12);
+	json_check("\"0x12\"", 6, 8, &r);
+	assert_non_null(agg_read(&list, 0, r.value, &v));
+	json_check("[1]", 3, 8, &r);
+	assert_non_null(agg_read(&list, 0, r.value, &v));
+	assert_non_null(agg_read(&list, 1, r.value, &v));
+	assert_null(agg_read(&list, 2, r.value, &v));
+	json_check("null", 4, 8, &r);
+	assert_null(agg_read(&list, 0, r.value, &v));
+	assert_false(v.is_present);
+	agg_list_release(&list);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mistakes_are_told_with_their_place),
+		cmocka_unit_test(names_and_states_are_shared),
+		cmocka_unit_test(numbers_read_alike),
+		cmocka_unit_test(results_are_exact),
+		cmocka_unit_test(merging_changes_nothing),
+		cmocka_unit_test(approximate_results_say_so),
+		cmocka_unit_test(wrong_types_are_told),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("aggregate", tests, NULL, NULL);
+}
