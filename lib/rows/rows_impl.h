@@ -35,7 +35,8 @@ struct rows_table {
 	size_t *widths;
 	bool *are_numbers;
 	bool has_header;
-	double scale; /* the largest bar so far */
+	size_t bar;   /* the column of the bar, from 1 */
+	double scale; /* the longest bar so far */
 };
 
 struct rows {

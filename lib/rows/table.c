@@ -132,8 +132,15 @@ static bool measure(struct rows *r)
 			t->widths[i % n] = width;
 			has_grown = true;
 		}
-		if (i % n == n - 1 && t->cells[i].is_number && fabs(t->cells[i].number) > t->scale)
-			t->scale = fabs(t->cells[i].number);
+	}
+	t->bar = n;
+	while (t->bar > first_call && !t->are_numbers[t->bar - 1])
+		t->bar--;
+	if (t->bar == first_call)
+		t->bar = 0;
+	for (size_t i = t->bar - 1; t->bar && i < t->n_cells; i += n) {
+		if (t->cells[i].is_number && t->cells[i].number > t->scale)
+			t->scale = t->cells[i].number;
 	}
 	return has_grown;
 }
@@ -169,9 +176,10 @@ static void add_header(struct rows *r, struct buf *out)
 	t->has_header = true;
 }
 
-static void add_bar(struct buf *out, double share)
+static void add_bar(struct buf *out, const struct rows_cell *cell, double scale)
 {
 	static const char *const part[EIGHTHS] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+	double share = cell->is_number && scale > 0 && cell->number > 0 ? cell->number / scale : 0;
 	int eighths = (int)lround(share * BAR_WIDTH * EIGHTHS);
 
 	for (int i = 0; i < eighths / EIGHTHS; i++)
@@ -197,8 +205,8 @@ void rows_flush_table(struct rows *r, struct buf *out)
 			t->are_numbers[i % n]);
 		if (i % n != n - 1)
 			continue;
-		if (cell->is_number && t->scale > 0 && cell->number > 0)
-			add_bar(out, cell->number / t->scale);
+		if (t->bar)
+			add_bar(out, &t->cells[i - n + t->bar], t->scale);
 		if (cell->is_open)
 			buf_add_str(out, "(open)");
 		end_line(out);

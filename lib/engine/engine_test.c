@@ -1,0 +1,294 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+
+#include "engine/engine.h"
+#include "group/group.h"
+
+/* A story is told as text: what went in, and the rows that came out where they came out. */
+struct story {
+	struct engine *e;
+	struct agg_list list;
+	struct buf text;
+	uint64_t line;
+};
+
+static int tell_row(void *context, const struct engine_row *row, struct err *err)
+{
+	struct story *s = context;
+	struct agg_result r;
+
+	(void)err;
+	agg_result(&s->list, 0, row->states, &r);
+	buf_addf(&s->text, "[%lld,%lld%s)%.*s=", (long long)row->start_us, (long long)row->end_us,
+		row->is_final ? "" : "?", (int)row->key.len, row->key.p);
+	agg_result_print(&s->text, &r);
+	buf_add_char(&s->text, ' ');
+	return 0;
+}
+
+static void story_open(struct story *s, struct engine_opts opts)
+{
+	struct err err = ERR_INIT;
+
+	*s = (struct story){0};
+	assert_int_equal(agg_list_parse(&s->list, "count", &err), 0);
+	opts.list = &s->list;
+	opts.has_time = true;
+	opts.row = tell_row;
+	opts.context = s;
+	if (!opts.n_inputs)
+		opts.n_inputs = 1;
+	if (!opts.max_ahead_us)
+		opts.max_ahead_us = WINDOW_FOREVER;
+	s->e = engine_open(&opts);
+}
+
+static void add_key(struct story *s, uint32_t input, int64_t us, const char *key)
+{
+	struct engine_record r = {.place = {us, ++s->line, input}, .key = slice_str(key)};
+	struct err err = ERR_INIT;
+
+	switch (engine_add(s->e, &r, &err)) {
+	case ENGINE_TAKEN:
+		break;
+	case ENGINE_LATE:
+		buf_addf(&s->text, "late(%lld,%lld,%llu,%lld) ", (long long)engine_late(s->e)->start_us,
+			(long long)engine_late(s->e)->end_us, (unsigned long long)engine_late(s->e)->windows,
+			(long long)engine_late(s->e)->late_us);
+		break;
+	case ENGINE_AHEAD:
+		buf_add_str(&s->text, "ahead ");
+		break;
+	case ENGINE_ERROR:
+		fail();
+	}
+}
+
+static void add(struct story *s, int64_t us)
+{
+	add_key(s, 0, us, "");
+}
+
+static void flush(struct story *s, bool is_final)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(engine_flush(s->e, is_final, &err), 0);
+}
+
+static void story_end(struct story *s, const char *text)
+{
+	const struct engine_counts *c = engine_counts(s->e);
+	size_t bytes, groups;
+
+	assert_string_equal(buf_cstr(&s->text), text);
+	assert_true(c->kept <= c->taken);
+	engine_memory(s->e, &bytes, &groups);
+	assert_int_equal(groups != 0, bytes != 0);
+	engine_close(s->e);
+	agg_list_release(&s->list);
+	buf_release(&s->text);
+}
+
+static void a_window_closes_at_its_end(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}});
+	add(&s, 0);
+	add(&s, 9);
+	buf_add_str(&s.text, "| ");
+	add(&s, 10); /* W = end: closed */
+	add(&s, 9);
+	add(&s, 10);
+	add(&s, 35); /* no rows for windows without records */
+	flush(&s, true);
+	assert_int_equal(engine_counts(s.e)->kept, 5);
+	assert_int_equal(engine_counts(s.e)->late, 1);
+	story_end(&s, "| [0,10)=2 late(0,10,1,0) [10,20)=2 [30,40)=1 ");
+}
+
+static void delay_and_grace_keep_it_open(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .delay_us = 3, .grace_us = 2});
+	add(&s, -1);
+	add(&s, 4); /* W = 1, the first window closes at 2 */
+	add(&s, -10);
+	add(&s, 5);
+	add(&s, -1);
+	add(&s, 6);
+	add(&s, -1);
+	flush(&s, true);
+	story_end(&s, "[-10,0)=2 late(-10,0,1,0) late(-10,0,1,1) [0,10)=3 ");
+}
+
+/* A record that is late for some windows counts in the others. */
+static void hopping_windows_refuse_one_by_one(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 5, 0}});
+	add(&s, 7);
+	add(&s, 10); /* closes [0,10) */
+	add(&s, 7);  /* still in [5,15) */
+	add(&s, 4);
+	flush(&s, true);
+	assert_int_equal(engine_counts(s.e)->late_partial, 1);
+	assert_int_equal(engine_counts(s.e)->late, 1);
+	assert_int_equal(engine_counts(s.e)->kept, 3);
+	story_end(&s, "[0,10)=1 late(0,10,2,0) [5,15)=3 [10,20)=1 ");
+}
+
+/* A window that closed without records stays closed when a late one comes for its neighbours. */
+static void an_empty_window_does_not_open_again(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 5, 0}});
+	add(&s, 31);
+	add(&s, 26); /* [20,30) has closed, [25,35) is open */
+	flush(&s, true);
+	assert_int_equal(engine_counts(s.e)->late_partial, 1);
+	story_end(&s, "[25,35)=2 [30,40)=1 ");
+}
+
+static void sizes_need_not_fit_the_advance(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 4, 1}});
+	add(&s, 1); /* -7 .. 1: three windows hold it: -7, -3, 1 */
+	add(&s, 3);
+	flush(&s, true);
+	story_end(&s, "[-7,3)=1 [-3,7)=2 [1,11)=2 ");
+}
+
+static void rows_leave_by_end_and_group(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .delay_us = 100});
+	add_key(&s, 0, 15, "b");
+	add_key(&s, 0, 5, "b");
+	add_key(&s, 0, 5, "a");
+	add_key(&s, 0, 5, "");
+	flush(&s, true);
+	story_end(&s, "[0,10)=1 [0,10)a=1 [0,10)b=1 [10,20)b=1 ");
+}
+
+static void inputs_wait_for_each_other(void **state)
+{
+	struct story s;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .n_inputs = 2});
+	add_key(&s, 0, 5, "");
+	add_key(&s, 0, 25, "");
+	engine_input_end(s.e, 0, &err);
+	buf_add_str(&s.text, "| ");
+	add_key(&s, 1, 6, "");
+	add_key(&s, 1, 12, "");
+	flush(&s, true);
+	story_end(&s, "| [0,10)=2 [10,20)=1 [20,30)=1 ");
+}
+
+static void a_record_ahead_moves_nothing(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .max_ahead_us = 20});
+	add(&s, 5);
+	add(&s, 26);
+	add(&s, 4);
+	add(&s, 25);
+	flush(&s, true);
+	story_end(&s, "ahead [0,10)=2 [20,30)=1 ");
+}
+
+static void a_signal_leaves_windows_open(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 5, 0}});
+	add(&s, 7);
+	add(&s, 12);
+	flush(&s, false);
+	assert_int_equal(engine_counts(s.e)->taken, 2);
+	assert_int_equal(engine_counts(s.e)->kept, 1); /* the second is in no final row */
+	story_end(&s, "[0,10)=1 [5,15?)=2 [10,20?)=1 ");
+}
+
+static void a_whole_stream_has_its_own_bounds(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.is_all = true}});
+	add_key(&s, 0, 7, "a");
+	add_key(&s, 0, -12, "b");
+	add_key(&s, 0, 500, "a");
+	flush(&s, true);
+	story_end(&s, "[-12,500)a=2 [-12,500)b=1 ");
+}
+
+/* State is what is open, however long the stream. */
+static void closed_windows_leave_nothing(void **state)
+{
+	size_t bytes, groups, most = 0;
+	struct story s;
+	char key[16];
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 20, 10, 0}, .delay_us = 7});
+	for (int64_t us = 0; us < 20000; us++) {
+		snprintf(key, sizeof key, "k%d", (int)(us * 7 % 100));
+		add_key(&s, 0, us, key);
+		engine_memory(s.e, &bytes, &groups);
+		assert_true(groups <= 50);
+		if (us == 100)
+			most = bytes;
+		if (us > 100)
+			assert_true(bytes <= most * 3 / 2);
+		buf_reset(&s.text);
+	}
+	flush(&s, true);
+	buf_reset(&s.text);
+	story_end(&s, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_window_closes_at_its_end),
+		cmocka_unit_test(delay_and_grace_keep_it_open),
+		cmocka_unit_test(hopping_windows_refuse_one_by_one),
+		cmocka_unit_test(an_empty_window_does_not_open_again),
+		cmocka_unit_test(sizes_need_not_fit_the_advance),
+		cmocka_unit_test(rows_leave_by_end_and_group),
+		cmocka_unit_test(inputs_wait_for_each_other),
+		cmocka_unit_test(a_record_ahead_moves_nothing),
+		cmocka_unit_test(a_signal_leaves_windows_open),
+		cmocka_unit_test(a_whole_stream_has_its_own_bounds),
+		cmocka_unit_test(closed_windows_leave_nothing),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("engine", tests, NULL, NULL);
+}
