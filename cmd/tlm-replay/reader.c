@@ -22,15 +22,22 @@ struct reader {
 	struct buf tmp;
 	size_t row; /* CSV: the row that the next record came from */
 	bool has_text, has_long, has_ended, is_stopped;
+	bool has_good; /* a record of it was good */
+	bool has_stop; /* the rejects said stop; told when what was good before has gone out */
+	struct err stop_err;
 };
 
 static int reject_row(void *context, const struct csv_bad *bad, struct err *err)
 {
 	struct reader *in = context;
+	size_t n_good;
 
 	if (in->is_repeat)
 		return 0;
 	in->tool->ledger.read++;
+	csv_rows(in->csv, &n_good);
+	if (n_good || in->has_good)
+		reject_note_good(in->tool->reject);
 	in->is_stopped = reject_add(in->tool->reject, REJECT_CSV, &in->place, bad->line, bad->byte, bad->raw,
 				 bad->raw.len, err, "%s", bad->message) != 0;
 	return in->is_stopped ? -1 : 0;
@@ -104,6 +111,17 @@ static enum reader_result fail(struct reader *in, struct err *err)
 	return in->is_stopped ? READ_STOP : READ_ERROR;
 }
 
+/* What was good before the rejects said stop goes out first. False where nothing is put off. */
+static bool can_put_off(struct reader *in, enum reader_result got, struct err *err)
+{
+	if (got != READ_STOP)
+		return false;
+	in->has_stop = true;
+	in->stop_err = *err;
+	err_reset(err);
+	return true;
+}
+
 static void count_empty(struct reader *in, uint64_t n)
 {
 	if (!in->is_repeat)
@@ -140,6 +158,11 @@ static enum reader_result fill(struct reader *in, struct slice *text, struct err
 			in->has_long = false;
 			return READ_LONG;
 		}
+		if (in->has_stop) {
+			in->has_stop = false;
+			*err = in->stop_err;
+			return READ_STOP;
+		}
 		if (in->has_ended)
 			return READ_END;
 		got = source_next(in->source, &in->batch, err);
@@ -156,8 +179,10 @@ static enum reader_result fill(struct reader *in, struct slice *text, struct err
 			in->tool->ledger.bytes_in += in->has_long ? in->batch.long_bytes : in->batch.len;
 		*text = (struct slice){in->batch.p, in->batch.kind == BATCH_LINES ? in->batch.len : 0};
 		if (in->csv) {
-			if (convert(in, err))
-				return fail(in, err);
+			enum reader_result failed = convert(in, err) ? fail(in, err) : READ_RECORD;
+
+			if (failed != READ_RECORD && !can_put_off(in, failed, err))
+				return failed;
 			*text = buf_slice(&in->lines);
 		}
 		if (text->len)
@@ -197,6 +222,8 @@ static enum reader_result reject(struct reader *in, const struct json_record *j,
 	if (in->is_repeat)
 		return READ_RECORD;
 	in->tool->ledger.read++;
+	if (in->has_good)
+		reject_note_good(in->tool->reject);
 	if (reject_add(in->tool->reject, reason, &in->place, line, has_byte ? j->byte : 0, raw, raw.len, err, "%s%s%s",
 		    subject, *subject ? " " : "", what) == 0)
 		return READ_RECORD;
@@ -268,6 +295,7 @@ enum reader_result reader_next(struct reader *in, struct record *r, struct err *
 				return got;
 		}
 		if (is_timed) {
+			in->has_good = true;
 			find_origin(in, &j, &r->line);
 			return READ_RECORD;
 		}
@@ -289,6 +317,12 @@ static void cut_lines(struct slice *text, uint64_t *n, uint64_t max)
 	*n = max;
 }
 
+static void count_good(struct reader *in, uint64_t n)
+{
+	if (!in->is_repeat)
+		in->tool->ledger.read += n;
+}
+
 /*
  * Checks the lines of the batch. While all are good and none is blank or ends in CR LF, the answer is the batch itself;
  * from the first one that is not, good records are copied in runs.
@@ -305,8 +339,12 @@ static enum reader_result check_lines(struct reader *in, struct slice *text, uin
 	while ((!max || *n < max) && json_scan_next(in->scan, &j)) {
 		bool is_bad = refuse(in, &j, &got, err), is_plain = !is_bad && j.p == next && j.p[j.len] == '\n';
 
-		if (is_bad && got != READ_RECORD)
-			return got;
+		if (is_bad && got != READ_RECORD) {
+			if (!can_put_off(in, got, err))
+				return got;
+			break;
+		}
+		count_good(in, !is_bad);
 		*n += !is_bad;
 		if (!is_plain) {
 			buf_add(&in->lines, run, (size_t)(next - run));
@@ -342,11 +380,10 @@ enum reader_result reader_text(struct reader *in, struct slice *text, uint64_t *
 		csv_rows(in->csv, &n_rows);
 		*n = n_rows;
 		cut_lines(text, n, max);
+		count_good(in, *n);
 	} else {
 		got = check_lines(in, text, n, max, err);
 	}
-	if (got == READ_RECORD && !in->is_repeat)
-		in->tool->ledger.read += *n;
 	return got;
 }
 

@@ -16,6 +16,7 @@ struct reject {
 	struct ledger *ledger;
 	struct sink *sink; /* NULL: the short form */
 	struct buf rows;   /* not yet handed to the sink */
+	bool has_good;     /* a record was good, whatever the books say */
 };
 
 struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger, struct err *err)
@@ -41,6 +42,11 @@ void reject_close(struct reject *r)
 	sink_close(r->sink);
 	buf_release(&r->rows);
 	free(r);
+}
+
+void reject_note_good(struct reject *r)
+{
+	r->has_good = true;
 }
 
 /* ---- rows ---- */
@@ -170,7 +176,7 @@ static int judge(const struct reject *r, const struct err *what, struct err *err
 	if (r->opts.max && l->rejected >= r->opts.max)
 		return err_set(err, ERR_DATA, "%llu records rejected, the limit of --max-rejects",
 			(unsigned long long)l->rejected);
-	if (l->rejected == REJECT_FIRST_RECORDS && l->read == l->rejected) {
+	if (l->rejected == REJECT_FIRST_RECORDS && l->read == l->rejected && !r->has_good) {
 		bool is_csv = is_csv_name(what->input) && strcmp(l->tool, "tlm-replay") != 0;
 
 		err_set(err, ERR_DATA, "the first %d records were all rejected, the last one: %.100s%s",

@@ -42,6 +42,9 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 	struct slice raw, uint64_t raw_bytes, struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 9, 10)));
 
+/* A good record was seen that the books do not show yet (it is held back): so it is not the wrong input. */
+void reject_note_good(struct reject *r);
+
 /* Appends `,"raw":"..."` or, where the bytes are not UTF-8, `,"raw_b64":"..."` (late rows use it too). */
 void reject_add_raw(struct buf *out, struct slice raw);
 

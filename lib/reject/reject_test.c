@@ -298,6 +298,16 @@ static void one_good_record_is_enough(void **state)
 	assert_int_equal(reject_many(f, 5000), 0);
 }
 
+static void a_good_record_may_be_held_back(void **state)
+{
+	struct fixture *f = *state;
+
+	f->opts.is_quiet = true;
+	open_rejects(f, false);
+	reject_note_good(f->r);
+	assert_int_equal(reject_many(f, 5000), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -316,6 +326,7 @@ int main(void)
 		TEST(limit_counts_all_reasons),
 		TEST(wrong_input_is_found_out),
 		TEST(one_good_record_is_enough),
+		TEST(a_good_record_may_be_held_back),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
