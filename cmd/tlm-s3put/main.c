@@ -57,8 +57,8 @@ static const struct opt_spec spec = {
 	.usage = "[options] [SOURCE...] -o file:///DIR/TEMPLATE",
 	.details = "TEMPLATE gives the directory of a record: strftime(3) codes of its event time, {field} for a value; %%, {{ and }} are "
 		   "the characters. Each stored object is one JSON line on stdout. What a killed run left is stored by the next.",
-	.examples = "tlm-s3put --time timeMili:ms -o 'file:///srv/lake/dt=%Y-%m-%d/device={deviceId}/' day.ndjson.zst\n"
-		    "tlm-agg --time ts:iso -w 1m count day.ndjson | tlm-s3put -o 'file:///srv/perminute/dt=%F/'\n"
+	.examples = "tlm-s3put --time ts:ms -o 'file:///srv/lake/dt=%F/dev={deviceId}/' day.ndjson\n"
+		    "tlm-agg --time ts -w 1m count x.ndjson | tlm-s3put -o file:///srv/m/dt=%F/\n"
 		    "tlm-s3put --run-id night-2026-11-25 -o file:///srv/lake/raw/ day.ndjson.zst\n",
 	.options = options,
 	.common = tool_common_options,

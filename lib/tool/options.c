@@ -65,9 +65,9 @@ const struct opt tool_common_options[] = {
 		.arg = "FILE",
 		.is_file = true,
 		.is_short = true,
-		.help = "where records go that break a rule, one JSON line each with reason, place and raw bytes. "
-			"Without it "
-			"they are told on stderr and the exit status is 5; /dev/null accepts the loss."},
+		.help = "where bad records go, one JSON line for each. It holds the reason, the place and the raw "
+			"bytes. Without "
+			"it they are told on stderr and the exit status is 5; /dev/null accepts the loss."},
 	{.name = "strict", .kind = OPT_FLAG, .offset = AT(is_strict), .help = "stop at the first rejected record."},
 	{.name = "max-rejects",
 		.kind = OPT_INT,
@@ -119,7 +119,7 @@ const struct opt tool_common_options[] = {
 		.call = call_stats,
 		.arg = "DURATION",
 		.is_short = true,
-		.help = "print the books of the run as one JSON line on stderr at the end. With a duration also that "
+		.help = "print the books of the run as JSON on stderr. One line at the end; with a duration also that "
 			"often "
 			"between."},
 	{.name = "quiet",
