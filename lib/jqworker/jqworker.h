@@ -6,6 +6,8 @@
  * that dies loses nothing but the record it was running: that one is answered as killed with the reason, a new worker
  * goes on with the next. Answers come in the order of the records, whatever the number of workers.
  *
+ * A record never sees another one: `input` and `inputs` find nothing here.
+ *
  * A worker has no environment but what it was given, no descriptor but its doorbell, cannot open a file once the
  * program is compiled, ignores the signals of the terminal, leaves no core, and ends with its parent.
  *
@@ -105,8 +107,5 @@ int jqworker_add(struct jqworker *w, struct slice record, struct err *err);
  * ("the program never succeeds: ..."), ERR_IO when no new worker can be started.
  */
 int jqworker_next(struct jqworker *w, struct jqworker_answer *answer, struct err *err);
-
-/* Version of the library as it shows itself: "1.6", "1.7 or later". */
-const char *jqworker_dialect(void);
 
 #endif

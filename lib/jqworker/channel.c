@@ -1,0 +1,146 @@
+#include "jqworker/channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { GIVE_BACK_BYTES = 4 << 20, FRAME_BYTES = 8 };
+
+struct channel *channel_open(void)
+{
+	void *p = mmap(NULL, sizeof(struct channel), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
+		-1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void channel_close(struct channel *c)
+{
+	if (c)
+		munmap(c, sizeof *c);
+}
+
+static size_t align(size_t n)
+{
+	return (n + 7) & ~(size_t)7;
+}
+
+bool channel_put(struct channel *c, size_t *at, const char *p, size_t len)
+{
+	size_t bytes = align(FRAME_BYTES + len + 1);
+	int64_t frame = (int64_t)len;
+
+	/* the mark of channel_again() must fit behind */
+	if (len > AREA_BYTES || AREA_BYTES - *at < bytes + FRAME_BYTES)
+		return false;
+	memcpy(c->area + *at, &frame, sizeof frame);
+	memcpy(c->area + *at + FRAME_BYTES, p, len);
+	c->area[*at + FRAME_BYTES + len] = '\n';
+	*at += bytes;
+	return true;
+}
+
+void channel_again(struct channel *c, size_t *at)
+{
+	int64_t frame = AREA_AGAIN;
+
+	memcpy(c->area + *at, &frame, sizeof frame);
+	if (*at > GIVE_BACK_BYTES) {
+		/* whole pages before the mark */
+		size_t page = (size_t)sysconf(_SC_PAGESIZE);
+		uintptr_t from = ((uintptr_t)c->area + page - 1) & ~(page - 1);
+		uintptr_t to = ((uintptr_t)c->area + *at) & ~(page - 1);
+
+		madvise((void *)from, to - from, MADV_REMOVE);
+	}
+	*at = 0;
+}
+
+const char *channel_record(const struct channel *c, size_t *at, size_t *len)
+{
+	const char *p;
+	int64_t frame;
+
+	memcpy(&frame, c->area + *at, sizeof frame);
+	if (frame == AREA_AGAIN) {
+		*at = 0;
+		memcpy(&frame, c->area, sizeof frame);
+	}
+	p = c->area + *at + FRAME_BYTES;
+	*len = (size_t)frame;
+	*at += align(FRAME_BYTES + *len + 1);
+	return p;
+}
+
+void channel_copy(const struct channel *c, uint64_t at, void *to, size_t len)
+{
+	size_t from = at & (RING_BYTES - 1);
+	size_t first = RING_BYTES - from < len ? RING_BYTES - from : len;
+
+	memcpy(to, c->ring + from, first);
+	memcpy((char *)to + first, c->ring, len - first);
+}
+
+/* The order of "say that I wait, look again, sleep" here and "move, look whether it waits" there loses no wake-up. */
+static void wait_for_room(struct channel *c, int door, uint64_t head)
+{
+	atomic_store(&c->head, head);
+	while (head - atomic_load(&c->tail) == RING_BYTES) {
+		atomic_store(&c->is_worker_waiting, true);
+		if (head - atomic_load(&c->tail) < RING_BYTES)
+			break;
+		door_ring(door);
+		if (!door_answer(door, true))
+			_exit(0);
+	}
+	atomic_store(&c->is_worker_waiting, false);
+}
+
+void channel_write(struct channel *c, int door, uint64_t *head, const void *bytes, size_t len)
+{
+	const char *p = bytes;
+
+	while (len) {
+		size_t room = RING_BYTES - (size_t)(*head - atomic_load_explicit(&c->tail, memory_order_acquire));
+		size_t at = *head & (RING_BYTES - 1);
+		size_t n = len < room ? len : room;
+
+		if (n == 0) {
+			wait_for_room(c, door, *head);
+			continue;
+		}
+		if (n > RING_BYTES - at)
+			n = RING_BYTES - at;
+		memcpy(c->ring + at, p, n);
+		*head += n;
+		p += n;
+		len -= n;
+	}
+}
+
+void channel_take(struct channel *c, int door, uint64_t tail)
+{
+	atomic_store(&c->tail, tail);
+	if (atomic_load(&c->is_worker_waiting))
+		door_ring(door);
+}
+
+void door_ring(int door)
+{
+	/* a full socket rings already */
+	while (send(door, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno == EINTR)
+		;
+}
+
+bool door_answer(int door, bool must_wait)
+{
+	char bytes[256];
+	ssize_t n;
+
+	do
+		n = recv(door, bytes, sizeof bytes, must_wait ? 0 : MSG_DONTWAIT);
+	while (n < 0 && errno == EINTR);
+	return n > 0 || (n < 0 && errno == EAGAIN);
+}
