@@ -60,7 +60,7 @@ struct json_frame {
 /* The plain scanner: one line without its end, strict, with the place of what is wrong. */
 struct json_plain {
 	const struct json_paths *paths; /* NULL: validate only */
-	struct json_span *spans;        /* by slot, emptied by the caller */
+	struct json_span *spans;        /* by slot, emptied by the caller; spans[-1] is written for what has none */
 	int depth_max;
 	uint64_t is_object[JSON_DEPTH_MAX / 64 + 1]; /* one bit per open container */
 	struct json_frame frames[JSON_TRACK_MAX + 1];
@@ -72,10 +72,12 @@ void json_plain_scan(struct json_plain *plain, const char *p, size_t len, struct
 enum { JSON_HINTS = 64, JSON_HINT_BYTES = 32 };
 
 struct json_hint {
-	char key[JSON_HINT_BYTES]; /* as written, escapes and all */
-	size_t len;                /* SIZE_MAX: nothing is remembered */
-	const struct path_node *parent;
-	const struct path_node *child; /* NULL: nobody wants it */
+	char key[JSON_HINT_BYTES];      /* as written, escapes and all, with the quote and the colon behind it */
+	const struct path_node *parent; /* NULL: nothing is remembered */
+	const struct path_node *child;  /* NULL: nobody wants it */
+	uint32_t len;                   /* with quote and colon */
+	uint32_t other;                 /* a bit for each byte that does not count */
+	char room[8];                   /* to a power of two */
 };
 
 enum {
@@ -126,6 +128,7 @@ struct json_scan {
 	int tracked;               /* open containers that stand on a wanted path, during a walk */
 	uint64_t line;             /* of the next record */
 	size_t n_spans;
+	struct json_span *spans; /* n_spans + 1 of them, owned */
 	struct json_hint hints[JSON_HINTS];
 	struct json_plain plain;
 	struct json_window window;
@@ -133,7 +136,7 @@ struct json_scan {
 
 /* Slow paths of the walk, the same for every kernel. */
 const struct path_node *json_walk_key(
-	struct json_scan *scan, struct json_hint *hint, const struct path_node *parent, struct slice key);
+	struct json_scan *scan, struct json_hint **place, const struct path_node *parent, const char *key, size_t len);
 const struct path_node *json_walk_enter(struct json_scan *scan, const struct path_node *node, const char *start);
 const struct path_node *json_walk_leave(struct json_scan *scan, int depth, const char *end, uint8_t type);
 const struct path_node *json_walk_element(struct json_scan *scan, const struct path_node *node);

@@ -14,29 +14,30 @@
 
 #define TARGET __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
-/* A plain decimal of up to 31 bytes is judged at once by its masks of digits and dots: it begins (behind a minus) and
+/* A plain decimal of up to 32 bytes is judged at once by its masks of digits and dots: it begins (behind a minus) and
  * ends with a digit, has one dot at most, and no digit follows a leading zero. */
-TARGET static inline const char *skip_number(const char *p)
+TARGET static inline const char *skip_digits(const char *p, uint32_t *wrong)
 {
 	__m256i v = _mm256_loadu_si256((const void *)p), x = _mm256_sub_epi8(v, _mm256_set1_epi8('0'));
 	uint32_t digits = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(x, _mm256_set1_epi8(9)), x));
 	uint32_t dots = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('.')));
-	uint32_t minus = *p == '-', zero = p[minus] == '0';
-	uint32_t n = _tzcnt_u32(~(digits | dots | minus));
-	uint32_t bad = ~digits >> minus | ~digits >> ((n - 1) & 31) | (zero & digits >> (minus + 1));
+	uint32_t minus = *p == '-', n, bad;
 
+	p += minus;
+	digits >>= minus;
+	dots >>= minus;
+	n = _tzcnt_u32(~(digits | dots));
 	dots = _bzhi_u32(dots, n);
-	if (__builtin_expect(n == 32 || (p[n] | 0x20) == 'e', 0))
-		return json_walk_number(p);
-	return (bad & 1) | (dots & (dots - 1)) ? NULL : p + n;
+	bad = ~digits | ~digits >> ((n - 1) & 31) | ((*p == '0') & digits >> 1);
+	*wrong |= (bad & 1) | (dots & (dots - 1));
+	return p + n;
 }
 
-TARGET static inline bool is_same(const struct json_hint *hint, const char *key, size_t len)
+TARGET static inline bool is_same(const struct json_hint *hint, const char *key)
 {
 	__m256i a = _mm256_loadu_si256((const void *)hint->key), b = _mm256_loadu_si256((const void *)key);
-	uint32_t other = ~(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b));
 
-	return _bzhi_u32(other, (uint32_t)len) == 0;
+	return ((uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(a, b)) | hint->other) == UINT32_MAX;
 }
 
 #include "json/walk_body.h"
@@ -52,19 +53,30 @@ void json_kernel_avx2_init(void)
 				bit_numbers[byte][n++] = (uint16_t)bit;
 }
 
-/* Writes first + the number of each bit; up to 8 entries behind the end are overwritten. */
-TARGET static inline uint16_t *add_marks(uint16_t *out, uint64_t mask, size_t first)
+/* One byte of a mask, shifted to the place of a table's index. */
+TARGET static inline __attribute__((always_inline)) uint16_t *add_byte(uint16_t *out, uint64_t times_16, __m128i at)
 {
+	const char *table = (const char *)bit_numbers;
+	uint64_t offset = times_16 & 0xff0;
+
+	_mm_storeu_si128((void *)out, _mm_add_epi16(at, _mm_load_si128((const void *)(table + offset))));
+	return out + __builtin_popcountll(offset);
+}
+
+/* Writes first + the number of each bit; up to 8 entries behind the end are overwritten. */
+TARGET static inline __attribute__((always_inline)) uint16_t *add_marks(uint16_t *out, uint64_t mask, size_t first)
+{
+	const __m128i step = _mm_set1_epi16(8);
 	__m128i at = _mm_set1_epi16((short)first);
 
-	for (int i = 0; i < 8; i++, mask >>= 8) {
-		const void *numbers = bit_numbers[mask & 0xff];
-
-		_mm_storeu_si128((void *)out, _mm_add_epi16(at, _mm_load_si128(numbers)));
-		out += __builtin_popcountll(mask & 0xff);
-		at = _mm_add_epi16(at, _mm_set1_epi16(8));
-	}
-	return out;
+	out = add_byte(out, mask << 4, at);
+	out = add_byte(out, mask >> 4, at = _mm_add_epi16(at, step));
+	out = add_byte(out, mask >> 12, at = _mm_add_epi16(at, step));
+	out = add_byte(out, mask >> 20, at = _mm_add_epi16(at, step));
+	out = add_byte(out, mask >> 28, at = _mm_add_epi16(at, step));
+	out = add_byte(out, mask >> 36, at = _mm_add_epi16(at, step));
+	out = add_byte(out, mask >> 44, at = _mm_add_epi16(at, step));
+	return add_byte(out, mask >> 52, _mm_add_epi16(at, step));
 }
 
 /* 64 bytes. */

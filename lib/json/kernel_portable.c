@@ -7,14 +7,17 @@
 
 #define TARGET
 
-static inline const char *skip_number(const char *p)
+static inline const char *skip_digits(const char *p, uint32_t *wrong)
 {
-	return json_walk_number(p);
+	const char *end = json_walk_number(p);
+
+	*wrong |= !end;
+	return end ? end : p;
 }
 
-static inline bool is_same(const struct json_hint *hint, const char *key, size_t len)
+static inline bool is_same(const struct json_hint *hint, const char *key)
 {
-	return memcmp(hint->key, key, len) == 0;
+	return memcmp(hint->key, key, hint->len) == 0;
 }
 
 #include "json/walk_body.h"

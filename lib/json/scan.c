@@ -13,11 +13,10 @@ struct json_scan *json_scan_open(const struct json_paths *paths, int depth_max)
 	scan->kernel = json_kernel();
 	scan->n_spans = paths ? json_paths_count(paths) : 0;
 	scan->plain.paths = scan->n_spans ? paths : NULL;
-	scan->plain.spans = mem_alloc(scan->n_spans, sizeof *scan->plain.spans);
+	scan->spans = mem_alloc(scan->n_spans + 1, sizeof *scan->spans);
+	scan->plain.spans = scan->spans + 1;
 	scan->plain.depth_max = depth_max;
 	scan->walk_depth = depth_max < JSON_WALK_DEPTH ? depth_max : JSON_WALK_DEPTH;
-	for (size_t i = 0; i < JSON_HINTS; i++)
-		scan->hints[i].len = SIZE_MAX;
 	return scan;
 }
 
@@ -25,7 +24,7 @@ void json_scan_close(struct json_scan *scan)
 {
 	if (!scan)
 		return;
-	free(scan->plain.spans);
+	free(scan->spans);
 	free(scan);
 }
 

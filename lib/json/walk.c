@@ -2,16 +2,23 @@
 
 /* Slow paths of the walk; the fast ones are in walk_body.h. */
 
+/* A key that is followed by its colon at once and is not too long is remembered at its place. The last place is never
+ * filled: it stops the way from hint to hint. */
 const struct path_node *json_walk_key(
-	struct json_scan *scan, struct json_hint *hint, const struct path_node *parent, struct slice key)
+	struct json_scan *scan, struct json_hint **place, const struct path_node *parent, const char *key, size_t len)
 {
-	bool is_escaped = scan->special && memchr(key.p, '\\', key.len);
-	const struct path_node *child = json_path_key(scan->plain.paths, parent, key, is_escaped);
+	bool is_escaped = scan->special && memchr(key, '\\', len);
+	const struct path_node *child = json_path_key(scan->plain.paths, parent, (struct slice){key, len}, is_escaped);
+	struct json_hint *hint = *place;
 
-	hint->len = SIZE_MAX;
-	if (key.len <= JSON_HINT_BYTES) {
-		memcpy(hint->key, key.p, key.len);
-		hint->len = key.len;
+	if (hint == &scan->hints[JSON_HINTS - 1])
+		return child;
+	++*place;
+	hint->parent = NULL;
+	if (key[len + 1] == ':' && len + 2 <= JSON_HINT_BYTES) {
+		hint->len = (uint32_t)len + 2;
+		hint->other = len + 2 == 32 ? 0 : UINT32_MAX << (len + 2);
+		memcpy(hint->key, key, hint->len);
 		hint->parent = parent;
 		hint->child = child;
 	}
@@ -80,7 +87,7 @@ const char *json_walk_number(const char *p)
 	if (*p == '-')
 		p++;
 	if (*p == '0')
-		p++; /* a digit behind it is neither ',' nor a bracket, so the walk fails */
+		p++; /* a digit behind it is no ',' and no bracket: the walk fails there */
 	else if (!(p = skip_some_digits(p)))
 		return NULL;
 	if (*p == '.' && !(p = skip_some_digits(p + 1)))

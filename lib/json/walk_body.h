@@ -3,18 +3,31 @@
  *
  * Included by each kernel file, which defines before it:
  *	TARGET                          the attribute of its functions
- *	skip_number(p)                  behind the JSON number at p, or NULL
- *	is_same(hint, key, len)         whether the hint remembers this key
+ *	skip_digits(p, wrong)           behind the plain decimal at p, which is not empty; sets a bit of *wrong when it
+ *is no number, so that no branch waits for it; may stop early in a long one is_same(hint, key)              whether the
+ *hint remembers this key, its quote and its colon
  *
  * Keys and strings are jumped: a quote at p is the next mark, and the mark behind it is its end (or the newline, when
  * there is none). So the way from value to value is the array of marks, and no check waits for the one before. Every
  * byte outside of strings is looked at, hence a walk that comes to the end has seen a valid record, but for the
  * insides of strings in windows that stage 1 found special; json_scan_next() looks at those.
  *
+ * Members of a name that was expected and a string or a number, with nothing between, are the inner loop.
+ *
  * Whatever is unusual ends in "false": the plain scanner knows the rest of the grammar and says what is wrong.
  */
 
-TARGET static inline const char *skip_spaces(const char *p)
+#define ALWAYS __attribute__((always_inline))
+
+/* Two bytes at once, in the order of the text. */
+static inline ALWAYS bool is_pair(const char *p, char first, char second)
+{
+	char want[2] = {first, second};
+
+	return memcmp(p, want, 2) == 0;
+}
+
+TARGET static inline ALWAYS const char *skip_spaces(const char *p)
 {
 	while (*p == ' ')
 		p++;
@@ -22,7 +35,7 @@ TARGET static inline const char *skip_spaces(const char *p)
 }
 
 /* Behind true, false or null, or NULL. */
-TARGET static inline const char *skip_word(const char *p, uint8_t *type)
+TARGET static inline ALWAYS const char *skip_word(const char *p, uint8_t *type)
 {
 	if (memcmp(p, "true", 4) == 0) {
 		*type = JSON_TRUE;
@@ -36,48 +49,42 @@ TARGET static inline const char *skip_word(const char *p, uint8_t *type)
 	return memcmp(p, "false", 5) == 0 ? p + 5 : NULL;
 }
 
-/* The wanted member of that name, or NULL: by what stood here last time, else by a search. */
-TARGET static inline const struct path_node *find_member(
-	struct json_scan *scan, const struct path_node *parent, size_t nth, const char *key, size_t len)
+static inline ALWAYS bool is_number_start(char c)
 {
-	struct json_hint *hint = &scan->hints[nth % JSON_HINTS];
-	const struct path_node *child;
-
-	if (__builtin_expect(hint->parent == parent && hint->len == len && is_same(hint, key, len), 1))
-		child = hint->child;
-	else
-		child = json_walk_key(scan, hint, parent, (struct slice){key, len});
-	if (child && child->n_below > 1)
-		json_path_begin(scan->plain.spans, child);
-	return child;
+	return (unsigned char)(c - '0') < 10 || c == '-';
 }
 
-/* Behind the string, number or word at p, or NULL. */
-TARGET static inline const char *skip_scalar(const char *p, const char *base, const uint16_t **mark, uint8_t *type)
+/* Behind the number at p. What the quick look does not know, exponents and long ones, is read again. */
+TARGET static inline ALWAYS const char *skip_number(const char *p, uint32_t *wrong)
 {
-	if (*p == '"') {
-		const char *close = base + (*mark)[1];
+	uint32_t bad = 0;
+	const char *end = skip_digits(p, &bad);
 
-		*mark += 2;
-		*type = JSON_STRING;
-		return *close == '"' ? close + 1 : NULL;
+	if (__builtin_expect(
+		    !is_pair(end, ',', '"') && ((*end | 0x20) == 'e' || *end == '.' || is_number_start(*end)), 0)) {
+		end = json_walk_number(p);
+		bad = !end;
+		end = end ? end : p;
 	}
-	if ((unsigned char)(*p - '0') < 10 || *p == '-') {
-		*type = JSON_NUMBER;
-		return skip_number(p);
-	}
-	return skip_word(p, type);
+	*wrong |= bad;
+	return end;
 }
 
-TARGET static inline void set_scalar(
-	struct json_scan *scan, const struct path_node *node, const char *start, const char *end, uint8_t type)
+/* Behind the colon of the key whose quotes are mark[0] and mark[1], or NULL. */
+TARGET static inline ALWAYS const char *skip_colon(const char *base, const uint16_t *mark)
 {
-	if (node->slot >= 0)
-		scan->plain.spans[node->slot] = (struct json_span){start, (uint32_t)(end - start), type, 0};
+	const char *close = base + mark[1];
+
+	if (__builtin_expect(is_pair(close, '"', ':'), 1))
+		return close + 2;
+	if (*close != '"')
+		return NULL;
+	close = skip_spaces(close + 1);
+	return *close == ':' ? close + 1 : NULL;
 }
 
 /* The value was good up to end: finishes the record if nothing follows it. */
-TARGET static inline bool end_record(struct json_scan *scan, struct json_record *record, const uint16_t *mark,
+TARGET static inline ALWAYS bool end_record(struct json_scan *scan, struct json_record *record, const uint16_t *mark,
 	const char *start, const char *end, uint8_t type)
 {
 	const char *p = skip_spaces(end);
@@ -87,61 +94,99 @@ TARGET static inline bool end_record(struct json_scan *scan, struct json_record 
 		p++;
 	if (*p != '\n')
 		return false;
-	*record = (struct json_record){.p = scan->at,
-		.len = len,
-		.status = JSON_OK,
-		.type = type,
-		.value = {start, (uint32_t)(end - start), type, 0},
-		.spans = scan->plain.spans};
+	record->p = scan->at;
+	record->len = len;
+	record->status = JSON_OK;
+	record->type = type;
+	record->byte = 0;
+	record->message = NULL;
+	record->value = (struct json_span){start, (uint32_t)(end - start), type, 0};
+	record->spans = scan->plain.spans;
 	scan->mark = mark + 1;
 	scan->at = p + 1;
+	return true;
+}
+
+/* A record that is no container. */
+TARGET static __attribute__((noinline)) bool walk_scalar(
+	struct json_scan *scan, struct json_record *record, const char *p)
+{
+	const struct path_node *root = scan->plain.paths ? scan->plain.paths->nodes : NULL;
+	const uint16_t *mark = scan->mark;
+	const char *end = p;
+	uint32_t wrong = 0;
+	uint8_t type = JSON_NUMBER;
+
+	if (*p == '"') {
+		end = scan->base + mark[1];
+		if (*end++ != '"')
+			return false;
+		mark += 2;
+		type = JSON_STRING;
+	} else if (is_number_start(*p)) {
+		end = skip_number(p, &wrong);
+	} else {
+		end = skip_word(p, &type);
+	}
+	if (!end || wrong || !end_record(scan, record, mark, p, end, type))
+		return false;
+	if (root && root->slot >= 0)
+		scan->plain.spans[root->slot] = record->value;
 	return true;
 }
 
 TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 {
 	const char *const base = scan->base, *const first = skip_spaces(scan->at);
+	struct json_span *const spans = scan->plain.spans;
+	struct json_hint *hint = scan->hints;
 	const uint16_t *mark = scan->mark;
 	const char *p = first, *start;
 	const struct path_node *node = NULL; /* of the open container, if members of it are wanted */
 	const struct path_node *child = scan->plain.paths ? scan->plain.paths->nodes : NULL; /* of the next value */
 	uint64_t objects = 0; /* a bit per open container, the innermost lowest */
+	uint32_t wrong = 0;   /* some number was none */
 	int depth = 0;
-	size_t nth = 0; /* key */
 	uint8_t type;
 
+	if (*p != '{' && *p != '[')
+		return walk_scalar(scan, record, p);
 	scan->tracked = 0;
 	for (;;) {
+		p = skip_spaces(p);
+		if (*p == '"' || is_number_start(*p))
+			goto scalar;
 		start = p;
-		if (*p == '{' || *p == '[') {
-			if (depth++ == scan->walk_depth)
-				return false;
-			objects = objects << 1 | (*p == '{');
-			node = child ? json_walk_enter(scan, child, p) : NULL;
-			p = skip_spaces(p + 1);
-			if (*p != ((objects & 1) ? '}' : ']'))
-				goto inside;
-		} else {
-			p = skip_scalar(p, base, &mark, &type);
+		if (*p != '{' && *p != '[') {
+			p = skip_word(p, &type);
 			if (!p)
 				return false;
 			if (child)
-				set_scalar(scan, child, start, p, type);
-			if (depth == 0)
-				return end_record(scan, record, mark, start, p, type);
-			p = skip_spaces(p);
+				spans[child->slot] = (struct json_span){start, (uint32_t)(p - start), type, 0};
+			goto between;
 		}
-		/* A value has ended, or an empty container is about to. */
+		if (depth++ == scan->walk_depth)
+			return false;
+		objects = objects << 1 | (*p == '{');
+		node = child ? json_walk_enter(scan, child, p) : NULL;
+		p = skip_spaces(p + 1);
+		if (*p != ((objects & 1) ? '}' : ']'))
+			goto inside;
+	between:
 		while (*p != ',') {
+			if (*p == ' ') {
+				p++;
+				continue;
+			}
 			if (*p != ((objects & 1) ? '}' : ']'))
 				return false;
 			p++;
 			type = (objects & 1) ? JSON_OBJECT : JSON_ARRAY;
-			node = json_walk_leave(scan, depth, p, type);
+			if (scan->tracked && scan->tracked >= depth - 1)
+				node = json_walk_leave(scan, depth, p, type);
 			objects >>= 1;
 			if (--depth == 0)
-				return end_record(scan, record, mark, first, p, type);
-			p = skip_spaces(p);
+				return !wrong && end_record(scan, record, mark, first, p, type);
 		}
 		p = skip_spaces(p + 1);
 	inside:
@@ -151,15 +196,46 @@ TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 		}
 		if (*p != '"')
 			return false;
-		p = base + mark[1];
-		if (*p != '"')
-			return false;
-		child = node ? find_member(scan, node, nth++, base + mark[0] + 1, (size_t)(mark[1] - mark[0]) - 1)
-			     : NULL;
-		mark += 2;
-		p = skip_spaces(p + 1);
-		if (*p != ':')
-			return false;
-		p = skip_spaces(p + 1);
+		for (;;) {
+			/* p is at the quote of a key, which is mark[0]. */
+			child = NULL;
+			if (!node) {
+				p = skip_colon(base, mark);
+				if (!p)
+					return false;
+			} else if (__builtin_expect(hint->parent == node && is_same(hint, p + 1), 1)) {
+				child = hint->child;
+				p += 1 + hint->len;
+				hint++;
+			} else {
+				p = skip_colon(base, mark);
+				if (!p)
+					return false;
+				child = json_walk_key(
+					scan, &hint, node, base + mark[0] + 1, (size_t)(mark[1] - mark[0] - 1));
+			}
+			if (child && child->n_below > 1)
+				json_path_begin(spans, child);
+			mark += 2;
+			if (*p != '"' && !is_number_start(*p))
+				break;
+		scalar:
+			start = p;
+			if (*p == '"') {
+				p = base + mark[1];
+				if (*p++ != '"')
+					return false;
+				mark += 2;
+				type = JSON_STRING;
+			} else {
+				p = skip_number(p, &wrong);
+				type = JSON_NUMBER;
+			}
+			if (child)
+				spans[child->slot] = (struct json_span){start, (uint32_t)(p - start), type, 0};
+			if (!is_pair(p, ',', '"') || !(objects & 1))
+				goto between;
+			p++;
+		}
 	}
 }
