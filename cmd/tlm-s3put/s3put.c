@@ -7,7 +7,10 @@
 
 static void warn(void *ctx, const char *text)
 {
-	tool_warn(ctx, "%s", text);
+	struct tool *t = ctx;
+
+	if (!t->common.is_quiet)
+		tool_warn(t, "%s", text);
 }
 
 static int check_place(const struct tool *t, struct place *place, struct err *err)

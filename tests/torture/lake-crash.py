@@ -1,0 +1,261 @@
+#!/usr/bin/env python3
+"""Kills tlm-s3put at every system call of the way to disk, or makes each fail, and proves that nothing is lost.
+
+    lake-crash.py kill    FOLDER [EVERY]   SIGKILL at the Nth write, fsync, link ... of a run, N = 1 to the end
+    lake-crash.py again   FOLDER [EVERY]   the same for the start that stores what a killed run left
+    lake-crash.py fail    FOLDER [EVERY]   the Nth of them fails with EIO or ENOSPC
+    lake-crash.py named   FOLDER [EVERY]   SIGKILL in a run with --run-id, which is then repeated
+
+EVERY takes each EVERY-th N only. After each, the tool is started again without records; then every line that stood in
+an object or could be read back from the spool (by the zstd command) must be in the lake exactly once, the lines of a
+directory in order and without a gap, every object whole and told, and nothing else may be left.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+TOOL = os.path.join(os.environ.get("TLM_BIN", "build/bin"), "tlm-s3put")
+CALLS = ["write", "fsync", "link", "mkdir", "unlink", "rmdir", "openat", "flock", "close", "sync_file_range"]
+OPTIONS = ["--time", "ts:s", "--max-records", "7", "--max-open", "2", "--sync-interval", "1ms", "-q"]
+N_LINES, N_CHUNKS = 60, 4
+
+
+def sample():
+    return [json.dumps({"n": i, "ts": 1700000000 + 3600 * 5 * i, "d": "abc"[i // 4 % 3], "pad": "x" * (i % 40)},
+                       separators=(",", ":")) for i in range(N_LINES)]
+
+
+def directory(line):
+    return json.loads(line)["d"]
+
+
+def command(lake, extra=()):
+    return [TOOL, *OPTIONS, *extra, "-o", f"file://{lake}/d={{d}}/"]
+
+
+def feed(argv, lines, inject=None, log=None):
+    """Runs it on lines in chunks, so that the spool is synced between; returns status, stdout, stderr."""
+    if inject:
+        argv = ["strace", "-f", "-qq", "-o", log, "-e", "trace=" + inject.split(":")[0], "-e", "inject=" + inject, *argv]
+    p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    step = max(1, len(lines) // N_CHUNKS)
+    for i in range(0, len(lines), step):
+        try:
+            p.stdin.write("".join(l + "\n" for l in lines[i:i + step]).encode())
+            p.stdin.flush()
+            time.sleep(0.004)
+        except BrokenPipeError:
+            break
+    try:
+        out, err = p.communicate(timeout=60)
+    except BrokenPipeError:
+        out, err = p.stdout.read(), p.stderr.read()
+        p.wait()
+    return p.returncode, out.decode(), err.decode()
+
+
+def read_back(path, must_be_whole):
+    """Whole lines of a zstd file as the zstd command sees them."""
+    p = subprocess.run(["zstd", "-dcq", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert not must_be_whole or p.returncode == 0, f"torn: {path}"
+    text = p.stdout.decode()
+    assert not must_be_whole or text.endswith("\n"), f"a torn line: {path}"
+    return text[:text.rfind("\n") + 1].splitlines()
+
+
+def files(lake):
+    return sorted(os.path.join(d, f) for d, _, names in os.walk(lake) for f in names)
+
+
+def saved(lake):
+    """Lines that are in the lake or can be read from the spool."""
+    lines = set()
+    for path in files(lake):
+        if path.endswith((".part", ".salvage")):
+            lines.update(read_back(path, False))
+        elif path.endswith(".zst"):
+            lines.update(read_back(path, True))
+    return lines
+
+
+def told(out):
+    return {json.loads(line)["key"][len("file://"):]: json.loads(line) for line in out.splitlines() if line.endswith("}")}
+
+
+def check_lake(lake, lines, must_hold, rows):
+    objects = files(lake)
+    for path in objects:
+        assert re.search(r"/d=[abc]/[^/]+\.ndjson\.zst$", path), f"left behind: {path}"
+    assert not os.path.exists(os.path.join(lake, ".tlm-spool")), "the spool is left behind"
+    found = {}
+    for path in sorted(objects):
+        got = read_back(path, True)
+        for line in got:
+            assert directory(line) in path, f"in the wrong directory: {line}"
+        found.setdefault(os.path.dirname(path)[-1], []).extend(got)
+        row = rows.get(path)
+        assert row, f"not told: {path}"
+        assert row["records"] == len(got) and row["bytes"] == os.path.getsize(path), f"told wrongly: {row}"
+        stamps = [json.loads(line)["ts"] for line in got]
+        for key, want in ("min_time", min(stamps)), ("max_time", max(stamps)):
+            have = subprocess.run(["date", "-ud", row[key], "+%s"], stdout=subprocess.PIPE, check=True).stdout
+            assert int(have) == want, f"told a wrong {key}: {row}"
+    assert set(rows) == set(objects), f"told, but not there: {set(rows) - set(objects)}"
+    everything = [line for part in found.values() for line in part]
+    assert len(everything) == len(set(everything)), "a line is there twice"
+    missing = must_hold - set(everything)
+    assert not missing, f"lost: {sorted(missing)[:3]}"
+    for name, part in found.items():
+        want = [line for line in lines if directory(line) == name]
+        assert part == want[:len(part)], f"d={name}: not the first lines of it, in order"
+    return len(everything)
+
+
+def calls_of(call, every):
+    return range(1 if every == 1 else 1 + sum(call.encode()) % every, 100000, every)
+
+
+def restart(lake, lines, must_hold, rows):
+    status, out, err = feed(command(lake), [])
+    assert status == 0, f"the restart ended with {status}: {err}"
+    rows.update(told(out))
+    return check_lake(lake, lines, must_hold, rows)
+
+
+def fresh(folder):
+    lake = os.path.join(folder, "lake")
+    shutil.rmtree(lake, ignore_errors=True)
+    return lake
+
+
+def was_hit(log):
+    with open(log, errors="replace") as f:
+        text = f.read()
+    return "INJECTED" in text or "killed by SIGKILL" in text
+
+
+def run_kill(folder, every, lines):
+    n = 0
+    for call in CALLS:
+        for when in calls_of(call, every):
+            lake, log = fresh(folder), os.path.join(folder, "log")
+            status, out, err = feed(command(lake), lines, f"{call}:signal=KILL:when={when}", log)
+            if status == 0:
+                break
+            must_hold = saved(lake)
+            rows = told(out)
+            assert set(rows) <= set(files(lake)), "told before it was there"
+            yield_place(call, when)
+            restart(lake, lines, must_hold, rows)
+            n += 1
+    return n
+
+
+def run_again(folder, every, lines):
+    """A state that a kill left, and the start after it is killed in its turn."""
+    n = 0
+    for first in ("link:signal=KILL:when=5", "fsync:signal=KILL:when=17", "unlink:signal=KILL:when=6"):
+        lake, log, kept = fresh(folder), os.path.join(folder, "log"), os.path.join(folder, "kept")
+        status, first_out, _ = feed(command(lake), lines, first, log)
+        assert status != 0
+        shutil.rmtree(kept, ignore_errors=True)
+        subprocess.run(["cp", "-a", lake, kept], check=True)
+        must_hold = saved(lake)
+        for call in CALLS:
+            for when in calls_of(call, every):
+                shutil.rmtree(lake)
+                subprocess.run(["cp", "-a", kept, lake], check=True)
+                status, out, err = feed(command(lake), [], f"{call}:signal=KILL:when={when}", log)
+                if status == 0:
+                    break
+                yield_place(first + " then " + call, when)
+                saved(lake)
+                restart(lake, lines, must_hold, told(first_out) | told(out))
+                n += 1
+    return n
+
+
+def first_in_lake(folder, call, lines):
+    """The number of the first call of that name that has to do with the lake: those before load libraries."""
+    lake, log = fresh(folder), os.path.join(folder, "log")
+    subprocess.run(["strace", "-f", "-qq", "-o", log, "-e", f"trace={call}", *command(lake)],
+                   input="\n".join(lines).encode(), stdout=subprocess.DEVNULL, check=True)
+    with open(log) as f:
+        for i, line in enumerate(f, 1):
+            if lake in line:
+                return i
+    return 1
+
+
+def run_fail(folder, every, lines):
+    n = 0
+    for call in ["write", "fsync", "link", "mkdir", "unlink", "openat", "flock"]:
+        start = first_in_lake(folder, call, lines) if call == "openat" else 1
+        for error in ("EIO", "ENOSPC"):
+            for when in (w for w in calls_of(call, every) if w >= start):
+                lake, log = fresh(folder), os.path.join(folder, "log")
+                status, out, err = feed(command(lake), lines, f"{call}:error={error}:when={when}", log)
+                if not was_hit(log):
+                    break
+                yield_place(f"{call} {error}", when)
+                assert status == 2, f"status {status}: {err}"
+                assert err.count("\n") <= 1, f"more than one line: {err}"
+                must_hold = saved(lake)
+                restart(lake, lines, must_hold, told(out))
+                n += 1
+    return n
+
+
+def run_named(folder, every, lines):
+    named = ["--run-id", "night"]
+    options = [o for o in OPTIONS if o not in ("--sync-interval", "1ms")]
+    n, want = 0, None
+    for call in ["none"] + CALLS:
+        for when in calls_of(call, every):
+            lake, log = fresh(folder), os.path.join(folder, "log")
+            argv = [TOOL, *options, *named, "-o", f"file://{lake}/d={{d}}/"]
+            if call != "none":
+                status, out, err = feed(argv, lines, f"{call}:signal=KILL:when={when}", log)
+                if status == 0:
+                    break
+                yield_place("named " + call, when)
+            status, out, err = feed(argv, lines)
+            assert status == 0, f"the repetition ended with {status}: {err}"
+            rows = told(out)
+            assert check_lake(lake, lines, set(lines), rows) == len(lines)
+            have = sorted((r["key"], r["records"], r["raw_sha256"], r["sha256"]) for r in rows.values())
+            want = want or have
+            assert have == want, "the repetition gave other objects"
+            n += 1
+            if call == "none":
+                break
+    return n
+
+
+place = ""
+
+
+def yield_place(call, when):
+    global place
+    place = f"{call} {when}"
+
+
+def main():
+    mode, folder = sys.argv[1], os.path.abspath(sys.argv[2])
+    every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    os.makedirs(folder, exist_ok=True)
+    run = {"kill": run_kill, "again": run_again, "fail": run_fail, "named": run_named}[mode]
+    try:
+        n = run(folder, every, sample())
+    except AssertionError as e:
+        sys.exit(f"lake-crash.py {mode}: at {place}: {e}")
+    assert n > 0, "nothing was tried"
+    print(f"{mode}: {n} places, nothing lost, nothing twice, nothing torn")
+
+
+main()
