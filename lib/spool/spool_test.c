@@ -1,0 +1,259 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "spool/spool.h"
+
+static char root[] = "/tmp/spool-test-XXXXXX";
+
+/* What the spool told. */
+struct told {
+	size_t n, n_old;
+	uint64_t records;
+	char last[512];
+	bool has_time;
+	bool fails;
+};
+
+static int tell(void *ctx, const struct spool_object *object, struct err *err)
+{
+	struct told *t = ctx;
+
+	if (t->fails)
+		return err_set(err, ERR_PIPE, "the reader went away");
+	t->n++;
+	t->n_old += object->is_old;
+	t->records += object->sum->records;
+	t->has_time = object->sum->has_time;
+	snprintf(t->last, sizeof t->last, "%s", object->path + strlen(root));
+	assert_int_equal(access(object->path, R_OK), 0);
+	return 0;
+}
+
+static int see(void *ctx, const char *p, size_t len, struct segment_sum *sum, struct err *err)
+{
+	(void)ctx;
+	(void)err;
+	assert_true(len && p[len - 1] == '\n');
+	segment_sum_time(sum, 5);
+	return 0;
+}
+
+static struct spool *open_spool(const char *run_id)
+{
+	struct err err = ERR_INIT;
+	struct spool_opts opts = {.root = root, .identity = "there", .run_id = run_id};
+	struct spool *spool = spool_open(&opts, &err);
+
+	if (!spool)
+		print_message("# %s\n", err.msg);
+	return spool;
+}
+
+static struct codec_set set;
+static struct segment segment;
+
+static void fill(struct spool *spool, const char *dir, const char *name, const char *lines, uint64_t n)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(spool_begin(spool, &segment, slice_str(dir), name, &err), 0);
+	assert_int_equal(segment_add(&segment, lines, strlen(lines), n, &err), 0);
+}
+
+static bool exists(const char *name)
+{
+	char path[512];
+	struct stat st;
+
+	snprintf(path, sizeof path, "%s%s", root, name);
+	return lstat(path, &st) == 0;
+}
+
+/* A dead process holds no lock: letting go of the descriptor is all that its end does. */
+static void die(struct spool *spool)
+{
+	segment_abandon(&segment);
+	spool_close(spool);
+}
+
+static void an_object_gets_its_name(void **state)
+{
+	struct err err = ERR_INIT;
+	struct told told = {0};
+	struct spool *spool = open_spool("night");
+
+	(void)state;
+	fill(spool, "dt=1/d=a", "night-000001.ndjson.zst", "{}\n{}\n", 2);
+	assert_int_equal(spool_sync(spool, &segment, &err), 0);
+	assert_false(exists("/dt=1/d=a/night-000001.ndjson.zst"));
+	assert_int_equal(segment_finish(&segment, &err), 0);
+	assert_int_equal(spool_publish(spool, &segment, tell, &told, &err), 0);
+	assert_string_equal(told.last, "/dt=1/d=a/night-000001.ndjson.zst");
+	assert_int_equal(told.records, 2);
+	/* The same records again are the same object; others are refused, and stay in the spool. */
+	fill(spool, "dt=1/d=a", "night-000001.ndjson.zst", "{}\n{}\n", 2);
+	assert_int_equal(segment_flush(&segment, &err), 0);
+	assert_int_equal(segment_finish(&segment, &err), 0);
+	assert_int_equal(spool_publish(spool, &segment, tell, &told, &err), 0);
+	assert_int_equal(told.n_old, 1);
+	fill(spool, "dt=1/d=a", "night-000001.ndjson.zst", "{}\n{}\n{}\n", 3);
+	assert_int_equal(segment_finish(&segment, &err), 0);
+	assert_int_equal(spool_publish(spool, &segment, tell, &told, &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
+	err_reset(&err);
+	assert_int_equal(spool_discard(spool, &err), 0);
+	spool_close(spool);
+	assert_false(exists("/.tlm-spool"));
+}
+
+static void leftovers_are_stored(void **state)
+{
+	struct err err = ERR_INIT;
+	struct told told = {0};
+	struct spool_salvage result;
+	struct spool *spool = open_spool(NULL);
+
+	(void)state;
+	fill(spool, "", "x-000001.ndjson.zst", "{}\n{}\n{\"a", 3);
+	assert_int_equal(spool_sync(spool, &segment, &err), 0);
+	/* While it lives, it is left alone. */
+	{
+		struct spool *other = open_spool(NULL);
+
+		assert_int_equal(spool_salvage(other, see, tell, &told, &result, &err), 0);
+		assert_int_equal(result.objects, 0);
+		spool_close(other);
+	}
+	die(spool);
+	assert_false(exists("/x-000001.ndjson.zst"));
+	spool = open_spool(NULL);
+	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(result.runs, 1);
+	assert_int_equal(result.records, 2);
+	assert_string_equal(told.last, "/x-000001.ndjson.zst");
+	assert_true(told.has_time);
+	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(result.objects, 0);
+	spool_close(spool);
+	assert_false(exists("/.tlm-spool"));
+}
+
+/* Named, but not told: the row comes at the next start, and the object is not doubled. */
+static void what_was_not_told_is_told(void **state)
+{
+	struct err err = ERR_INIT;
+	struct told told = {.fails = true};
+	struct spool_salvage result;
+	struct spool *spool = open_spool(NULL);
+
+	(void)state;
+	fill(spool, "d=b", "y-000001.ndjson.zst", "{}\n", 1);
+	assert_int_equal(segment_finish(&segment, &err), 0);
+	assert_int_equal(spool_publish(spool, &segment, tell, &told, &err), -1);
+	assert_int_equal(err.code, ERR_PIPE);
+	assert_true(exists("/d=b/y-000001.ndjson.zst"));
+	die(spool);
+	err_reset(&err);
+	told.fails = false;
+	spool = open_spool(NULL);
+	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(told.n, 1);
+	assert_int_equal(told.records, 1);
+	spool_close(spool);
+	assert_false(exists("/.tlm-spool"));
+}
+
+static void a_repeatable_run_is_not_salvaged(void **state)
+{
+	struct err err = ERR_INIT;
+	struct told told = {0};
+	struct spool_salvage result;
+	struct spool *spool = open_spool("weekly"), *other;
+
+	(void)state;
+	assert_null(open_spool("weekly"));
+	fill(spool, "d=c", "weekly-000001.ndjson.zst", "{}\n", 1);
+	assert_int_equal(spool_sync(spool, &segment, &err), 0);
+	die(spool);
+	other = open_spool(NULL);
+	assert_int_equal(spool_salvage(other, see, tell, &told, &result, &err), 0);
+	assert_int_equal(result.objects, 0);
+	assert_string_equal(result.unfinished, "weekly");
+	spool_close(other);
+	/* Its repetition throws away what is left. */
+	spool = open_spool("weekly");
+	assert_non_null(spool);
+	spool_close(spool);
+	assert_false(exists("/.tlm-spool"));
+	assert_false(exists("/d=c/weekly-000001.ndjson.zst"));
+}
+
+static void run_ids_are_checked(void **state)
+{
+	static const char *const bad[] = {"", "a/b", ".x", "-x", "a b", "..", "20261125T225812Z-1a2b3c4d",
+		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+	struct spool *spool = open_spool(NULL);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct err err = ERR_INIT;
+
+		assert_int_equal(spool_check_run_id(bad[i], &err), -1);
+		assert_int_equal(err.code, ERR_USAGE);
+	}
+	/* The form that is kept is the one that is made. */
+	assert_int_equal(strlen(spool_run_id(spool)), strlen(bad[6]));
+	spool_close(spool);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int start(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	if (!mkdtemp(root) || codec_set_init(&set, CODEC_ZST, 0, &err) < 0)
+		return -1;
+	segment_init(&segment, &set);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	segment_release(&segment);
+	codec_set_release(&set);
+	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_object_gets_its_name),
+		cmocka_unit_test(leftovers_are_stored),
+		cmocka_unit_test(what_was_not_told_is_told),
+		cmocka_unit_test(a_repeatable_run_is_not_salvaged),
+		cmocka_unit_test(run_ids_are_checked),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests_name("spool", tests, start, end);
+}
