@@ -44,7 +44,7 @@ static void add_epoch(struct buf *out, enum etime_kind kind, struct slice old, i
 	const char *point = memchr(old.p, '.', old.len);
 	size_t decimals = kind == ETIME_SECONDS ? 6 : kind == ETIME_MILLIS ? 3 : 0;
 	size_t digits = point ? count_digits(old, (size_t)(point - old.p) + 1) : 0;
-	char text[NUM_I128_BYTES];
+	char text[NUM_I128_BYTES] = "";
 	int64_t unit = 1, below = 0;
 	size_t len, used;
 

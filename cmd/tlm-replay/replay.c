@@ -184,6 +184,7 @@ static bool schedule(struct replay *r)
 		if (!is_wanted(r->opts, &r->record))
 			return false;
 		r->played_us = timeline_add(&r->timeline, r->record.time_us);
+		r->ledger->disorder = r->timeline.n_disorder;
 	}
 	if (!r->opts->is_paced && r->pace.has_start)
 		return true;
@@ -359,6 +360,7 @@ struct source *replay_open(
 	r->tool = t;
 	r->ledger = &t->ledger;
 	r->is_bulk = !o->needs_time && !o->is_paced;
+	t->ledger.has_disorder = o->needs_time;
 	timeline_init(&r->timeline, o->max_gap_us);
 	pace_init(&r->pace, o);
 	r->merge = merge_open(o, t, names, n_names, err);

@@ -36,22 +36,25 @@ enum scan { SCAN_CELL, SCAN_MORE, SCAN_QUOTE };
 
 enum verdict { NUMBER_NO, NUMBER_YES, NUMBER_ASK };
 
+static inline bool may_follow_digits(char ch)
+{
+	return ch == 'e' || ch == 'E' || ch == ' ';
+}
+
 /*
  * Plain integers and decimals of up to 16 bytes: one compare gives a bit for each byte that is no digit; a sign in
- * front and one dot between digits may be among them. Everything else is left to the plain judge.
+ * front and one dot between digits may be among them. A byte that no number holds there says no; times of day, say.
+ * Everything else is left to the plain judge.
  */
 static inline enum verdict judge_number(const char *p, size_t len)
 {
 #if defined(__SSE2__)
 	const __m128i nine = _mm_set1_epi8(9);
-	__m128i v;
-	unsigned odd, sign, dot;
+	const unsigned seen = len < 16 ? (1U << len) - 1 : 0xffff;
+	__m128i v = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), _mm_set1_epi8('0'));
+	unsigned odd = ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, nine), v)) & seen;
+	unsigned sign = p[0] == '-', dot, other;
 
-	if (len > 16)
-		return NUMBER_ASK;
-	v = _mm_sub_epi8(_mm_loadu_si128((const __m128i *)(const void *)p), _mm_set1_epi8('0'));
-	odd = ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_min_epu8(v, nine), v)) & ((1U << len) - 1);
-	sign = p[0] == '-';
 	odd &= ~sign;
 	if (odd == 0) {
 		if (len == sign || (p[sign] == '0' && len > sign + 1))
@@ -59,11 +62,14 @@ static inline enum verdict judge_number(const char *p, size_t len)
 		return len - sign <= 15 ? NUMBER_YES : NUMBER_ASK;
 	}
 	dot = (unsigned)__builtin_ctz(odd);
-	if ((odd & (odd - 1)) || p[dot] != '.')
-		return NUMBER_ASK;
+	other = odd & (odd - 1);
+	if (p[dot] != '.')
+		return may_follow_digits(p[dot]) ? NUMBER_ASK : NUMBER_NO;
+	if (other)
+		return may_follow_digits(p[__builtin_ctz(other)]) ? NUMBER_ASK : NUMBER_NO;
 	if (dot == sign || dot + 1 == len || (p[sign] == '0' && dot != sign + 1))
 		return NUMBER_NO;
-	return NUMBER_YES;
+	return len <= 16 ? NUMBER_YES : NUMBER_ASK;
 #else
 	(void)p;
 	(void)len;

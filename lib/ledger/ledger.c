@@ -103,6 +103,8 @@ void ledger_line(const struct ledger *l, bool is_end, struct buf *out)
 		add_time(out, "max_time", l->max_time_us);
 		add_time(out, "watermark", l->watermark_us);
 	}
+	if (l->has_disorder)
+		add_count(out, "disorder", l->disorder);
 	if (l->has_emit_error) {
 		add_count(out, "emit_error_p99_us", (uint64_t)l->emit_error_p99_us);
 		add_count(out, "emit_error_max_us", (uint64_t)l->emit_error_max_us);

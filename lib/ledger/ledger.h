@@ -40,6 +40,8 @@ struct ledger {
 	uint64_t rejects[REJECT_REASONS];
 	bool has_time; /* max_time_us and watermark_us are known */
 	int64_t max_time_us, watermark_us;
+	bool has_disorder; /* records by time (replay): how many left behind a newer one */
+	uint64_t disorder;
 	bool has_emit_error;
 	int64_t emit_error_p99_us, emit_error_max_us;
 };

@@ -90,6 +90,8 @@ static void optional_fields_come_last(void **state)
 	l.has_time = true;
 	l.max_time_us = INT64_C(1795341600123000);
 	l.watermark_us = INT64_C(1795341540000000);
+	l.has_disorder = true;
+	l.disorder = 3;
 	l.has_emit_error = true;
 	l.emit_error_p99_us = 12;
 	l.emit_error_max_us = 345;
@@ -97,7 +99,7 @@ static void optional_fields_come_last(void **state)
 	assert_non_null(strstr(buf_cstr(&out), "\"end\":false,"));
 	assert_non_null(strstr(out.p,
 		"\"rejects\":{\"json\":1,\"no_time\":3},\"max_time\":\"2026-11-22T10:00:00.123Z\","
-		"\"watermark\":\"2026-11-22T09:59:00Z\",\"emit_error_p99_us\":12,\"emit_error_max_us\":345}\n"));
+		"\"watermark\":\"2026-11-22T09:59:00Z\",\"disorder\":3,\"emit_error_p99_us\":12,\"emit_error_max_us\":345}\n"));
 	buf_release(&out);
 }
 

@@ -4,7 +4,7 @@
 load common.bash
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
+	cd "$BATS_TEST_TMPDIR" || return
 	"$TLM_TOP/tests/kit/example-files" .
 }
 
@@ -136,7 +136,9 @@ stat_of() {
 	if cmp -s <(tlm-replay --time t:s --sort-window 20s in.ndjson) want; then false; fi
 	# what is beyond the window leaves at once
 	printf '{"t":%d}\n' 10 20 3 30 >late.ndjson
-	same $'{"t":10}\n{"t":3}\n{"t":20}\n{"t":30}' "$(tlm-replay --time t:s --sort-window 5s late.ndjson)"
+	status_of tlm-replay --time t:s --sort-window 5s --stats late.ndjson
+	same $'{"t":10}\n{"t":3}\n{"t":20}\n{"t":30}' "$(cat out)"
+	[ "$(stat_of disorder)" -eq 1 ]
 }
 
 @test "rebase keeps format and type and every other byte" {
