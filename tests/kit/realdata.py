@@ -85,7 +85,7 @@ def automobile_csv():
     f = data / "automobile-telematics.csv.zst"
     csv = unpack("automobile-telematics.csv.zst")
     shell(f"tlm-replay {f} --stats 2>stats.replay | tlm-s3put --time timestamp:iso"
-          f" -o 'file://{work}/lake/dt=%Y-%m-%d/variable={{variable}}/' --max-open 20 >manifest")
+          f" -o 'file://{work}/lake/dt=%Y-%m-%d/variable={{variable}}/' >manifest")
     n = sum(1 for _ in csv.open()) - 1
     same(stats("stats.replay")["kept"], n, "records replayed")
     lake = (f"read_json('{work}/lake/**/*.zst', hive_partitioning = true, hive_types_autocast = false, columns ="
