@@ -268,7 +268,12 @@ stops() {
 	yes nonsense | head -5000 >wrong
 	run_tool wrong --stats
 	[ "$status" = 5 ] && grep -q 'the first 1000 records were all rejected' err &&
-		tail -1 err | jq -e '.read == 1000' >/dev/null
+		tail -1 err | jq -e '.read == 1000' >/dev/null || return 1
+	fresh
+	# one good record in front: it may be the right input
+	(echo '{"a":1}' && cat wrong) >odd
+	run_tool odd --stats -q
+	[ "$status" = 5 ] && [ "$(arrived)" = 1 ] && jq -e '.read == 5001' err >/dev/null
 }
 @test "--strict, --max-rejects, and the wrong input stop" { each stops; }
 
