@@ -120,6 +120,9 @@ static int take_native(struct filter *f, struct err *err)
 			continue;
 		}
 		if (record.status != JSON_OK) {
+			/* the good ones of this batch are counted at its end */
+			if (kept || dropped)
+				reject_note_good(f->opts.reject);
 			result = reject_json(f, &record, err);
 			continue;
 		}

@@ -42,8 +42,7 @@ faults_judge() {
 	fi
 }
 
-# faults_hunt KIND STEP [FILE]: N = 1, 2, ... until a run has fewer calls; STEP grows by a quarter of N when it is
-# "quick", else every N. N_MAX ends it (0: never).
+# faults_hunt KIND IS_QUICK [FILE]: N = 1, 2, ... until a run has fewer calls; when quick (1), N grows by half of it.
 faults_hunt() {
 	local n=1 ok=0
 	fresh
@@ -56,7 +55,7 @@ faults_hunt() {
 			head -c 300 err
 			ok=1
 		}
-		n=$((n + 1 + ($2 ? n / 4 : 0)))
+		n=$((n + 1 + ($2 ? n / 2 : 0)))
 	done
 	return $ok
 }
