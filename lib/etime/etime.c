@@ -145,7 +145,7 @@ void etime_civil(const struct etime_zone *zone, int64_t us, struct etime_civil *
 	out->hour = (int)(of_day / 3600);
 	out->minute = (int)(of_day / 60 % 60);
 	out->second = (int)(of_day % 60);
-	out->micros = (int32_t)(us - whole_s * US_PER_S);
+	out->micros = (int32_t)(us % US_PER_S + (us % US_PER_S < 0 ? US_PER_S : 0));
 	out->weekday = (int)((shifted + 3) % 7);
 	out->yearday = march < 10 ? of_year + 60 + etime_is_leap(out->year) : of_year - 305;
 	out->offset_s = offset_s;
@@ -167,12 +167,12 @@ char *etime_put6(char *out, int32_t value)
 	return etime_put2(out, value % 100);
 }
 
-/* A window may end behind the year 9999: five digits keep it exact there; a sign stands before a year below 0. */
+/* A window may end behind the year 9999 or begin before 1: -9999 to 99999 are exact, others are cut to that. */
 char *etime_put_year(char *out, int32_t year)
 {
 	if (year < 0) {
 		*out++ = '-';
-		year = -year;
+		year = year < -9999 ? 9999 : -year;
 	}
 	if (year > 9999) {
 		year = year > 99999 ? 99999 : year;

@@ -47,8 +47,10 @@ int etime_format_parse(const char *text, struct etime_format *format, struct err
  */
 bool etime_parse(const struct etime_format *format, const char *p, size_t len, bool is_number, int64_t *us);
 
-/* YYYY-MM-DDThh:mm:ss[.fff[fff]]Z into out, no NUL: 0, 3 or 6 digits of fraction, as few as are exact. Returns the
- * length. */
+/*
+ * YYYY-MM-DDThh:mm:ss[.fff[fff]]Z into out, no NUL: 0, 3 or 6 digits of fraction, as few as are exact. Returns the
+ * length. A window's end behind the year 9999 has a year of five digits, its start before the year 0 a sign.
+ */
 size_t etime_print_iso(char out[ETIME_ISO_BYTES], int64_t us);
 
 /* A time zone of tzdata ("Europe/Warsaw", "UTC"). */

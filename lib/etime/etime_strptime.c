@@ -8,7 +8,7 @@
 
 #include "etime/etime_parts.h"
 
-enum { NO_VALUE = -1 };
+enum { NO_VALUE = -1, EPOCH_DIGITS_MAX = 12 /* 253402300799 is the end of the year 9999 */ };
 
 /* What was read so far; a part that is not there is NO_VALUE. */
 struct reading {
@@ -17,6 +17,7 @@ struct reading {
 	int yearday;
 	bool has_date; /* a month or a day was read, so that a day of the year does not count */
 	bool has_epoch;
+	bool is_negative; /* of the epoch, its fraction too: "-0.5" by "%s.%f" */
 	int64_t epoch_s;
 };
 
@@ -81,15 +82,15 @@ static int take_name(struct text *t, const char *const *names, int n)
 
 static bool take_epoch(struct text *t, struct reading *r)
 {
-	bool is_negative = t->p < t->end && *t->p == '-';
-	const char *first = t->p += is_negative;
+	const char *first;
 
-	r->epoch_s = 0;
-	while (t->p < t->end && is_digit(*t->p) && t->p - first < 15)
-		r->epoch_s = r->epoch_s * 10 + (*t->p++ - '0');
-	if (is_negative)
-		r->epoch_s = -r->epoch_s;
 	r->has_epoch = true;
+	r->is_negative = t->p < t->end && *t->p == '-';
+	t->p += r->is_negative;
+	first = t->p;
+	r->epoch_s = 0;
+	while (t->p < t->end && is_digit(*t->p) && t->p - first < EPOCH_DIGITS_MAX)
+		r->epoch_s = r->epoch_s * 10 + (*t->p++ - '0');
 	return t->p > first;
 }
 
@@ -212,6 +213,7 @@ static bool finish(struct reading *r, int64_t *us)
 
 	if (r->has_epoch) {
 		*us = r->epoch_s * 1000000 + parts->micros;
+		*us = r->is_negative ? -*us : *us;
 		return *us >= ETIME_MIN_US && *us <= ETIME_MAX_US;
 	}
 	if (r->hour12 != NO_VALUE)

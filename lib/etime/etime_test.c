@@ -5,7 +5,14 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "etime/etime.h"
+#include "etime/etime_parts.h"
 
 static void expect_time(const char *format_text, const char *text, bool is_number, const char *want)
 {
@@ -104,6 +111,9 @@ static void patterns_are_read(void **state)
 	expect_time("%Y-%m-%dT%H:%M:%S.%f%z", "2020-08-16T18:30:02.5+05:30", false, "2020-08-16T13:00:02.500Z");
 	expect_time("%s", "1597602602", false, "2020-08-16T18:30:02Z");
 	expect_time("%s.%f", "1597602602.25", false, "2020-08-16T18:30:02.250Z");
+	expect_time("%s.%f", "-0.25", false, "1969-12-31T23:59:59.750Z");
+	expect_time("%s", "253402300800", false, "refused");
+	expect_time("%s", "99999999999999999999", false, "refused");
 	expect_time("%y%j", "20229", false, "2020-08-16T00:00:00Z");
 	expect_time("%Y %j", "2021 366", false, "refused");
 	expect_time("%Y %j", "2020 366", false, "2020-12-31T00:00:00Z");
@@ -194,6 +204,144 @@ static void zones_that_are_none_are_refused(void **state)
 	}
 }
 
+/* The file of a zone, cut at every length and with every byte changed, is refused or read, never more. */
+static void damaged_zone_files_do_no_harm(void **state)
+{
+	static char whole[8192];
+	FILE *f = fopen("/usr/share/zoneinfo/Europe/Warsaw", "r");
+	int fd = memfd_create("zone", 0);
+	size_t len, opened = 0;
+	char name[16];
+
+	(void)state;
+	if (!f)
+		skip();
+	len = fread(whole, 1, sizeof whole, f);
+	fclose(f);
+	assert_true(fd >= 0);
+	snprintf(name, sizeof name, "%d", fd);
+	setenv("TZDIR", "/proc/self/fd", 1);
+	for (size_t i = 0; i < 2 * len; i++) {
+		size_t n = i < len ? i : len;
+		struct err err = ERR_INIT;
+		struct etime_zone *zone;
+		char byte = whole[i % len];
+
+		if (i >= len)
+			whole[i % len] = (char)(byte ^ (1 << i % 8));
+		assert_int_equal(pwrite(fd, whole, n, 0), n);
+		assert_int_equal(ftruncate(fd, (off_t)n), 0);
+		whole[i % len] = byte;
+		zone = etime_zone_open(name, &err);
+		opened += zone != NULL;
+		for (int64_t us = ETIME_MIN_US; zone && us < ETIME_MAX_US; us += ETIME_MAX_US / 50)
+			etime_zone_offset(zone, us);
+		assert_int_equal(zone == NULL, err.code == ERR_PROGRAM);
+		etime_zone_close(zone);
+	}
+	assert_in_range(opened, 1, 2 * len - 1);
+	close(fd);
+	unsetenv("TZDIR");
+}
+
+/* Texts near ISO times: where the fast reader answers, the plain one answers the same, and usual ones it does know. */
+static void fast_reader_agrees_with_the_plain_one(void **state)
+{
+	static const char *const seeds[] = {"2020-08-16T18:30:02Z", "2020-08-16 18:30:02", "2020-08-16t18:30:02.5z",
+		"2020-08-16 18:30:02.123", "2020-08-16T18:30:02.123456Z", "1999-12-31T23:59:60.25+05:30",
+		"2020-02-29T00:00:00.123456789-0800", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.999999+00"};
+	static const char bytes[] = "0123456789-:.TtZz +/;,@\x7f\xb0\0";
+	uint64_t random = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof seeds / sizeof *seeds; i++) {
+		int64_t us;
+
+		assert_true(etime_parse_iso_fast(seeds[i], strlen(seeds[i]), &us));
+	}
+	for (int i = 0; i < 2000000; i++) {
+		const char *seed = seeds[(size_t)i % (sizeof seeds / sizeof *seeds)];
+		size_t len = strlen(seed);
+		char text[64];
+		int64_t fast = 0, plain = 0;
+		bool is_fast, is_plain;
+
+		memcpy(text, seed, len);
+		for (int changes = i % 3; changes >= 0; changes--) {
+			random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+			text[(random >> 33) % len] = bytes[(random >> 48) % (sizeof bytes - 1)];
+		}
+		len -= i % 50 == 0;
+		is_fast = etime_parse_iso_fast(text, len, &fast);
+		is_plain = etime_parse_iso(text, len, &plain);
+		/* it is whole, too: all that the plain reader takes has the places it looks at */
+		if (is_fast != is_plain || fast * is_fast != plain * is_plain)
+			fail_msg("'%.*s': %lld, plain %lld", (int)len, text, (long long)fast, (long long)plain);
+	}
+}
+
+/* Every instant of 64 bits has a text of bounded length, though only the years 1 to 9999 are exact. */
+static void far_instants_print_in_bounds(void **state)
+{
+	static const int64_t far[] = {INT64_MIN, INT64_MAX, ETIME_MIN_US - 1, ETIME_MAX_US + 1, INT64_MIN / 2};
+	static const char *const texts[] = {NULL, NULL, "0000-12-31T23:59:59.999999Z", "10000-01-01T00:00:00Z", NULL};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+		char out[ETIME_ISO_BYTES + 1];
+		size_t len = etime_print_iso(out, far[i]);
+
+		assert_in_range(len, 20, ETIME_ISO_BYTES);
+		out[len] = '\0';
+		if (texts[i])
+			assert_string_equal(out, texts[i]);
+	}
+}
+
+/* The compiler warns of %y, %D and %s, which are meant. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat"
+#pragma GCC diagnostic ignored "-Wformat-y2k"
+
+/* All of strftime against the C library, in zones that it knows as well. */
+static void patterns_print_as_the_c_library_does(void **state)
+{
+	static const char *const zones[] = {"UTC", "Europe/Warsaw", "America/St_Johns", "Africa/Casablanca"};
+	static const char pattern[] = "%m %d %H %M %S %j %y %e %T %R %D %u %w %V %U %W %a %A %b %B %p %I %s %z %Z %%";
+	struct buf out = BUF_INIT;
+	uint64_t random = 1;
+
+	(void)state;
+	if (access("/usr/share/zoneinfo/Europe/Warsaw", R_OK))
+		skip();
+	for (size_t z = 0; z < sizeof zones / sizeof *zones; z++) {
+		struct err err = ERR_INIT;
+		struct etime_zone *zone = etime_zone_open(zones[z], &err);
+
+		assert_non_null(zone);
+		setenv("TZ", zones[z], 1);
+		tzset();
+		for (int i = 0; i < 20000; i++) {
+			char want[256];
+			struct tm tm;
+			time_t s;
+
+			random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+			s = (time_t)(random % (253402300800 + 60000000000)) - 60000000000;
+			localtime_r(&s, &tm);
+			strftime(want, sizeof want, pattern, &tm);
+			buf_reset(&out);
+			assert_int_equal(etime_strftime(&out, slice_str(pattern), zone, s * 1000000, &err), 0);
+			assert_string_equal(buf_cstr(&out), want);
+		}
+		etime_zone_close(zone);
+	}
+	buf_release(&out);
+	unsetenv("TZ");
+}
+
+#pragma GCC diagnostic pop
+
 /* Days one after the other over all years, against the calendar's own rule. */
 static void calendar_is_whole(void **state)
 {
@@ -233,6 +381,10 @@ int main(void)
 		cmocka_unit_test(times_print_by_pattern),
 		cmocka_unit_test(unknown_conversions_are_refused),
 		cmocka_unit_test(zones_that_are_none_are_refused),
+		cmocka_unit_test(damaged_zone_files_do_no_harm),
+		cmocka_unit_test(fast_reader_agrees_with_the_plain_one),
+		cmocka_unit_test(far_instants_print_in_bounds),
+		cmocka_unit_test(patterns_print_as_the_c_library_does),
 		cmocka_unit_test(calendar_is_whole),
 	};
 
