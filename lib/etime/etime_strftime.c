@@ -56,9 +56,9 @@ static void add_offset(struct buf *out, int32_t offset_s)
 
 static void add_epoch(struct buf *out, int64_t us)
 {
-	char text[NUM_DOUBLE_BYTES];
+	char *to = buf_reserve(out, NUM_DOUBLE_BYTES);
 
-	buf_add(out, text, num_print_i64(text, us / 1000000 - (us % 1000000 < 0)));
+	out->len += num_print_i64(to, us / 1000000 - (us % 1000000 < 0));
 }
 
 static bool add_date(struct buf *out, char conversion, const struct etime_civil *c)

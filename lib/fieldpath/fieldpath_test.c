@@ -23,7 +23,7 @@ static void steps_of(struct buf *out, const struct fieldpath *path)
 static void expect(const char *text, const char *steps)
 {
 	struct err err = ERR_INIT;
-	struct fieldpath path;
+	struct fieldpath path = FIELDPATH_INIT;
 	struct buf out = BUF_INIT;
 
 	if (fieldpath_parse(&path, slice_str(text), NULL, &err))
@@ -76,7 +76,7 @@ static void escapes_are_taken(void **state)
 static void refuse(const char *text, const char *message)
 {
 	struct err err = ERR_INIT;
-	struct fieldpath path;
+	struct fieldpath path = FIELDPATH_INIT;
 
 	if (!fieldpath_parse(&path, slice_str(text), NULL, &err))
 		fail_msg("'%s' was taken", text);
@@ -109,7 +109,7 @@ static void bad_paths_are_refused_with_the_place(void **state)
 static void too_many_steps_are_refused(void **state)
 {
 	struct err err = ERR_INIT;
-	struct fieldpath path;
+	struct fieldpath path = FIELDPATH_INIT;
 	struct buf text = BUF_INIT;
 
 	(void)state;
@@ -132,7 +132,7 @@ static void path_ends_where_it_cannot_go_on(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct err err = ERR_INIT;
-		struct fieldpath path;
+		struct fieldpath path = FIELDPATH_INIT;
 		size_t used;
 
 		assert_int_equal(fieldpath_parse(&path, slice_str(cases[i].text), &used, &err), 0);
@@ -145,7 +145,7 @@ static void path_ends_where_it_cannot_go_on(void **state)
 static void expect_names(const char *text, const char *column, const char *name)
 {
 	struct err err = ERR_INIT;
-	struct fieldpath path;
+	struct fieldpath path = FIELDPATH_INIT;
 	struct buf out = BUF_INIT;
 
 	assert_int_equal(fieldpath_parse(&path, slice_str(text), NULL, &err), 0);
@@ -173,7 +173,7 @@ static void names_of_columns(void **state)
 static void copies_are_equal_and_their_own(void **state)
 {
 	struct err err = ERR_INIT;
-	struct fieldpath a, b, c;
+	struct fieldpath a = FIELDPATH_INIT, b = FIELDPATH_INIT, c;
 
 	(void)state;
 	assert_int_equal(fieldpath_parse(&a, slice_str(".a[0].b"), NULL, &err), 0);

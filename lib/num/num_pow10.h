@@ -23,4 +23,10 @@ static inline struct pow10 num_pow10(int q)
 	return num_pow10_table[q - POW10_MIN];
 }
 
+/* floor(log2(10^q)), exact for |q| < 1233 (shifts of negative numbers go down in every compiler we build with) */
+static inline int num_pow10_log2(int q)
+{
+	return (q * 1741647) >> 19;
+}
+
 #endif

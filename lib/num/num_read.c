@@ -102,8 +102,7 @@ static bool multiply_out(uint64_t digits, int64_t q, double *value)
 	upper = (int)(high >> 63);
 	/* 54 bits: one more than the double has, to round by */
 	mantissa = high >> (upper + 64 - MANTISSA_BITS - 3);
-	/* floor(q * log2(10)) */
-	exponent = ((q * 217706) >> 16) + 63 + upper - zeros + EXPONENT_BIAS;
+	exponent = num_pow10_log2((int)q) + 63 + upper - zeros + EXPONENT_BIAS;
 	if (exponent <= 0) {
 		if (exponent < -62) {
 			*value = 0;

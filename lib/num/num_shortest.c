@@ -9,12 +9,6 @@ __extension__ typedef unsigned __int128 num_u128;
 
 enum { MANTISSA_BITS = 52, EXPONENT_MIN = -1074, EXPONENT_SPECIAL = 2047 };
 
-/* floor(e * log2(10)), exact for |e| < 1233 */
-static int floor_log2_pow10(int e)
-{
-	return (e * 1741647) >> 19;
-}
-
 /* floor(log10(2^e)), or of 3/4 of that where the neighbour below is nearer; exact for |e| < 1500 */
 static int floor_log10_pow2(int e, bool is_lower_nearer)
 {
@@ -43,7 +37,7 @@ static struct shortest scale(uint64_t mantissa, int exponent, bool is_lower_near
 	bool is_odd = mantissa & 1;
 	uint64_t units = 4 * mantissa;
 	int k = floor_log10_pow2(exponent, is_lower_nearer);
-	int shift = exponent + floor_log2_pow10(-k) + 1;
+	int shift = exponent + num_pow10_log2(-k) + 1;
 	struct pow10 power = num_pow10(-k);
 	uint64_t value, lower, upper, s, tens;
 	bool is_low_inside, is_high_inside;
