@@ -70,6 +70,7 @@ static void escapes_are_taken(void **state)
 	expect(".[\"\\ud83dx\"]", "k\xEF\xBF\xBDx|");
 	expect(".[\"\\ud83d\\u0041\"]", "k\xEF\xBF\xBD"
 					"A|");
+	expect(".[\"\\udc00\\udc00\"]", "k\xEF\xBF\xBD\xEF\xBF\xBD|");
 	expect(".[\"\\ude97\"]", "k\xEF\xBF\xBD|");
 }
 

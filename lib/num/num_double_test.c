@@ -55,6 +55,28 @@ static void hard_doubles_are_read_as_strtod_does(void **state)
 		expect_double(texts[i]);
 }
 
+/* Every length and every place of the point. */
+static void plain_decimals_are_read_as_strtod_does(void **state)
+{
+	uint64_t random = 13;
+
+	(void)state;
+	for (int i = 0; i < 200000; i++) {
+		int n = 1 + i % 24, dot = i / 24 % (n + 1);
+		char text[40], *out = text;
+
+		if (next_random(&random) % 4 == 0)
+			*out++ = '-';
+		for (int k = 0; k < n; k++) {
+			if (k == dot && k > 0)
+				*out++ = '.';
+			*out++ = (char)('0' + next_random(&random) % 10);
+		}
+		*out = '\0';
+		expect_double(text);
+	}
+}
+
 /* Exact halves between neighbours, and one digit above and below, with hundreds of digits. */
 static void long_digit_strings_are_decided_by_their_last_digit(void **state)
 {
@@ -156,28 +178,72 @@ static void doubles_print_as_jq_does(void **state)
 	expect_print(9007199254740993.0, "9007199254740992");
 }
 
-/* The digits of the first precision of %e that reads back, by the C library. */
+/* The digits of a number's text, without zeros at either end. */
+static void digits_of(char out[64], const char *text)
+{
+	size_t n = 0;
+
+	for (; *text && *text != 'e'; text++)
+		if (*text >= '0' && *text <= '9' && (n || *text != '0'))
+			out[n++] = *text;
+	while (n && out[n - 1] == '0')
+		n--;
+	out[n] = '\0';
+}
+
+/* The same digits and the same value as another text: no other layout can hide behind strtod's rounding. */
+static void expect_same(const char *got, const char *want)
+{
+	char got_digits[64], want_digits[64];
+
+	digits_of(got_digits, got);
+	digits_of(want_digits, want);
+	if (strcmp(got_digits, want_digits) != 0 || strtod(got, NULL) != strtod(want, NULL))
+		fail_msg("printed %s, not %s", got, want);
+}
+
+/* The first precision of the C library's %e that reads back. */
 static void expect_shortest(double value)
 {
-	char out[NUM_DOUBLE_BYTES + 1], want[64], got[64];
-	size_t len = num_print_double(out, value);
+	char out[NUM_DOUBLE_BYTES + 1], want[64];
 	int n = 0;
 
-	out[len] = '\0';
-	if (strtod(out, NULL) != value)
-		fail_msg("%.17g printed %s", value, out);
+	out[num_print_double(out, value)] = '\0';
 	do
 		snprintf(want, sizeof want, "%.*e", n, value);
 	while (strtod(want, NULL) != value && ++n < 17);
-	snprintf(got, sizeof got, "%.*e", n, strtod(out, NULL));
-	assert_string_equal(got, want);
-	/* as many digits as needed, no more: print what was printed to that precision */
-	len = 0;
-	for (char *p = out; *p && *p != 'e'; p++)
-		if (*p >= '0' && *p <= '9' && (len || *p != '0'))
-			len++;
-	if (strchr(out, '.') && len > (size_t)n + 1)
-		fail_msg("%s has more digits than %s", out, want);
+	expect_same(out, want);
+}
+
+/*
+ * Below a power of two the neighbour is nearer than above. The nearest decimal of some length may then lie below and
+ * read back to the neighbour, while the next one above reads back to the power: shorter than what %e finds.
+ */
+static void expect_shortest_power(double value)
+{
+	char out[NUM_DOUBLE_BYTES + 1], digits[64], above[64];
+
+	out[num_print_double(out, value)] = '\0';
+	digits_of(digits, out);
+	snprintf(above, sizeof above, "%.*e", (int)strlen(digits) - 1, value);
+	if (strtod(above, NULL) == value)
+		expect_shortest(value);
+	else
+		assert_true(strtod(out, NULL) == value && strtod(above, NULL) < value);
+}
+
+static void powers_of_two_print_shortest(void **state)
+{
+	(void)state;
+	for (int e = -1074; e < 1024; e++) {
+		double value = ldexp(1, e);
+
+		expect_shortest_power(value);
+		expect_shortest(nextafter(value, 0));
+		expect_shortest(nextafter(value, INFINITY));
+	}
+	for (double value = 9007199254740992.0; value < 9007199254742000.0; value += 2)
+		expect_shortest(value * 2 + 4);
 }
 
 static void random_doubles_print_shortest(void **state)
@@ -222,7 +288,7 @@ static void digits_are_limited(void **state)
 	expect_digits(1e300, 5, "1e+300");
 	for (int i = 0; i < 100000; i++) {
 		uint64_t bits = next_random(&random);
-		char out[NUM_DOUBLE_BYTES + 1], want[64], got[64];
+		char out[NUM_DOUBLE_BYTES + 1], want[64];
 		int digits = 1 + (int)(next_random(&random) % 17);
 		double value;
 
@@ -233,9 +299,7 @@ static void digits_are_limited(void **state)
 			continue;
 		out[num_print_digits(out, value, digits)] = '\0';
 		snprintf(want, sizeof want, "%.*e", digits - 1, value);
-		snprintf(got, sizeof got, "%.*e", digits - 1, strtod(out, NULL));
-		if (strtod(want, NULL) != strtod(out, NULL))
-			fail_msg("%.17g with %d digits: %s, printf %s", value, digits, out, want);
+		expect_same(out, want);
 	}
 }
 
@@ -244,8 +308,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hard_doubles_are_read_as_strtod_does),
 		cmocka_unit_test(long_digit_strings_are_decided_by_their_last_digit),
+		cmocka_unit_test(plain_decimals_are_read_as_strtod_does),
 		cmocka_unit_test(random_doubles_are_read_as_strtod_does),
 		cmocka_unit_test(doubles_print_as_jq_does),
+		cmocka_unit_test(powers_of_two_print_shortest),
 		cmocka_unit_test(random_doubles_print_shortest),
 		cmocka_unit_test(digits_are_limited),
 	};
