@@ -174,27 +174,28 @@ static int subtract(struct run *r, struct value a, struct value b, struct value 
 	return 0;
 }
 
-/* jq repeats n times for n > 1, once for 0 < n <= 1, and says null for less (a NaN too). */
-static struct value repeat_string(struct run *r, struct value text, double n)
+/* n times for n > 1, once for 0 < n <= 1, null for less and for NaN. */
+static int repeat_string(struct run *r, struct value text, double n, struct value *out)
 {
 	struct slice s;
-	double times = n - 1;
 	uint64_t count;
 	char *p;
 
-	if (times != times || times <= -1 || times >= 2147483648.0)
-		return value_literal(JSON_NULL);
-	count = times > 0 ? (uint64_t)(int)times + 1 : 1;
-	if (count <= 1)
-		return text;
+	*out = n > 0 ? text : value_literal(JSON_NULL);
+	if (!(n > 0) || n - 1 < 1)
+		return 0;
 	s = value_text(r, text);
+	count = n - 1 < INT_MAX ? (uint64_t)(n - 1) + 1 : (uint64_t)INT_MAX + 1;
+	if (count > INT_MAX || s.len * count > INT_MAX)
+		return raise_text(r, "Repeat string result too long");
 	if (s.len * count > r->limits.bytes)
 		run_limit(r, "the program took more than its bytes for one record");
 	run_step(r, count);
 	p = arena_alloc(&r->arena, s.len * count);
 	for (uint64_t i = 0; s.len && i < count; i++)
 		memcpy(p + i * s.len, s.p, s.len);
-	return value_borrow(p, s.len * count);
+	*out = value_borrow(p, s.len * count);
+	return 0;
 }
 
 static int multiply(struct run *r, struct value a, struct value b, struct value *out)
@@ -202,9 +203,9 @@ static int multiply(struct run *r, struct value a, struct value b, struct value 
 	if (a.type == JSON_NUMBER && b.type == JSON_NUMBER)
 		*out = value_number(value_double(a) * value_double(b));
 	else if (a.type == JSON_STRING && b.type == JSON_NUMBER)
-		*out = repeat_string(r, a, value_double(b));
+		return repeat_string(r, a, value_double(b), out);
 	else if (a.type == JSON_NUMBER && b.type == JSON_STRING)
-		*out = repeat_string(r, b, value_double(a));
+		return repeat_string(r, b, value_double(a), out);
 	else if (a.type == JSON_OBJECT && b.type == JSON_OBJECT)
 		*out = merge_objects(r, a, b, true);
 	else

@@ -444,16 +444,19 @@ static int parse_number(struct run *r, struct slice s, struct value in, struct v
 			line += s.p[i++] == '\n';
 			continue;
 		}
-		for (start = i; i < n && !is_blank(s.p[i]); i++)
-			if (strchr("\"[]{},:", s.p[i]))
-				goto structure;
+		for (start = i; i < n && !is_blank(s.p[i]) && !strchr("\"[]{},:", s.p[i]);)
+			i++;
 		column += i - start;
+		if (i == start)
+			goto structure;
 		problem = read_word(s.p + start, i - start, &is_number, &d);
 		words++;
 		is_at_end = i == n;
 		if (problem && !is_at_end) {
 			column = s.p[i] == '\n' ? 0 : column + 1;
 			line += s.p[i] == '\n';
+		} else if (!is_at_end && !is_blank(s.p[i])) {
+			goto structure;
 		}
 	}
 	if (problem)
@@ -511,9 +514,10 @@ static int apply(struct run *r, struct value in, double (*fn)(double), struct va
 #define MATHS(X)                                                                                                       \
 	X(floor)                                                                                                       \
 	X(ceil)                                                                                                        \
-	X(round) X(trunc) X(rint) X(nearbyint) X(sqrt) X(cbrt) X(fabs) X(exp) X(exp2) X(exp10) X(expm1) X(log) X(log2) \
-		X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh)        \
-			X(acosh) X(atanh)
+	X(round)                                                                                                       \
+	X(trunc) X(rint) X(nearbyint) X(sqrt) X(cbrt) X(fabs) X(exp) X(exp2) X(exp10) X(expm1) X(log) X(log2) X(log10) \
+		X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh)        \
+			X(atanh)
 MATHS(MATH)
 
 static int b_pow(struct run *r, struct value in, const struct value *args, struct value *out)

@@ -199,14 +199,16 @@ static int keep_last(struct emit *k, struct run *r, struct value v)
 	return 0;
 }
 
-/* An update without a value leaves null, with several the last: libjq 1.6. */
+/* An update without a value leaves null (an error that a `try` in the source catches too), with several the last. */
 static int fold_value(struct emit *k, struct run *r, struct value v)
 {
 	struct fold *f = (struct fold *)k;
 	struct last last = {{keep_last}, value_literal(JSON_NULL)};
+	struct value sum = f->sum;
 
 	r->vars[f->n->slot] = v;
-	if (eval(r, f->n->c, f->sum, &last.emit))
+	f->sum = last.v;
+	if (eval(r, f->n->c, sum, &last.emit))
 		return -1;
 	f->sum = last.v;
 	return 0;
@@ -488,12 +490,15 @@ static int bind_variable(struct emit *k, struct run *r, struct value v)
 	return result;
 }
 
+/* With several starts, libjq 1.6 gives its input to the first only; the others read null. */
 static int reduce_start(struct emit *k, struct run *r, struct value start)
 {
 	struct step *s = (struct step *)k;
 	struct value v;
+	int result = reduce_from(r, s->n, s->in, start, &v);
 
-	return reduce_from(r, s->n, s->in, start, &v) ? -1 : s->k->fn(s->k, r, v);
+	s->in = value_literal(JSON_NULL);
+	return result ? result : s->k->fn(s->k, r, v);
 }
 
 /* Calls: the last argument is the outermost loop. */

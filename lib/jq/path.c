@@ -100,9 +100,17 @@ static int raise_index(struct run *r, struct value t, struct value key)
 	return raise_text(r, "Cannot index %s with %s", value_kind(t), value_kind(key));
 }
 
+/* A bound of a slice that is written as an object: one that is missing is no number, and not null either. */
+static struct value get_bound(struct run *r, struct value key, struct slice name)
+{
+	struct entry *e = object_find(r, value_object(r, key), name);
+
+	return e ? e->value : value_literal(JSON_FALSE);
+}
+
 static int slice_by_object(struct run *r, struct value t, struct value key, struct value *out)
 {
-	return value_slice(r, t, get_member(r, key, SLICE_LIT("start")), get_member(r, key, SLICE_LIT("end")), out);
+	return value_slice(r, t, get_bound(r, key, SLICE_LIT("start")), get_bound(r, key, SLICE_LIT("end")), out);
 }
 
 int value_get(struct run *r, struct value t, struct value key, struct value *out)
@@ -237,7 +245,7 @@ static int set_slice(struct run *r, struct value t, struct value key, struct val
 	uint32_t start, end;
 
 	if (!slice_bounds(
-		    a->n, get_member(r, key, SLICE_LIT("start")), get_member(r, key, SLICE_LIT("end")), &start, &end))
+		    a->n, get_bound(r, key, SLICE_LIT("start")), get_bound(r, key, SLICE_LIT("end")), &start, &end))
 		return raise_text(r, "Start and end indices of an array slice must be numbers");
 	if (v.type != JSON_ARRAY)
 		return raise_text(r, "A slice of an array can only be assigned another array");
@@ -332,8 +340,8 @@ static int delete_elements(struct run *r, struct value t, struct value *keys, ui
 			if (at >= 0 && (uint32_t)at < a->n)
 				is_gone[at] = true;
 		} else if (keys[i].type == JSON_OBJECT) {
-			if (!slice_bounds(a->n, get_member(r, keys[i], SLICE_LIT("start")),
-				    get_member(r, keys[i], SLICE_LIT("end")), &start, &end))
+			if (!slice_bounds(a->n, get_bound(r, keys[i], SLICE_LIT("start")),
+				    get_bound(r, keys[i], SLICE_LIT("end")), &start, &end))
 				return raise_text(r, "Start and end indices of an array slice must be numbers");
 			run_step(r, end - start);
 			memset(is_gone + start, 1, end - start);

@@ -274,7 +274,11 @@ static bool is_constant_value(const struct node *n)
 				return false;
 		return true;
 	}
-	return n->kind == N_CONST || (n->kind == N_ARRAY && !n->a);
+	if (n->kind == N_ARRAY)
+		return !n->a || is_constant_value(n->a);
+	if (n->kind == N_COMMA)
+		return is_constant_value(n->a) && is_constant_value(n->b);
+	return n->kind == N_CONST;
 }
 
 static int resolve_object(struct resolver *v, struct node *n)
@@ -285,7 +289,7 @@ static int resolve_object(struct resolver *v, struct node *n)
 
 		if (resolve(v, p->key) || resolve(v, p->value))
 			return -1;
-		if (is_constant_value(p->key) && !is_const(p->key, JSON_STRING)) {
+		if (p->key->kind != N_COMMA && is_constant_value(p->key) && !is_const(p->key, JSON_STRING)) {
 			char message[80];
 
 			snprintf(message, sizeof message, "%s cannot be the key of an object",
@@ -304,6 +308,20 @@ static bool is_single_or_none(const struct node *n)
 	return !n || n->is_single;
 }
 
+/* In libjq 1.6 a `try` on the right of |= also catches what ends the update after its first value: left to it. */
+static bool has_try(const struct node *n)
+{
+	if (!n)
+		return false;
+	for (uint32_t i = 0; i < n->n && n->args; i++)
+		if (has_try(n->args[i]))
+			return true;
+	for (uint32_t i = 0; i < n->n && n->pairs; i++)
+		if (has_try(n->pairs[i].key) || has_try(n->pairs[i].value))
+			return true;
+	return n->kind == N_TRY || has_try(n->a) || has_try(n->b) || has_try(n->c);
+}
+
 static int resolve_update(struct resolver *v, struct node *n)
 {
 	if (resolve(v, n->a) || (n->b && resolve(v, n->b)))
@@ -311,6 +329,8 @@ static int resolve_update(struct resolver *v, struct node *n)
 	if (!is_path(n->a))
 		mark_foreign(
 			v->program, n->kind == N_DEL ? "a path of 'del'" : "the left side of an assignment", n->a->at);
+	if (n->kind == N_MODIFY && has_try(n->b))
+		mark_foreign(v->program, "'try' on the right of '|='", n->b->at);
 	n->is_single = n->kind == N_DEL || n->kind == N_MODIFY || n->b->is_single;
 	return 0;
 }

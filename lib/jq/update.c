@@ -284,13 +284,12 @@ static bool is_owned(struct value v, uint32_t owner)
 					       (v.type == JSON_OBJECT && v.object->owner == owner));
 }
 
-static int update_path(struct path_emit *k, struct run *r, const struct link *link, struct value v)
+static int set_one(struct update *u, struct run *r, const struct link *link)
 {
-	struct update *u = (struct update *)k;
 	struct path path = list_keys(r, link);
+	struct value v = u->right;
 	int result = 1;
 
-	v = u->right;
 	if (u->n->kind != N_ASSIGN) {
 		struct value old;
 
@@ -306,6 +305,18 @@ static int update_path(struct path_emit *k, struct run *r, const struct link *li
 	if (result == 0)
 		return value_delete_paths(r, u->sum, &path, 1, &u->sum);
 	return value_set_path(r, u->sum, &path, v, u->owner, &u->sum);
+}
+
+/* An error leaves null, should a `try` around the path catch it: libjq 1.6. */
+static int update_path(struct path_emit *k, struct run *r, const struct link *link, struct value v)
+{
+	struct update *u = (struct update *)k;
+	int result = set_one(u, r, link);
+
+	(void)v;
+	if (result)
+		u->sum = value_literal(JSON_NULL);
+	return result;
 }
 
 static int update(struct run *r, const struct node *n, struct value in, struct value right, struct value *out)
