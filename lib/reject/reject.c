@@ -219,7 +219,7 @@ int reject_flush(struct reject *r, struct err *err)
 	return r->sink->ops->flush(r->sink, err);
 }
 
-int reject_finish(struct reject *r, struct err *err)
+int reject_finish(struct reject *r, bool has_failed, struct err *err)
 {
 	if (r->sink) {
 		if (reject_flush(r, err)) {
@@ -228,7 +228,7 @@ int reject_finish(struct reject *r, struct err *err)
 			r->sink->ops->finish(r->sink, false, &ignored);
 			return -1;
 		}
-		return r->sink->ops->finish(r->sink, true, err) ? -1 : STATUS_OK;
+		return r->sink->ops->finish(r->sink, !has_failed || r->ledger->read, err) ? -1 : STATUS_OK;
 	}
 	if (!r->ledger->rejected)
 		return STATUS_OK;

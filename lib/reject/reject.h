@@ -54,9 +54,10 @@ void reject_add_text(struct buf *out, const char *text);
 /* Rows so far leave the process: before a wait, with the main sink. Returns 0, or -1 with ERR_IO. */
 int reject_flush(struct reject *r, struct err *err);
 
-/* Totals on stderr where there was no place; flushes and finishes the place, which stands whatever became of the run.
+/* Totals on stderr where there was no place; flushes and finishes the place, which stands whatever became of the run,
+ * but not if it failed (has_failed) before it read anything: an older file of rejects stays then.
  * STATUS_OK or STATUS_REJECTED; -1 with ERR_IO when the place failed. */
-int reject_finish(struct reject *r, struct err *err);
+int reject_finish(struct reject *r, bool has_failed, struct err *err);
 void reject_close(struct reject *r);
 
 #endif

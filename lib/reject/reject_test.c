@@ -102,7 +102,7 @@ static void row_has_the_documented_form(void **state)
 
 	open_rejects(f, true);
 	assert_int_equal(add(f, REJECT_JSON, 412, "{\"a\":tru}\t", "expected 'true'"), 0);
-	assert_int_equal(reject_finish(f->r, &f->err), STATUS_OK);
+	assert_int_equal(reject_finish(f->r, false, &f->err), STATUS_OK);
 	assert_string_equal(read_rows(f), "{\"reason\":\"json\",\"source\":\"day.ndjson\",\"line\":412,\"byte\":18,"
 					  "\"message\":\"expected 'true'\","
 					  "\"raw\":\"{\\\"a\\\":tru}\\t\",\"tool\":\"tlm-filter\"}\n");
@@ -146,7 +146,7 @@ static void cut_record_tells_its_length(void **state)
 	assert_int_equal(
 		reject_add(f->r, REJECT_TOO_LONG, &f->batch, 7, 0, SLICE_LIT("{\"a\""), 2000000, &f->err, "too long"),
 		0);
-	assert_int_equal(reject_finish(f->r, &f->err), STATUS_OK);
+	assert_int_equal(reject_finish(f->r, false, &f->err), STATUS_OK);
 	assert_string_equal(read_rows(f), "{\"reason\":\"too_long\",\"source\":\"a\xef\xbf\xbd\xc3\xa9.json\",\"line\":"
 					  "7,\"message\":\"too long\","
 					  "\"raw\":\"{\\\"a\\\"\",\"raw_bytes\":2000000,\"tool\":\"tlm-filter\"}\n");
@@ -170,6 +170,23 @@ static void rows_leave_with_a_flush(void **state)
 	close(fd);
 }
 
+static void failed_start_keeps_the_old_file(void **state)
+{
+	struct fixture *f = *state;
+	int fd = open(f->path, O_WRONLY | O_CREAT, 0600);
+
+	assert_int_equal(write(fd, "old\n", 4), 4);
+	close(fd);
+	open_rejects(f, true);
+	assert_int_equal(reject_finish(f->r, true, &f->err), STATUS_OK);
+	assert_string_equal(read_rows(f), "old\n");
+	reject_close(f->r);
+	open_rejects(f, true);
+	f->ledger.read = 1;
+	assert_int_equal(reject_finish(f->r, true, &f->err), STATUS_OK);
+	assert_string_equal(read_rows(f), "");
+}
+
 static void unwritable_place_is_an_error(void **state)
 {
 	struct fixture *f = *state;
@@ -182,7 +199,7 @@ static void unwritable_place_is_an_error(void **state)
 	f->r = reject_open(&f->opts, &f->ledger, &f->err);
 	assert_non_null(f->r);
 	assert_int_equal(add(f, REJECT_JSON, 1, "x", "m"), 0);
-	assert_int_equal(reject_finish(f->r, &f->err), -1);
+	assert_int_equal(reject_finish(f->r, false, &f->err), -1);
 	assert_int_equal(f->err.code, ERR_IO);
 }
 
@@ -195,7 +212,7 @@ static void reject_five(struct fixture *f)
 	add(f, REJECT_TYPE, 414, "x", "first of its kind \xc2\x9b caf\xc3\xa9");
 	f->ledger.read += 97;
 	f->ledger.kept += 97;
-	assert_int_equal(reject_finish(f->r, &f->err), STATUS_REJECTED);
+	assert_int_equal(reject_finish(f->r, false, &f->err), STATUS_REJECTED);
 }
 
 static void first_of_a_kind_is_told(void **state)
@@ -233,7 +250,7 @@ static void clean_run_is_ok(void **state)
 
 	open_rejects(f, false);
 	f->ledger.read = 5;
-	assert_int_equal(reject_finish(f->r, &f->err), STATUS_OK);
+	assert_int_equal(reject_finish(f->r, false, &f->err), STATUS_OK);
 }
 
 /* ---- limits ---- */
@@ -317,6 +334,7 @@ int main(void)
 		TEST(bytes_become_base64),
 		TEST(cut_record_tells_its_length),
 		TEST(rows_leave_with_a_flush),
+		TEST(failed_start_keeps_the_old_file),
 		TEST(unwritable_place_is_an_error),
 		TEST(first_of_a_kind_is_told),
 		TEST(verbose_tells_all),

@@ -247,10 +247,10 @@ static void merge(struct err *err, const struct err *next)
 		*err = *next;
 }
 
-static void finish_rejects(struct tool *t, struct err *err)
+static void finish_rejects(struct tool *t, bool has_failed, struct err *err)
 {
 	struct err sub = ERR_INIT;
-	int status = reject_finish(t->reject, &sub);
+	int status = reject_finish(t->reject, has_failed, &sub);
 
 	if (status > 0)
 		t->status = err_worse(t->status, status);
@@ -267,7 +267,7 @@ int tool_finish(struct tool *t, struct err *err)
 	meter_erase(&t->meter);
 	if (err->code != ERR_NONE && err->code != ERR_PIPE)
 		print_error(t, err);
-	finish_rejects(t, &sub);
+	finish_rejects(t, err->code != ERR_NONE, &sub);
 	close_stdout(&sub);
 	if (sub.code != ERR_NONE && sub.code != ERR_PIPE && sub.code != err->code)
 		print_error(t, &sub);

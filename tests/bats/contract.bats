@@ -521,6 +521,26 @@ no_color() {
 	each no_color
 }
 
+progress() {
+	local place=(-o result)
+	has_file_output || place=()
+	# stdin is a pipe that lives 1.3 s; stderr is a terminal of 80 columns
+	script -qec "(cat three.ndjson; sleep 1.3; cat three.ndjson) | timeout 20 ${CMD[*]} ${place[*]} $1 >out" /dev/null \
+		</dev/null >screen
+	# drawn, and erased at the end
+	grep -q "$(printf '\r')3 records, " screen && grep -q "$(printf '\r\033\\[K')$" screen
+}
+progress_on_a_terminal() { progress ""; }
+no_progress() { ! progress -q && ! progress --no-progress && [ ! -s screen ]; }
+@test "progress is drawn on a terminal, and erased" {
+	need script
+	each progress_on_a_terminal
+}
+@test "-q and --no-progress: no progress" {
+	need script
+	each no_progress
+}
+
 # ---- signals ----
 
 # start_live [OPTION...]: the tool in the background reads the fifo `in`, held open by 9; waits until it has read three
