@@ -48,7 +48,7 @@ static void each_fate_counts(void **state)
 {
 	(void)state;
 	for (int i = 0; i < 6; i++) {
-		struct ledger l;
+		struct ledger l = {0};
 		struct err err = ERR_INIT;
 		uint64_t *fates[] = {&l.kept, &l.filtered, &l.late, &l.rejected, &l.duplicate, &l.open};
 
@@ -97,9 +97,10 @@ static void optional_fields_come_last(void **state)
 	l.emit_error_max_us = 345;
 	ledger_line(&l, false, &out);
 	assert_non_null(strstr(buf_cstr(&out), "\"end\":false,"));
-	assert_non_null(strstr(out.p,
-		"\"rejects\":{\"json\":1,\"no_time\":3},\"max_time\":\"2026-11-22T10:00:00.123Z\","
-		"\"watermark\":\"2026-11-22T09:59:00Z\",\"disorder\":3,\"emit_error_p99_us\":12,\"emit_error_max_us\":345}\n"));
+	assert_non_null(
+		strstr(out.p, "\"rejects\":{\"json\":1,\"no_time\":3},\"max_time\":\"2026-11-22T10:00:00.123Z\","
+			      "\"watermark\":\"2026-11-22T09:59:00Z\",\"disorder\":3,\"emit_error_p99_us\":12,\"emit_"
+			      "error_max_us\":345}\n"));
 	buf_release(&out);
 }
 

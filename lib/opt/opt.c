@@ -26,7 +26,7 @@ struct parser {
 		bool is_common;
 	} * entries;
 	size_t n_entries;
-	const struct entry *by_letter[128];
+	const struct entry *by_letter[LONG_BASE];
 };
 
 static void add_letter(struct parser *ps, const struct opt *o, const struct entry *e)
