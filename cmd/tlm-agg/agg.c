@@ -52,7 +52,7 @@ static void keep_books(struct agg *g)
 
 static int end_call(struct agg *g, struct err *err)
 {
-	if (g->rows)
+	if (g->rows && g->frame.is_live)
 		rows_flush(g->rows, g->out);
 	if (g->engine)
 		keep_books(g);
@@ -289,6 +289,7 @@ static int end(struct stage *stage, bool is_stopped, struct buf *out, struct err
 		return 0;
 	if (!g->opts.no_flush && engine_flush(g->engine, !is_stopped, err))
 		return -1;
+	rows_flush(g->rows, out);
 	return end_call(g, err);
 }
 

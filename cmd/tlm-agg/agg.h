@@ -37,6 +37,7 @@ struct agg_frame {
 	const char *tool;
 	int max_depth;
 	uint32_t n_inputs;
+	bool is_live; /* some input is no file: a table is shown as it grows */
 	struct ledger *ledger;
 	struct reject *reject;
 	struct sink *sink; /* large results go there while they are made */

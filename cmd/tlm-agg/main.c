@@ -92,6 +92,7 @@ static int run(struct tool *t, const struct agg_options *o, struct err *err)
 	struct source *source = NULL;
 	struct agg *agg = NULL;
 	struct buf text = BUF_INIT;
+	uint64_t read_bytes, total_bytes;
 	int status;
 
 	if (!t->n_operands)
@@ -101,6 +102,8 @@ static int run(struct tool *t, const struct agg_options *o, struct err *err)
 	if (!source || check_late(t, o, err))
 		goto out;
 	frame.n_inputs = source->ops->inputs(source);
+	source->ops->progress(source, &read_bytes, &total_bytes);
+	frame.is_live = !total_bytes;
 	if (!t->common.is_dry_run)
 		frame.sink = tool_sink(t, err);
 	if (err->code == ERR_NONE)

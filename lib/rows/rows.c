@@ -212,7 +212,7 @@ void rows_add(struct rows *r, const struct engine_row *row, struct buf *out)
 			r->n_withheld++;
 		break;
 	case ROWS_TABLE:
-		rows_add_table(r, row);
+		rows_add_table(r, row, out);
 		break;
 	}
 }

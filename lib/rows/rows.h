@@ -47,10 +47,10 @@ struct rows;
 struct rows *rows_open(const struct rows_opts *opts, struct err *err);
 void rows_close(struct rows *r); /* does nothing for NULL */
 
-/* Appends one row (a table keeps it until rows_flush()). */
+/* Appends one row (a table keeps some thousands of cells until rows_flush()). */
 void rows_add(struct rows *r, const struct engine_row *row, struct buf *out);
 
-/* Appends what a table keeps: at the end of a batch. Otherwise does nothing. */
+/* Appends what a table keeps: at the end, or when somebody looks on. Otherwise does nothing. */
 void rows_flush(struct rows *r, struct buf *out);
 
 /* Rows that were not final and have no form here (csv, tsv). */

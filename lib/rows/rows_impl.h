@@ -69,7 +69,7 @@ bool rows_group_text(const struct rows *r, size_t field, struct buf *out);
 bool rows_result_text(struct rows *r, const struct agg_result *result, struct buf *out);
 
 /* table.c */
-void rows_add_table(struct rows *r, const struct engine_row *row);
+void rows_add_table(struct rows *r, const struct engine_row *row, struct buf *out);
 void rows_flush_table(struct rows *r, struct buf *out);
 void rows_table_release(struct rows_table *t);
 

@@ -7,10 +7,10 @@
 #include "mem/mem.h"
 
 /*
- * Rows of one batch are one block: columns as wide as the widest cell so far, numbers to the right, and a bar of the
- * last aggregate against the largest so far. The header stands again where a column had to grow.
+ * Rows up to a flush, or CELLS_MAX, are one block: columns as wide as the widest cell so far, numbers to the right, and
+ * a bar of the last aggregate against the largest so far. The header stands again where a column had to grow.
  */
-enum { NUMBER_WIDTH = 8, BAR_WIDTH = 20, EIGHTHS = 8 };
+enum { NUMBER_WIDTH = 8, BAR_WIDTH = 20, EIGHTHS = 8, CELLS_MAX = 10000 };
 
 void rows_table_release(struct rows_table *t)
 {
@@ -84,7 +84,7 @@ static size_t columns(const struct rows *r)
 	return r->n_columns - r->opts.list->has_sketch;
 }
 
-void rows_add_table(struct rows *r, const struct engine_row *row)
+void rows_add_table(struct rows *r, const struct engine_row *row, struct buf *out)
 {
 	struct rows_table *t = &r->table;
 	struct agg_result result;
@@ -106,6 +106,8 @@ void rows_add_table(struct rows *r, const struct engine_row *row)
 		add_result_cell(r, &result);
 	}
 	t->cells[t->n_cells - 1].is_open = !row->is_final;
+	if (t->n_cells >= CELLS_MAX)
+		rows_flush_table(r, out);
 }
 
 /* Widths of the block; true where one had to grow. */

@@ -326,8 +326,10 @@ def result(call, entries, exact_max):
         scale = 10 ** 60
         return print_double(nearest(Fraction(math.isqrt(int(variance * scale * scale)), scale)), 12)
     if f in ("sum", "mean"):
-        whole = sum(x.exact for x in numbers if x.is_integer)
-        other = sum(x.exact for x in numbers if not x.is_integer)
+        def is_whole(x):  # what is added as an integer
+            return x.is_integer or 2 ** 53 <= abs(x.exact) < 2 ** 90
+        whole = sum(x.exact for x in numbers if is_whole(x))
+        other = sum(x.exact for x in numbers if not is_whole(x))
         total = Fraction(whole + other)
         return print_exact(total / n if f == "mean" else total, other == 0)
     values = [x.exact for x in numbers]
@@ -609,7 +611,7 @@ class Stream:
             self.o["max_ahead"] *= second
         self.base = r.choice([0, -3600 * second, 1700000000 * second, 951782390 * second, -62135596000 * second])
         # sums are kept in two doubles: 106 bits do not hold numbers that are too far apart
-        self.has_extremes = not re.search(r"(sum|mean)\(v", self.o["list"])
+        self.has_extremes = not re.search(r"(sum|mean|range|median)\(v", self.o["list"])
         self.inputs = [("in%d" % i, self.lines()) for i in range(r.choice([1, 1, 1, 2, 3]))]
 
     def lines(self):

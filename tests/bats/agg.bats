@@ -1,0 +1,283 @@
+#!/usr/bin/env bats
+# tlm-agg: windows, groups, lateness, forms of rows. Random streams are compared with tests/reference/agg.py.
+
+load common
+
+setup() {
+	cd "$BATS_TEST_TMPDIR"
+	cat >trips <<'END'
+{"ts":"2026-11-22T10:00:00Z","id":"a","v":80.5}
+{"ts":"2026-11-22T10:00:10Z","id":"a","v":90}
+{"ts":"2026-11-22T10:00:20Z","id":"b","v":null}
+{"ts":"2026-11-22T10:01:20Z","id":"b","v":3}
+END
+}
+
+agg() { status_of tlm-agg "$@"; }
+
+# has FILE TEXT : the text stands in out or err
+has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }
+
+@test "random streams agree with the second implementation, to the byte" {
+	TLM_AGG=tlm-agg python3 "$TLM_TOP/tests/reference/agg.py" hunt 250 1
+}
+
+@test "rows by minute and group" {
+	agg --time ts -w 1m -g id 'count, mean(v), first(v) as f, p50(v)' trips
+	[ "$status" = 0 ]
+	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","id":"a","count":2,"mean_v":85.25,"f":80.5,"p50_v":80.5}
+{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","id":"b","count":1,"mean_v":null,"f":null,"p50_v":null}
+{"window_start":"2026-11-22T10:01:00Z","window_end":"2026-11-22T10:02:00Z","id":"b","count":1,"mean_v":3,"f":3,"p50_v":3}' "$(cat out)"
+}
+
+@test "the result does not depend on how the input is cut, or on its form" {
+	agg --time ts -w 1m --every 30s -g id 'count, last(v), stddev(v)' trips
+	cp out whole
+	perl -e '$| = 1; while (read(STDIN, $c, 1)) { print $c; select(undef, undef, undef, 0.0005) if $c =~ /[\n3]/ }' <trips |
+		tlm-agg --time ts -w 1m --every 30s -g id 'count, last(v), stddev(v)' >bytes
+	cmp whole bytes
+	zstd -q trips
+	tlm-agg --time ts -w 1m --every 30s -g id 'count, last(v), stddev(v)' trips.zst | cmp whole -
+	head -c -1 trips | tlm-agg --time ts -w 1m --every 30s -g id 'count, last(v), stddev(v)' | cmp whole -
+	sed 's/$/\r/' trips | tlm-agg --time ts -w 1m --every 30s -g id 'count, last(v), stddev(v)' | cmp whole -
+}
+
+@test "a row leaves as soon as its window closes" {
+	mkfifo pipe
+	tlm-agg --time ts -w 1m count <pipe >live &
+	exec 9>pipe
+	cat trips >&9
+	for _ in $(seq 100); do
+		[ -s live ] && break
+		sleep 0.02
+	done
+	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","count":3}' "$(cat live)"
+	exec 9>&-
+	wait $!
+	[ "$(wc -l <live)" = 2 ]
+}
+
+@test "the whole stream: without a time, with one, and from no record at all" {
+	agg 'count, sum(v)' trips
+	same '{"count":4,"sum_v":173.5}' "$(cat out)"
+	agg --time ts count trips
+	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:20Z","count":4}' "$(cat out)"
+	agg count </dev/null
+	[ "$status" = 0 ] && [ ! -s out ]
+}
+
+@test "rows carry their own time" {
+	tlm-agg --time ts -w 1m count trips >rows
+	agg -w 1h 'sum(count)' rows
+	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T11:00:00Z","sum_count":4}' "$(cat out)"
+	# window_end - 1 ms, but never before window_start
+	echo '{"window_start":"1970-01-01T00:01:00Z","window_end":"1970-01-01T00:01:00Z"}' | tlm-agg -w 1m count >out
+	has out '"window_start":"1970-01-01T00:01:00Z"'
+	echo '{"session_start":"1970-01-01T00:00:00Z","session_end":"1970-01-01T00:02:00Z"}' | tlm-agg -w 1m count >out
+	has out '"window_start":"1970-01-01T00:02:00Z"'
+	# a field of that name counts only in the first record
+	printf '%s\n' '{"a":1}' '{"window_end":"1970-01-01T00:01:00Z"}' | tlm-agg count >out
+	same '{"count":2}' "$(cat out)"
+}
+
+@test "no time and no -w all is refused" {
+	agg -w 1m count trips
+	[ "$status" = 2 ] && has err 'no --time: say which field holds the time'
+	[ ! -s out ]
+}
+
+@test "late records: status 5 and a hint, a place, or accepted" {
+	echo '{"ts":"2026-11-22T10:00:50Z","id":"b","v":1}' >>trips
+	agg --time ts -w 1m count trips
+	[ "$status" = 5 ] && has err '1 records were late, by 20s' && has err 'a longer --delay'
+	agg --time ts -w 1m count trips --late late
+	[ "$status" = 0 ] && [ ! -s err ]
+	same '{"reason":"late","source":"trips","line":5,"time":"2026-11-22T10:00:50Z","window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","windows":1,"late_us":20000000,"raw":"{\"ts\":\"2026-11-22T10:00:50Z\",\"id\":\"b\",\"v\":1}","tool":"tlm-agg"}' "$(cat late)"
+	agg --time ts -w 1m count trips --late /dev/null
+	[ "$status" = 0 ]
+	agg --time ts -w 1m count trips --delay 21s
+	[ "$status" = 0 ] && has out '"count":4}'
+	agg --time ts -w 1m count trips --grace 21s
+	[ "$status" = 0 ] && has out '"count":4}'
+	agg --time ts -w 1m count trips --delay 20s
+	[ "$status" = 5 ] && has err '1 records were late, by 0s'
+}
+
+@test "the place of late records must be another one" {
+	agg --time ts -w 1m count trips --late -
+	[ "$status" = 2 ] && has err 'the output goes there already'
+	agg --time ts -w 1m count trips --late x --rejects x
+	[ "$status" = 2 ] && has err 'the rejects go there already'
+	agg --time ts -w 1m count trips --late no/such/folder
+	[ "$status" = 2 ] && has err 'No such file'
+}
+
+@test "bad records are rejected with their reason and move no clock" {
+	printf '%s\n' '{"ts":1,"v":' '[1]' '{"ts":null,"v":1}' '{"ts":"x"}' '{"ts":"2027-01-01T00:00:00Z","v":"7"}' \
+		'{"ts":"2027-01-01T00:00:00Z","v":1,"id":[1]}' '' '{"ts":"2026-11-22T10:02:00Z","v":1,"id":"a"}' >>trips
+	agg --time ts -w 1m --max-ahead 1h -g id 'sum(v)' trips --rejects bad --stats
+	[ "$status" = 0 ]
+	same 'json 5 13
+not_object 6 null
+no_time 7 null
+no_time 8 null
+type 9 null
+group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
+	[ "$(jq -c '[.read, .kept, .rejected, .empty, .out]' err)" = '[11,5,6,1,4]' ]
+	agg --time ts -w 1m -g id 'sum(v)' trips
+	[ "$status" = 5 ] && has err 'trips:7: ts is null'
+}
+
+@test "a record too far ahead is rejected" {
+	echo '{"ts":"2026-11-22T11:01:20.000001Z"}' >>trips
+	echo '{"ts":"2026-11-22T11:01:20Z"}' >>trips
+	agg --time ts -w 1m --max-ahead 1h count trips --rejects bad
+	[ "$(jq -r '"\(.reason) \(.line) \(.message)"' bad)" = 'ahead 5 ts 3600000001us ahead of the stream, more than --max-ahead' ]
+}
+
+@test "--coerce takes numbers written as text" {
+	printf '%s\n' '{"v":"1.5"}' '{"v":" 2 "}' '{"v":3}' '{"v":"x"}' >in
+	agg --coerce 'sum(v), count' in --rejects bad
+	same '{"sum_v":6.5,"count":3}' "$(cat out)"
+	agg 'sum(v)' in
+	[ "$status" = 5 ] && has err 'v is a text, not a number (--coerce takes numbers written as text)'
+}
+
+@test "absent, null and empty are three groups; 1 and 1.0 are one" {
+	printf '%s\n' '{}' '{"g":null}' '{"g":""}' '{"g":1}' '{"g":1.0}' '{"g":"1"}' '{"g":true}' '{"g":false}' '{"g":-2e1}' >in
+	agg -g g count in
+	same '{"count":1}
+{"g":null,"count":1}
+{"g":false,"count":1}
+{"g":true,"count":1}
+{"g":-20,"count":1}
+{"g":1,"count":2}
+{"g":"","count":1}
+{"g":"1","count":1}' "$(cat out)"
+}
+
+@test "group fields stand at their own path, or under a name" {
+	echo '{"driver":{"id":7,"name":"Z"},"car":"x"}' >in
+	agg -g driver.id,car -g '.driver.name as who' count in
+	same '{"driver":{"id":7},"car":"x","who":"Z","count":1}' "$(cat out)"
+	agg -g driver.id,car -g '.driver.name as who' count in --format csv
+	same $'driver.id,car,who,count\n7,x,Z,1' "$(cat out)"
+}
+
+@test "times of windows as integers" {
+	for form in 's 1795341600' 'ms 1795341600000' 'us 1795341600000000'; do
+		agg --time ts -w 1h --time-out "${form% *}" count trips
+		has out "{\"window_start\":${form#* },"
+	done
+}
+
+@test "hopping windows, offset, and windows that do not fit" {
+	printf '{"t":%s}\n' 0 3 7 >in
+	agg --time t:s -w 4s --every 2s --offset 1s --time-out s count in
+	same '-3 1 1
+-1 3 1
+1 5 1
+3 7 1
+5 9 1
+7 11 1' "$(jq -r '"\(.window_start) \(.window_end) \(.count)"' out | sort -n)"
+	agg --time t:s -w 1s --every 2s count in
+	[ "$status" = 2 ] && has err '--every is more than the window of -w 1s'
+	agg --time t:s --every 2s count in
+	[ "$status" = 2 ] && has err '--every: needs a window of time'
+	agg --time t:s --offset 2s count in
+	[ "$status" = 2 ] && has err '--offset: needs a window of time'
+	agg --time t:s -w 0s count in
+	[ "$status" = 2 ] && has err 'a window cannot be empty'
+	agg --time t:s -w 5 count in
+	[ "$status" = 2 ] && has err '-w: '
+}
+
+@test "several inputs: nothing closes before all are read" {
+	sed 's/T10:0/T09:5/' trips >other
+	agg --time ts -w 1m -g id 'count' trips other
+	[ "$status" = 0 ]
+	[ "$(jq -r .window_start out | uniq | wc -l)" = 4 ]
+	agg --time ts -w 1m -g id 'count' trips missing other
+	[ "$status" = 2 ] && has err 'missing: ' && [ "$(jq -s 'map(.count) | add' out)" = 8 ]
+}
+
+@test "--no-flush leaves open windows out" {
+	agg --time ts -w 1m --no-flush 'count' trips --stats
+	[ "$(wc -l <out)" = 1 ] && [ "$(jq -c '[.kept, .open]' err)" = '[3,1]' ]
+}
+
+# stopped FORMAT : a live run that SIGTERM ends; output in live, messages in err
+stopped() {
+	mkfifo pipe
+	tlm-agg --time ts -w 1m --format "$1" count <pipe >live 2>err &
+	exec 9>pipe
+	cat trips >&9
+	for _ in $(seq 100); do
+		[ -s live ] && break
+		sleep 0.02
+	done
+	kill -TERM $!
+	status=0
+	wait $! || status=$?
+	exec 9>&-
+}
+
+@test "a signal writes open windows as not final" {
+	stopped ndjson
+	[ "$status" = 143 ]
+	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","count":3}
+{"window_start":"2026-11-22T10:01:00Z","window_end":"2026-11-22T10:02:00Z","count":1,"final":false}' "$(cat live)"
+}
+
+@test "csv has no column for final: such rows are told, not written" {
+	stopped csv
+	[ "$status" = 143 ]
+	[ "$(wc -l <live)" = 2 ] && has err '1 rows of open windows were not written'
+}
+
+@test "tsv and table" {
+	agg --time ts -w 1m -g id --format tsv 'count, distinct(v)' trips
+	same $'window_start\twindow_end\tid\tcount\tdistinct_v\tapprox' "$(head -n 1 out)"
+	[ "$(awk -F'\t' '{print NF}' out | sort -u)" = 6 ]
+	agg -g id --format table 'max(v), count' trips
+	same 'id     max_v     count
+a         90         2  ████████████████████
+b          3         2  ████████████████████' "$(cat out)"
+}
+
+@test "approximate results are named" {
+	seq 1 1000 | sed 's/.*/{"v":&}/' >in
+	agg 'p50(v), distinct(v), min(v)' in
+	[ "$(jq -c .approx out)" = '["p50_v","distinct_v"]' ]
+	jq -e '.p50_v > 497 and .p50_v < 503 and .distinct_v > 930 and .distinct_v < 1070' out
+	agg --exact 1000 'p50(v), distinct(v), min(v)' in
+	same '{"p50_v":500,"distinct_v":1000,"min_v":1}' "$(cat out)"
+	agg --exact 0 'p50(v)' in
+	[ "$status" = 2 ]
+}
+
+@test "mistakes in the list of aggregates are status 3 with their place" {
+	agg 'count, avg(x)' trips
+	[ "$status" = 3 ] && has err "aggregate list, byte 8: unknown function 'avg': it is called mean here"
+	agg 'count, count' trips
+	[ "$status" = 3 ] && has err "two columns have the name 'count'"
+	agg -g count count trips
+	[ "$status" = 3 ] && has err 'two columns have the name count'
+	agg -g a..b count trips
+	[ "$status" = 2 ] && has err '-g a..b: '
+	agg
+	[ "$status" = 2 ] && has err 'no aggregates'
+}
+
+@test "--dry-run tells what would be done and reads nothing" {
+	agg --dry-run --time ts:ms -w 10m --every 1m -g id 'count, p95(v)' missing -o never --late also-never
+	[ "$status" = 0 ] && has out 'window: 10m every 1m' && has out 'columns: window_start,window_end,id,count,p95_v'
+	[ ! -e never ] && [ ! -e also-never ]
+}
+
+@test "many groups leave in order and in constant memory of output" {
+	seq 1 60000 | awk '{printf "{\"id\":%d,\"v\":%d}\n", ($1 * 7919) % 60000, $1}' >in
+	agg -g id 'count, max(v)' in
+	[ "$(wc -l <out)" = 60000 ]
+	jq -r .id out | sort -n -c
+}
