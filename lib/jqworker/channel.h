@@ -22,6 +22,7 @@ enum {
 
 struct channel {
 	_Atomic uint64_t sent;          /* records in the area, ever */
+	_Atomic uint64_t begun;         /* records that a worker took up, ever */
 	_Atomic uint64_t done;          /* records answered, ever */
 	_Atomic uint64_t head;          /* bytes written to the ring, ever */
 	_Atomic uint64_t tail;          /* bytes taken from it, ever */

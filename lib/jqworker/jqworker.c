@@ -20,6 +20,7 @@ enum {
 	AGAIN_BYTES = 1 << 20,  /* an area in use up to here is begun again */
 	TICK_MS = 50,           /* how often the limits are looked at while nothing comes */
 	COMPILE_MS = 10000,
+	IDLE_DEATHS_MAX = 20,
 	WALL_FACTOR = 10 /* time on the wall that a record may take, in times of its processor time */
 };
 
@@ -60,8 +61,9 @@ struct jqworker {
 	uint32_t front_done; /* of it */
 	bool is_halted;
 	bool has_success;
-	unsigned killed;    /* records, as long as there is no success */
-	struct buf message; /* of a killed record */
+	unsigned idle_deaths; /* in a row, of workers that ran nothing */
+	unsigned killed;      /* records, as long as there is no success */
+	struct buf message;   /* of a killed record */
 };
 
 static int64_t clock_us(clockid_t clock)
@@ -130,6 +132,7 @@ static void start(struct jqworker *w, uint32_t slot)
 	atomic_store(&c->head, 0);
 	atomic_store(&c->tail, 0);
 	atomic_store(&c->is_worker_waiting, false);
+	atomic_store(&c->begun, s->answered);
 	atomic_store(&c->done, s->answered);
 	c->first_record = s->answered;
 	c->first_at = s->answered_at;
@@ -408,17 +411,23 @@ static int count_fate(struct jqworker *w, const struct jqworker_answer *a, struc
 	return 1;
 }
 
-/* The worker has died, and all that it had answered is taken. Its record is the killer, unless it was killed for being
- * late with one that it finished in the same moment. 1 with an answer, 0 to try again, -1. */
+/*
+ * The worker has died, and all that it had answered is taken: the record it was running is the killer, unless it was
+ * killed for being late with one that it finished in the same moment. 1 with an answer, 0 to try again, -1.
+ */
 static int bury(struct jqworker *w, uint32_t slot, struct jqworker_answer *a, struct err *err)
 {
 	struct slot *s = &w->slots[slot];
-	bool is_guilty = s->late_record == UINT64_MAX || s->late_record == s->answered;
+	bool is_guilty = atomic_load(&s->channel->begun) > s->answered &&
+			 (s->late_record == UINT64_MAX || s->late_record == s->answered);
 
 	if (is_guilty) {
 		say_reason(w, s);
 		*a = (struct jqworker_answer){.fate = JQWORKER_KILLED, .message = buf_slice(&w->message)};
 		count_answer(w, s);
+		w->idle_deaths = 0;
+	} else if (++w->idle_deaths > IDLE_DEATHS_MAX) {
+		return err_set(err, ERR_IO, "the workers of libjq end before they begin");
 	}
 	start(w, slot);
 	return is_guilty ? count_fate(w, a, err) : 0;

@@ -78,10 +78,10 @@ struct jqworker_answer {
 	uint32_t outputs;        /* how many */
 	enum jqworker_last last; /* whether the last one was false or null (-e) */
 	struct slice out;        /* the outputs as text, each with its newline */
-	struct slice
-		message;    /* "null (null) has no keys", "the program took longer than 1s", ... ; without a newline */
-	struct slice notes; /* what debug and stderr said: lines "debug: VALUE\n", "stderr: VALUE\n" */
-	int status;         /* JQWORKER_HALTED */
+	struct slice message; /* "null (null) has no keys", "the program took longer than 1s", ... ; without a newline;
+				 of halt_error as jq prints it */
+	struct slice notes;   /* what debug and stderr said: lines "debug: VALUE\n", "stderr: VALUE\n" */
+	int status;           /* JQWORKER_HALTED */
 };
 
 struct jqworker;

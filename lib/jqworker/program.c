@@ -207,10 +207,11 @@ struct program *program_open(const struct jqworker_opts *opts, struct buf *why)
 	p->opts = opts;
 	p->dump_flags = make_dump_flags(opts);
 	p->has_own_form = opts->indent == 0 && !(opts->form & (JQWORKER_ASCII | JQWORKER_SORTED | JQWORKER_COLOR));
-	jv_nomem_handler(end_without_memory, NULL);
 	p->jq = jq_init();
 	if (!p->jq)
 		mem_fail();
+	/* libjq 1.6 leaves it undefined, and sets it again at each jq_next() */
+	jq_set_nomem_handler(p->jq, end_without_memory, NULL);
 	catch_stderr(p);
 	set_modules(p->jq, opts);
 	jq_set_error_cb(p->jq, keep_complaint, &complaint);
@@ -307,19 +308,24 @@ static void say_error(struct result *r, jv invalid)
 		buf_add_str(&r->message, " (not a string)");
 }
 
-/* halt_error's message is a string, or JSON with a newline, or (null) nothing. */
+/* As jq prints it: a string as it is, JSON with a newline, nothing for null. */
 static void say_halt(struct program *p, struct result *r)
 {
 	jv status = jq_get_exit_code(p->jq);
 	jv message = jq_get_error_message(p->jq);
+	bool is_string;
 
 	r->fate = JQWORKER_HALTED;
 	r->status = !jv_is_valid(status) ? 0 : jv_get_kind(status) == JV_KIND_NUMBER ? (int)jv_number_value(status) : 5;
 	jv_free(status);
-	if (jv_get_kind(message) != JV_KIND_INVALID && jv_get_kind(message) != JV_KIND_NULL)
-		add_text(&r->message, message);
-	else
+	if (jv_get_kind(message) == JV_KIND_INVALID || jv_get_kind(message) == JV_KIND_NULL) {
 		jv_free(message);
+		return;
+	}
+	is_string = jv_get_kind(message) == JV_KIND_STRING;
+	add_text(&r->message, message);
+	if (!is_string)
+		buf_add_char(&r->message, '\n');
 }
 
 static void reset(struct result *r)

@@ -47,11 +47,13 @@ static void end_with(pid_t parent)
 static void leave_signals(void)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2, SIGTSTP};
+	static const int deadly[] = {SIGSEGV, SIGABRT, SIGFPE, SIGBUS, SIGILL, SIGALRM, SIGCHLD};
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
 		signal(ignored[i], SIG_IGN);
-	signal(SIGCHLD, SIG_DFL);
+	for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++)
+		signal(deadly[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -148,6 +150,7 @@ static _Noreturn void work(struct channel *c, int door, struct program *program)
 			if (!door_answer(door, true))
 				_exit(0);
 		record = channel_record(c, &at, &len);
+		atomic_store_explicit(&c->begun, mine + 1, memory_order_release);
 		program_run(program, record, len, &r);
 		answer(c, door, &head, &r);
 		atomic_store_explicit(&c->head, head, memory_order_release);
