@@ -426,13 +426,24 @@ static const char *read_word(const char *p, size_t len, bool *is_number, double 
 	return *end || end == word ? "Invalid numeric literal" : NULL;
 }
 
+/* The signs that cannot stand where a value may begin or has ended. */
+static bool read_sign(char c, const char **problem)
+{
+	*problem = c == ','   ? "Expected value before ','"
+		   : c == ':' ? "Expected string key before ':'"
+		   : c == ']' ? "Unmatched ']'"
+		   : c == '}' ? "Unmatched '}'"
+			      : NULL;
+	return *problem;
+}
+
 /*
  * libjq parses the string as JSON text: blanks around are fine, a second value is not. Structures are left to the
  * scanner: valid ones are no numbers, broken ones get one message for all.
  */
 static int parse_number(struct run *r, struct slice s, struct value in, struct value *out)
 {
-	size_t n = strnlen(s.p, s.len), column = 0, line = 1, start, words = 0;
+	size_t n = strnlen(s.p, s.len), column = 0, line = 1, start, words = 0, sign_at = 0;
 	const char *problem = NULL;
 	bool is_number = false, is_at_end = false;
 	struct json_record record;
@@ -447,6 +458,7 @@ static int parse_number(struct run *r, struct slice s, struct value in, struct v
 		for (start = i; i < n && !is_blank(s.p[i]) && !strchr("\"[]{},:", s.p[i]);)
 			i++;
 		column += i - start;
+		sign_at = i;
 		if (i == start)
 			goto structure;
 		problem = read_word(s.p + start, i - start, &is_number, &d);
@@ -471,6 +483,10 @@ static int parse_number(struct run *r, struct slice s, struct value in, struct v
 	*out = value_number(d);
 	return 0;
 structure:
+	/* column counts what was read; the sign is the next character */
+	if (read_sign(s.p[sign_at], &problem))
+		return raise_text(
+			r, "%s at line %zu, column %zu (while parsing '%.*s')", problem, line, column + 1, (int)n, s.p);
 	json_check(s.p, n, JSON_DEPTH_MAX, &record);
 	if (record.status == JSON_OK)
 		return raise_type(r, in, "cannot be parsed as a number");
@@ -515,9 +531,9 @@ static int apply(struct run *r, struct value in, double (*fn)(double), struct va
 	X(floor)                                                                                                       \
 	X(ceil)                                                                                                        \
 	X(round)                                                                                                       \
-	X(trunc) X(rint) X(nearbyint) X(sqrt) X(cbrt) X(fabs) X(exp) X(exp2) X(exp10) X(expm1) X(log) X(log2) X(log10) \
-		X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh)        \
-			X(atanh)
+	X(trunc)                                                                                                       \
+	X(rint) X(nearbyint) X(sqrt) X(cbrt) X(fabs) X(exp) X(exp2) X(exp10) X(expm1) X(log) X(log2) X(log10) X(log1p) \
+		X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh)
 MATHS(MATH)
 
 static int b_pow(struct run *r, struct value in, const struct value *args, struct value *out)
