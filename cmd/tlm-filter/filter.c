@@ -1,10 +1,18 @@
 #include "filter.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "jqworker/jqworker.h"
 #include "json/json.h"
 #include "mem/mem.h"
+
+/* One record that was handed to a worker. */
+struct sent {
+	struct slice raw;
+	uint64_t line;
+};
 
 struct filter {
 	struct stage stage;
@@ -12,6 +20,9 @@ struct filter {
 	struct jq_program *program;
 	struct json_scan *scan;
 	struct jq_run *run;      /* native */
+	struct jqworker *worker; /* libjq */
+	struct sent *sent;       /* n_sent of cap_sent: of the batch at hand */
+	size_t n_sent, cap_sent;
 	uint64_t outputs;
 	bool is_last_true, is_halted;
 	int halt_status;
@@ -120,9 +131,6 @@ static int take_native(struct filter *f, struct err *err)
 			continue;
 		}
 		if (record.status != JSON_OK) {
-			/* the good ones of this batch are counted at its end */
-			if (kept || dropped)
-				reject_note_good(f->opts.reject);
 			result = reject_json(f, &record, err);
 			continue;
 		}
@@ -188,12 +196,113 @@ static int run_line(struct filter *f, struct slice text, uint64_t line, struct e
 	return take_result(f, &result, text, line, err);
 }
 
+/* ---- libjq ---- */
+
+static int send(struct filter *f, struct slice record, struct slice raw, uint64_t line, struct err *err)
+{
+	if (f->n_sent == f->cap_sent) {
+		f->cap_sent = f->cap_sent ? f->cap_sent * 2 : 4096;
+		f->sent = mem_resize(f->sent, f->cap_sent, sizeof *f->sent);
+	}
+	f->sent[f->n_sent++] = (struct sent){raw, line};
+	return jqworker_add(f->worker, record, err);
+}
+
+static int send_line(struct filter *f, struct slice text, uint64_t line, struct err *err)
+{
+	return send(f, text, text, line, err);
+}
+
+static void halt(struct filter *f, const struct jqworker_answer *answer)
+{
+	f->is_halted = true;
+	f->halt_status = answer->status;
+	buf_add_slice(&f->halt_message, answer->message);
+}
+
+static int take_answer(struct filter *f, const struct sent *sent, const struct jqworker_answer *answer, struct err *err)
+{
+	if (answer->is_same)
+		copy_line(f, sent->raw.p, sent->raw.len);
+	else if (answer->out.len) {
+		flush_copy(f);
+		buf_add_slice(f->out, answer->out);
+	}
+	switch (answer->fate) {
+	case JQWORKER_HALTED:
+		halt(f, answer);
+		count_fate(f, answer->outputs, answer->last == JQWORKER_LAST_TRUE);
+		return 1;
+	case JQWORKER_DONE:
+		count_fate(f, answer->outputs, answer->last == JQWORKER_LAST_TRUE);
+		return 0;
+	case JQWORKER_ERROR:
+	case JQWORKER_KILLED:
+		break;
+	}
+	f->opts.ledger->read++;
+	count_outputs(f, answer->outputs, answer->last == JQWORKER_LAST_TRUE);
+	return reject_record(f, answer->fate == JQWORKER_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, sent->raw, sent->line,
+		0, answer->message, err);
+}
+
+static int take_answers(struct filter *f, struct err *err)
+{
+	struct jqworker_answer answer;
+	int more, result = 0;
+
+	for (size_t i = 0; result == 0 && i < f->n_sent; i++) {
+		more = jqworker_next(f->worker, &answer, err);
+		if (more <= 0)
+			return more;
+		if (answer.notes.len)
+			fwrite(answer.notes.p, 1, answer.notes.len, stderr);
+		result = take_answer(f, &f->sent[i], &answer, err);
+	}
+	f->n_sent = 0;
+	return result;
+}
+
+/* What was sent is answered before a bad record is told, so rejects come in the order of the lines. */
+static int send_records(struct filter *f, struct err *err)
+{
+	struct json_record record;
+	int result = 0;
+
+	json_scan_batch(f->scan, f->in->p, f->in->len);
+	while (!result && json_scan_next(f->scan, &record)) {
+		if (record.status == JSON_BLANK) {
+			f->opts.ledger->empty++;
+		} else if (record.status == JSON_OK) {
+			result = send(f, (struct slice){record.value.p, record.value.len},
+				(struct slice){record.p, record.len}, record.line, err);
+		} else {
+			result = take_answers(f, err);
+			if (!result)
+				result = reject_json(f, &record, err);
+		}
+	}
+	return result;
+}
+
+static int take_libjq(struct filter *f, struct err *err)
+{
+	int result = f->opts.is_raw_input ? each_line(f, send_line, err) : send_records(f, err);
+
+	if (!result)
+		result = take_answers(f, err);
+	flush_copy(f);
+	return result;
+}
+
 static int take_batch(struct stage *g, const struct batch *in, struct buf *out, struct err *err)
 {
 	struct filter *f = (struct filter *)g;
 
 	f->in = in;
 	f->out = out;
+	if (f->worker)
+		return take_libjq(f, err);
 	return f->opts.is_raw_input ? each_line(f, run_line, err) : take_native(f, err);
 }
 
@@ -211,10 +320,25 @@ struct stage *filter_stage(struct filter *f)
 	return &f->stage;
 }
 
-static int open_worker(const struct filter *f, struct err *err)
+static int open_worker(struct filter *f, struct err *err)
 {
-	return err_set(err, ERR_PROGRAM, "only libjq runs %s, and its workers are not in this build yet",
-		jq_foreign(f->program) ? jq_foreign(f->program) : "this");
+	const struct jq_format *format = &f->opts.format;
+	char *program = mem_dup(f->opts.program.p, f->opts.program.len);
+	struct jqworker_opts opts = {.program = program,
+		.named_json = f->opts.named_json,
+		.positional_json = f->opts.positional_json,
+		.lib_dirs = f->opts.lib_dirs,
+		.program_dir = f->opts.program_dir,
+		.form = (format->is_raw ? JQWORKER_RAW : 0u) | (format->is_joined ? JQWORKER_JOIN : 0u) |
+			(format->is_ascii ? JQWORKER_ASCII : 0u) | (format->is_sorted ? JQWORKER_SORTED : 0u) |
+			(format->is_colored ? JQWORKER_COLOR : 0u),
+		.indent = format->indent,
+		.is_raw_input = f->opts.is_raw_input,
+		.workers = 1};
+
+	f->worker = jqworker_open(&opts, err);
+	free(program);
+	return f->worker ? 0 : -1;
 }
 
 struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err)
@@ -224,7 +348,7 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 
 	f->stage.ops = &ops;
 	f->opts = *opts;
-	f->program = jq_compile(opts->program, opts->vars, opts->n_vars, at, err);
+	f->program = jq_program_open(opts->program, opts->vars, opts->n_vars, at, err);
 	if (!f->program)
 		goto fail;
 	if (jq_input_call(f->program)) {
@@ -253,10 +377,12 @@ void filter_close(struct filter *f)
 {
 	if (!f)
 		return;
+	jqworker_close(f->worker);
 	jq_run_close(f->run);
 	json_scan_close(f->scan);
 	jq_program_close(f->program);
 	buf_release(&f->halt_message);
+	free(f->sent);
 	free(f);
 }
 

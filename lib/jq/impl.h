@@ -176,7 +176,7 @@ struct jq_program {
 /* ---- parts ---- */
 
 /* parse.c: the tree of a program; sets program->foreign. NULL with err and *at. */
-struct node *jq_parse(
+struct node *jq_read_program(
 	struct jq_program *program, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err);
 void mark_foreign(struct jq_program *program, const char *what, size_t at);
 int parse_error(struct slice text, size_t at, struct err *err, const char *fmt, ...)

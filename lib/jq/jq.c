@@ -8,7 +8,8 @@
 
 #include "mem/mem.h"
 
-struct jq_program *jq_compile(struct slice text, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err)
+struct jq_program *jq_program_open(
+	struct slice text, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err)
 {
 	struct jq_program *program = mem_alloc(1, sizeof *program);
 
@@ -20,7 +21,7 @@ struct jq_program *jq_compile(struct slice text, const struct jq_var *vars, size
 		parse_error(text, 0, err, "the program is not UTF-8");
 		goto fail;
 	}
-	program->root = jq_parse(program, vars, n_vars, at, err);
+	program->root = jq_read_program(program, vars, n_vars, at, err);
 	if (!program->root)
 		goto fail;
 	if (program->root->kind == N_FOREIGN)

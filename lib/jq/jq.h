@@ -1,7 +1,7 @@
 /*
  * jq: the language of tlm-filter: jq programs compiled and run in process, on the spans of a record.
  *
- * jq_compile() parses the whole grammar of jq 1.6. Programs made of what the native evaluator knows run here;
+ * jq_program_open() parses the whole grammar of jq 1.6. Programs made of what the native evaluator knows run here;
  * for any other jq_foreign() says why, and libjq's workers run it. Native answers are those of the installed jq
  * (1.6), byte for byte, error messages included, but for what tlm-filter(1) lists: a value that no program changed
  * keeps its text.
@@ -9,7 +9,7 @@
  * Values are spans of the record until something is computed from them. Everything computed for one record lives in an
  * arena that is reset with the next, under a budget of steps and bytes; no recursion depends on a record.
  *
- * Memory: a program is read-only after jq_compile() and may be shared; a run belongs to one thread.
+ * Memory: a program is read-only after jq_program_open() and may be shared; a run belongs to one thread.
  */
 #ifndef TLM_JQ_H
 #define TLM_JQ_H
@@ -24,7 +24,7 @@
 
 /* ---- programs ---- */
 
-/* A global variable: --arg, --argjson: `$name`. Both are copied by jq_compile(). */
+/* A global variable: --arg, --argjson: `$name`. Both are copied by jq_program_open(). */
 struct jq_var {
 	const char *name;  /* without '$' */
 	struct slice json; /* one valid JSON value */
@@ -36,7 +36,8 @@ struct jq_program;
  * Returns NULL with ERR_PROGRAM ("line 1, column 9: unexpected ')'"), and *at is the byte in text where it happened:
  * `.a | )`, `{a:1+2}`, `$x` without such a variable, `1/0`.
  */
-struct jq_program *jq_compile(struct slice text, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err);
+struct jq_program *jq_program_open(
+	struct slice text, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err);
 void jq_program_close(struct jq_program *program); /* does nothing for NULL */
 
 /* NULL when the native evaluator runs the program, else why not: "'reduce' at line 1, column 1". */

@@ -1007,7 +1007,8 @@ static void add_globals(struct parser *p, const struct jq_var *vars, size_t n_va
 	}
 }
 
-struct node *jq_parse(struct jq_program *program, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err)
+struct node *jq_read_program(
+	struct jq_program *program, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err)
 {
 	struct parser *p = calloc(1, sizeof *p);
 	struct node *root;
