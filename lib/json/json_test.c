@@ -297,6 +297,112 @@ static void utf8_is_checked(void **state)
 		assert_false(json_is_utf8(bad[i], strlen(bad[i])));
 }
 
+/* Scans one record of a batch that is the text of b and checks its status; the text gets its line end here. */
+static struct json_record scan_one(struct json_scan *scan, struct buf *b, enum json_status status)
+{
+	struct json_record r;
+
+	buf_add_char(b, '\n');
+	memset(buf_reserve(b, JSON_PAD_BYTES), 0, JSON_PAD_BYTES);
+	json_scan_batch(scan, b->p, b->len);
+	assert_int_equal(json_scan_next(scan, &r), 1);
+	assert_int_equal(r.status, status);
+	assert_int_equal(r.len, b->len - 1);
+	assert_int_equal(json_scan_next(scan, &(struct json_record){0}), 0);
+	return r;
+}
+
+static void add_times(struct buf *b, const char *text, size_t times)
+{
+	size_t len = strlen(text);
+
+	buf_reserve(b, len * times);
+	for (size_t i = 0; i < times; i++)
+		buf_add(b, text, len);
+}
+
+/* These would not end if something were quadratic, and overflow the stack if something were recursive. */
+static void huge_records_are_scanned(void **state)
+{
+	const size_t million = 1000000;
+	struct json_paths *paths = json_paths_open();
+	struct json_scan *scan;
+	struct json_record r;
+	struct buf b = BUF_INIT;
+
+	(void)state;
+	json_paths_add(paths, PATH(KEY("k7")));
+	json_paths_add(paths, PATH(KEY("a"), KEY("b"), INDEX(-1)));
+	json_paths_add(paths, PATH(INDEX(-1)));
+	scan = json_scan_open(paths, JSON_DEPTH_MAX);
+
+	buf_add_char(&b, '{');
+	for (size_t i = 0; i < million; i++)
+		buf_addf(&b, "%s\"k%zu\":%zu", i ? "," : "", i % 999983, i);
+	buf_add_char(&b, '}');
+	r = scan_one(scan, &b, JSON_OK);
+	assert_span(r.spans[0], "999990");
+
+	buf_reset(&b);
+	buf_add_str(&b, "{\"a\":{\"b\":[0]}");
+	add_times(&b, ",\"a\":{\"b\":[0,7]}", million);
+	buf_add_char(&b, '}');
+	r = scan_one(scan, &b, JSON_OK);
+	assert_span(r.spans[1], "7");
+
+	buf_reset(&b);
+	buf_add_str(&b, "[0");
+	add_times(&b, ",-1.5", million);
+	buf_add_str(&b, ",2]");
+	r = scan_one(scan, &b, JSON_OK);
+	assert_span(r.spans[2], "2");
+
+	buf_reset(&b);
+	add_times(&b, "[", JSON_DEPTH_MAX);
+	add_times(&b, "]", JSON_DEPTH_MAX);
+	scan_one(scan, &b, JSON_OK);
+	buf_reset(&b);
+	add_times(&b, "{\"a\":", 100000);
+	r = scan_one(scan, &b, JSON_TOO_DEEP);
+	assert_int_equal(r.byte, JSON_DEPTH_MAX * 5 + 1);
+
+	buf_reset(&b);
+	buf_add_char(&b, '"');
+	add_times(&b, "0123456789abcd\\n", 4 << 20);
+	buf_add_char(&b, '"');
+	r = scan_one(scan, &b, JSON_OK);
+	assert_true(r.value.is_escaped);
+	b.p[b.len - 3] = 1;
+	b.len--;
+	r = scan_one(scan, &b, JSON_BAD);
+	assert_int_equal(r.byte, b.len - 2);
+
+	buf_release(&b);
+	json_scan_close(scan);
+	json_paths_close(paths);
+}
+
+static void values_have_an_order(void **state)
+{
+	static const char *const rising[] = {"null", "false", "true", "-1e400", "-2", "-1.5", "0", "1e-400", "0.1",
+		"9007199254740992", "9007199254740993", "1e300", "1e400", "\"\"", "\"\\u0000\"", "\"A\"", "\"\\u0062\"",
+		"\"b\\u0061\"", "\"c\"", "\"\\u00e9\"", "\"\\uffff\"", "\"\\ud83d\\ude00\"", "[1]", "[2]", "{}"};
+	static const char *const same[][2] = {{"1", "1.0"}, {"100", "1e2"}, {"-0", "0"}, {"0e5", "0.0"},
+		{"\"\\u0061b\"", "\"a\\u0062\""}, {"\"é\"", "\"\\u00e9\""}, {"\"\\/\"", "\"/\""}};
+	const size_t n = sizeof rising / sizeof *rising;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < n; j++) {
+			int order = json_cmp(whole(rising[i]), whole(rising[j]));
+
+			assert_int_equal((order > 0) - (order < 0), (i > j) - (i < j));
+		}
+	for (size_t i = 0; i < sizeof same / sizeof *same; i++)
+		assert_int_equal(json_cmp(whole(same[i][0]), whole(same[i][1])), 0);
+	assert_true(json_cmp((struct json_span){NULL, 0, JSON_ABSENT, 0}, whole("null")) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +415,8 @@ int main(void)
 		cmocka_unit_test(strings_are_unescaped),
 		cmocka_unit_test(strings_are_written_as_jq_does),
 		cmocka_unit_test(utf8_is_checked),
+		cmocka_unit_test(values_have_an_order),
+		cmocka_unit_test(huge_records_are_scanned),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
