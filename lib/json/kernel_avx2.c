@@ -14,13 +14,20 @@
 
 #define TARGET __attribute__((target("avx2,bmi,bmi2,popcnt")))
 
+/* Constants in memory: the compiler would build them anew at every use. */
+static struct {
+	uint8_t zeros[32], nines[32], dots[32];
+} number_bytes __attribute__((aligned(32)));
+
 /* A plain decimal of up to 32 bytes is judged at once by its masks of digits and dots: it begins (behind a minus) and
  * ends with a digit, has one dot at most, and no digit follows a leading zero. */
 TARGET static inline const char *skip_digits(const char *p, uint32_t *wrong)
 {
-	__m256i v = _mm256_loadu_si256((const void *)p), x = _mm256_sub_epi8(v, _mm256_set1_epi8('0'));
-	uint32_t digits = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(x, _mm256_set1_epi8(9)), x));
-	uint32_t dots = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, _mm256_set1_epi8('.')));
+	const __m256i *zeros = (const void *)number_bytes.zeros, *nines = (const void *)number_bytes.nines;
+	__m256i v = _mm256_loadu_si256((const void *)p), x = _mm256_sub_epi8(v, *zeros);
+	uint32_t digits = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_min_epu8(x, *nines), x));
+	uint32_t dots =
+		(uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, *(const __m256i *)(const void *)number_bytes.dots));
 	uint32_t minus = *p == '-', n, bad;
 
 	p += minus;
@@ -47,6 +54,9 @@ static uint16_t bit_numbers[256][8] __attribute__((aligned(64)));
 
 void json_kernel_avx2_init(void)
 {
+	memset(number_bytes.zeros, '0', sizeof number_bytes.zeros);
+	memset(number_bytes.nines, 9, sizeof number_bytes.nines);
+	memset(number_bytes.dots, '.', sizeof number_bytes.dots);
 	for (unsigned byte = 0; byte < 256; byte++)
 		for (unsigned bit = 0, n = 0; bit < 8; bit++)
 			if (byte >> bit & 1)
@@ -66,9 +76,9 @@ TARGET static inline __attribute__((always_inline)) uint16_t *add_byte(uint16_t 
 /* Writes first + the number of each bit; up to 8 entries behind the end are overwritten. */
 TARGET static inline __attribute__((always_inline)) uint16_t *add_marks(uint16_t *out, uint64_t mask, size_t first)
 {
-	const __m128i step = _mm_set1_epi16(8);
-	__m128i at = _mm_set1_epi16((short)first);
+	__m128i step = _mm_set1_epi16(8), at = _mm_set1_epi16((short)first);
 
+	__asm__("" : "+x"(step)); /* else the compiler makes eight constants of it, each built anew */
 	out = add_byte(out, mask << 4, at);
 	out = add_byte(out, mask >> 4, at = _mm_add_epi16(at, step));
 	out = add_byte(out, mask >> 12, at = _mm_add_epi16(at, step));

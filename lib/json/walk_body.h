@@ -153,26 +153,40 @@ TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 		return walk_scalar(scan, record, p);
 	scan->tracked = 0;
 	for (;;) {
-		p = skip_spaces(p);
-		if (*p == '"' || is_number_start(*p))
-			goto scalar;
 		start = p;
-		if (*p != '{' && *p != '[') {
+		if (*p == '"') {
+			p = base + mark[1];
+			if (*p++ != '"')
+				return false;
+			mark += 2;
+			type = JSON_STRING;
+		} else if (is_number_start(*p)) {
+			p = skip_number(p, &wrong);
+			type = JSON_NUMBER;
+		} else if (*p == '{' || *p == '[') {
+			if (depth++ == scan->walk_depth)
+				return false;
+			objects = objects << 1 | (*p == '{');
+			node = child ? json_walk_enter(scan, child, p) : NULL;
+			p = skip_spaces(p + 1);
+			if (*p != ((objects & 1) ? '}' : ']'))
+				goto inside;
+			goto close;
+		} else if (*p == ' ') {
+			p++;
+			continue;
+		} else {
 			p = skip_word(p, &type);
 			if (!p)
 				return false;
-			if (child)
-				spans[child->slot] = (struct json_span){start, (uint32_t)(p - start), type, 0};
-			goto between;
 		}
-		if (depth++ == scan->walk_depth)
-			return false;
-		objects = objects << 1 | (*p == '{');
-		node = child ? json_walk_enter(scan, child, p) : NULL;
-		p = skip_spaces(p + 1);
-		if (*p != ((objects & 1) ? '}' : ']'))
-			goto inside;
-	between:
+		if (child)
+			spans[child->slot] = (struct json_span){start, (uint32_t)(p - start), type, 0};
+		if (is_pair(p, ',', '"') && (objects & 1)) {
+			p++;
+			goto key;
+		}
+	close:
 		while (*p != ',') {
 			if (*p == ' ') {
 				p++;
@@ -196,46 +210,23 @@ TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 		}
 		if (*p != '"')
 			return false;
-		for (;;) {
-			/* p is at the quote of a key, which is mark[0]. */
-			child = NULL;
-			if (!node) {
-				p = skip_colon(base, mark);
-				if (!p)
-					return false;
-			} else if (__builtin_expect(hint->parent == node && is_same(hint, p + 1), 1)) {
-				child = hint->child;
-				p += 1 + hint->len;
-				hint++;
-			} else {
-				p = skip_colon(base, mark);
-				if (!p)
-					return false;
+	key:
+		/* p is at the quote of a key, which is mark[0]. */
+		child = NULL;
+		if (node && hint->parent == node && is_same(hint, p + 1)) {
+			child = hint->child;
+			p += 1 + hint->len;
+			hint++;
+		} else {
+			p = skip_colon(base, mark);
+			if (!p)
+				return false;
+			if (node)
 				child = json_walk_key(
 					scan, &hint, node, base + mark[0] + 1, (size_t)(mark[1] - mark[0] - 1));
-			}
-			if (child && child->n_below > 1)
-				json_path_begin(spans, child);
-			mark += 2;
-			if (*p != '"' && !is_number_start(*p))
-				break;
-		scalar:
-			start = p;
-			if (*p == '"') {
-				p = base + mark[1];
-				if (*p++ != '"')
-					return false;
-				mark += 2;
-				type = JSON_STRING;
-			} else {
-				p = skip_number(p, &wrong);
-				type = JSON_NUMBER;
-			}
-			if (child)
-				spans[child->slot] = (struct json_span){start, (uint32_t)(p - start), type, 0};
-			if (!is_pair(p, ',', '"') || !(objects & 1))
-				goto between;
-			p++;
 		}
+		if (child && child->n_below > 1)
+			json_path_begin(spans, child);
+		mark += 2;
 	}
 }
