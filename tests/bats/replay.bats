@@ -366,3 +366,8 @@ print(n)')" ]
 	[ "$(cut -d'"' -f8 bad.ndjson | sort | uniq -c | xargs)" = "$(grep -c . openxc_traces/drivingnew) openxc_traces/drivingnew" ]
 	[ "$(stat_of empty)" -eq "$(cat openxc_traces/* | grep -c '^$')" ]
 }
+
+@test "random replays keep the order and the times of a plain model" {
+	need python3
+	timeout 120 python3 "$TLM_TOP/tests/kit/replaycheck.py" "$TLM_BIN/tlm-replay" 60
+}
