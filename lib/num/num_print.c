@@ -9,14 +9,23 @@
 
 #include "num/num_shortest.h"
 
-enum { DIGITS_MAX = 17, DIGITS_SURE = 15 };
+__extension__ typedef unsigned __int128 num_u128;
 
-/* value = 0.DDDD * 10^point; no zeros at the end. Copies read more bytes than there are digits. */
+enum { DIGITS_MAX = 17, DIGITS_SURE = 15, ZEROS_ADDED = 15, ZEROS_IN_FRONT = 3 };
+
+/* value = 0.DDDD * 10^point, n digits; from n on there are zeros */
 struct text {
-	char digits[40];
+	num_u128 digits; /* 16 bytes of 0 to 9, the first in the lowest byte */
+	uint8_t last;    /* the 17th */
 	int n;
 	int point;
 };
+
+/* 1, 10, ... 10^19, as bounds: that of one digit is 0 */
+static const uint64_t powers[20] = {0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
+	UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000), UINT64_C(10000000000000),
+	UINT64_C(100000000000000), UINT64_C(1000000000000000), UINT64_C(10000000000000000),
+	UINT64_C(100000000000000000), UINT64_C(1000000000000000000), UINT64_C(10000000000000000000)};
 
 /* "00" to "99" */
 static const char pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
@@ -47,10 +56,6 @@ static void store8(char *out, uint64_t word)
 /* How many digits value has, 1 to 20: 1233 / 4096 is log10(2) from above. */
 static int count_digits(uint64_t value)
 {
-	static const uint64_t powers[20] = {0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000,
-		UINT64_C(10000000000), UINT64_C(100000000000), UINT64_C(1000000000000), UINT64_C(10000000000000),
-		UINT64_C(100000000000000), UINT64_C(1000000000000000), UINT64_C(10000000000000000),
-		UINT64_C(100000000000000000), UINT64_C(1000000000000000000), UINT64_C(10000000000000000000)};
 	int guess = (64 - __builtin_clzll(value | 1)) * 1233 >> 12;
 
 	return guess + (value >= powers[guess]);
@@ -78,45 +83,37 @@ size_t num_print_i64(char out[NUM_DOUBLE_BYTES], int64_t value)
 	return len;
 }
 
-/* All 17 digits at once, then the zeros at both ends are found by their bytes. */
+static void store16(char *out, num_u128 digits)
+{
+	store8(out, (uint64_t)digits);
+	store8(out + 8, (uint64_t)(digits >> 64));
+}
+
+/* All 17 digits at once; the zeros at both ends are found by their bytes. */
 static void set_digits(struct text *t, struct shortest s)
 {
 	uint32_t first = (uint32_t)(s.digits / UINT64_C(10000000000000000));
 	uint64_t rest = s.digits % UINT64_C(10000000000000000);
 	uint64_t high = spread_digits((uint32_t)(rest / 100000000)), low = spread_digits((uint32_t)(rest % 100000000));
+	num_u128 digits = (num_u128)low << 64 | high;
 	int leading = 0, trailing;
-	char all[2 * DIGITS_MAX];
 
 	assert(s.digits > 0 && first <= 9);
-	if (!first)
-		leading = high ? 1 + __builtin_ctzll(high) / 8 : 9 + __builtin_ctzll(low) / 8;
 	if (low)
 		trailing = __builtin_clzll(low) / 8;
 	else
 		trailing = high ? 8 + __builtin_clzll(high) / 8 : 16;
+	if (first) {
+		t->digits = digits << 8 | first;
+		t->last = (uint8_t)(low >> 56);
+	} else {
+		leading = high ? __builtin_ctzll(high) / 8 : 8 + __builtin_ctzll(low) / 8;
+		t->digits = digits >> leading * 8;
+		t->last = 0;
+		leading++;
+	}
 	t->n = DIGITS_MAX - leading - trailing;
 	t->point = DIGITS_MAX - leading + s.exponent;
-	all[0] = (char)('0' + first);
-	store8(all + 1, high);
-	store8(all + 9, low);
-	memcpy(t->digits, all + leading, DIGITS_MAX);
-}
-
-/* Digits and exponent as printf rounds them, whatever the locale's point is. */
-static void set_printf(struct text *t, double magnitude, int n)
-{
-	char text[64];
-	char *exponent;
-
-	snprintf(text, sizeof text, "%.*e", n - 1, magnitude);
-	exponent = strchr(text, 'e');
-	t->n = 0;
-	for (char *p = text; p < exponent; p++)
-		if (*p >= '0' && *p <= '9')
-			t->digits[t->n++] = *p;
-	while (t->n > 1 && t->digits[t->n - 1] == '0')
-		t->n--;
-	t->point = atoi(exponent + 1) + 1;
 }
 
 /* d.ddde+XX */
@@ -124,12 +121,10 @@ static char *put_exponential(char *out, const struct text *t)
 {
 	int exponent = t->point - 1;
 
-	*out++ = t->digits[0];
-	if (t->n > 1) {
-		*out++ = '.';
-		memcpy(out, t->digits + 1, DIGITS_MAX - 1);
-		out += t->n - 1;
-	}
+	*out++ = (char)('0' + (int)(t->digits & 0xF));
+	*out = '.';
+	store16(out + 1, t->digits >> 8 | (num_u128)t->last << 120);
+	out += t->n > 1 ? t->n : 0;
 	*out++ = 'e';
 	*out++ = exponent < 0 ? '-' : '+';
 	exponent = abs(exponent);
@@ -139,9 +134,32 @@ static char *put_exponential(char *out, const struct text *t)
 	return out + 2;
 }
 
+/* All 17 digits, zeros behind them. */
+static void put_digits(char *out, const struct text *t)
+{
+	store16(out, t->digits);
+	out[DIGITS_MAX - 1] = (char)('0' + t->last);
+}
+
+/* ddd.ddd : a gap is opened in the word, so that all is stored at once. */
+static char *put_point(char *out, const struct text *t)
+{
+	if (t->point < 16) {
+		num_u128 below = t->digits & (((num_u128)1 << t->point * 8) - 1);
+
+		store16(out, below | (t->digits - below) << 8);
+		out[16] = (char)('0' + (int)(t->digits >> 120));
+	} else {
+		store16(out, t->digits);
+	}
+	out[17] = (char)('0' + t->last);
+	out[t->point] = '.';
+	return out + t->n + 1;
+}
+
 /*
- * The layout of jq: plain while no more than 15 zeros have to be added behind and 3 in front. Copies have fixed
- * lengths, which is faster than exact ones; NUM_DOUBLE_BYTES leaves room for what they write too much.
+ * The layout of jq: plain while no more than 15 zeros have to be added behind and 3 in front. Words of fixed length
+ * are stored; NUM_DOUBLE_BYTES leaves room for what they write too much.
  */
 static size_t lay_out(char *out, const struct text *t, bool is_negative)
 {
@@ -149,67 +167,76 @@ static size_t lay_out(char *out, const struct text *t, bool is_negative)
 
 	*out = '-';
 	out += is_negative;
-	if (t->point <= -4 || t->point > t->n + 15) {
+	if (t->point < -ZEROS_IN_FRONT || t->point > t->n + ZEROS_ADDED) {
 		out = put_exponential(out, t);
 	} else if (t->point <= 0) {
 		memcpy(out, "0.000", 5);
 		out += 2 - t->point;
-		memcpy(out, t->digits, DIGITS_MAX);
+		put_digits(out, t);
 		out += t->n;
 	} else if (t->point < t->n) {
-		memcpy(out, t->digits, DIGITS_MAX);
-		memcpy(out + t->point + 1, t->digits + t->point, DIGITS_MAX - 1);
-		out[t->point] = '.';
-		out += t->n + 1;
+		out = put_point(out, t);
 	} else {
-		memcpy(out, t->digits, (size_t)t->n);
-		memset(out + t->n, '0', (size_t)(t->point - t->n));
+		put_digits(out, t);
+		memset(out + DIGITS_MAX, '0', ZEROS_ADDED);
 		out += t->point;
 	}
 	return (size_t)(out - start);
 }
 
-static size_t print_zero(char *out, bool is_negative)
+/*
+ * Up to three decimals, as most measurements have. A decimal of at most 15 digits that reads back to the value is
+ * the only one, so no shorter one is missed. Returns 0 for any other value.
+ */
+static size_t print_thousandths(char *out, double magnitude, bool is_negative)
 {
-	memcpy(out, "-0", 2);
-	if (is_negative)
-		return 2;
-	*out = '0';
-	return 1;
+	int64_t thousandths = (int64_t)(magnitude * 1000 + 0.5);
+	uint32_t rest = (uint32_t)(thousandths % 1000);
+	size_t len;
+
+	if ((double)thousandths / 1000 != magnitude)
+		return 0;
+	*out = '-';
+	len = is_negative + num_print_i64(out + is_negative, thousandths / 1000);
+	if (rest == 0)
+		return len;
+	out[len] = '.';
+	out[len + 1] = (char)('0' + rest / 100);
+	memcpy(out + len + 2, pairs + rest % 100 * 2, 2);
+	return len + 4 - (rest % 10 == 0) - (rest % 100 == 0);
 }
 
 size_t num_print_double(char out[NUM_DOUBLE_BYTES], double value)
 {
 	double magnitude = fabs(value);
+	size_t len = 0;
 	struct text t;
 
 	assert(magnitude <= DBL_MAX);
-	if (magnitude < 1e15 && magnitude >= 1 && (double)(int64_t)magnitude == magnitude)
-		return num_print_i64(out, (int64_t)value);
-	if (magnitude <= 0)
-		return print_zero(out, signbit(value));
+	if (magnitude < 1e12)
+		len = print_thousandths(out, magnitude, signbit(value));
+	else if (magnitude < 1e15 && (double)(int64_t)magnitude == magnitude)
+		len = num_print_i64(out, (int64_t)value);
+	if (len)
+		return len;
 	set_digits(&t, num_shortest(magnitude));
-	return lay_out(out, &t, value < 0);
+	return lay_out(out, &t, signbit(value));
 }
 
-/* Rounds to n digits by what is cut off; a tie must have been decided before. */
-static void round_digits(struct text *t, int n)
+/* As printf rounds, whatever the locale's point is. */
+static struct shortest round_exactly(double magnitude, int n)
 {
-	bool is_up = t->digits[n] >= '5';
+	struct shortest s = {0, 0};
+	char text[64];
+	char *exponent;
 
-	t->n = n;
-	if (is_up) {
-		while (t->n > 0 && t->digits[t->n - 1] == '9')
-			t->n--;
-		if (t->n == 0) {
-			t->digits[t->n++] = '1';
-			t->point++;
-		} else {
-			t->digits[t->n - 1]++;
-		}
-	}
-	while (t->n > 1 && t->digits[t->n - 1] == '0')
-		t->n--;
+	snprintf(text, sizeof text, "%.*e", n - 1, magnitude);
+	exponent = strchr(text, 'e');
+	for (char *p = text; p < exponent; p++)
+		if (*p >= '0' && *p <= '9')
+			s.digits = s.digits * 10 + (uint64_t)(*p - '0');
+	s.exponent = atoi(exponent + 1) - n + 1;
+	return s;
 }
 
 /*
@@ -218,20 +245,27 @@ static void round_digits(struct text *t, int n)
  * the value decide. And up to 15 digits that are shortest for a normal double are the value rounded to 15. The rest
  * goes to printf.
  */
+static struct shortest round_shortest(double magnitude, int n)
+{
+	struct shortest s = num_shortest(magnitude);
+	int more = count_digits(s.digits) - n;
+	uint64_t unit = more > 0 ? powers[more] : 1, rest = s.digits % unit;
+
+	if (rest == 0)
+		return n > DIGITS_SURE || magnitude < DBL_MIN ? round_exactly(magnitude, n) : s;
+	if (rest * 2 == unit)
+		return round_exactly(magnitude, n);
+	return (struct shortest){s.digits / unit + (rest * 2 > unit), s.exponent + more};
+}
+
 size_t num_print_digits(char out[NUM_DOUBLE_BYTES], double value, int digits)
 {
 	double magnitude = fabs(value);
 	struct text t;
-	bool is_half;
 
 	assert(magnitude <= DBL_MAX && digits >= 1 && digits <= DIGITS_MAX);
 	if (magnitude <= 0)
-		return print_zero(out, signbit(value));
-	set_digits(&t, num_shortest(magnitude));
-	is_half = t.n == digits + 1 && t.digits[digits] == '5';
-	if (is_half || (t.n <= digits && (digits > DIGITS_SURE || magnitude < DBL_MIN)))
-		set_printf(&t, magnitude, digits);
-	else if (t.n > digits)
-		round_digits(&t, digits);
+		return print_thousandths(out, magnitude, signbit(value));
+	set_digits(&t, round_shortest(magnitude, digits));
 	return lay_out(out, &t, value < 0);
 }
