@@ -1,0 +1,14 @@
+#!/usr/bin/env bats
+# A sample of tests/torture/lake-crash.bats: every so many-th system call only.
+
+load common
+
+crash() {
+	need strace zstd
+	timeout 120 "$TLM_TOP/tests/torture/lake-crash.py" "$1" "$BATS_TEST_TMPDIR" "$2"
+}
+
+@test "tlm-s3put killed at its system calls: nothing lost, twice or torn" { crash kill 23; }
+@test "the start after that killed, too" { crash again 31; }
+@test "system calls that fail: status 2, and the next start completes" { crash fail 29; }
+@test "a repeatable run killed and repeated" { crash named 29; }
