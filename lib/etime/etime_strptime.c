@@ -44,14 +44,19 @@ static void skip_blanks(struct text *t)
 /* Up to n digits behind blanks, from..to. */
 static bool take_number(struct text *t, int n, int from, int to, int *value)
 {
-	const char *first;
+	const char *p = t->p, *end = t->end, *first;
+	int sum = 0;
 
-	skip_blanks(t);
-	first = t->p;
-	*value = 0;
-	while (t->p < t->end && t->p - first < n && is_digit(*t->p))
-		*value = *value * 10 + (*t->p++ - '0');
-	return t->p > first && *value >= from && *value <= to;
+	while (p < end && is_blank(*p))
+		p++;
+	first = p;
+	if (end - p > n)
+		end = p + n;
+	for (; p < end && is_digit(*p); p++)
+		sum = sum * 10 + (*p - '0');
+	t->p = p;
+	*value = sum;
+	return p > first && sum >= from && sum <= to;
 }
 
 static char lower(char c)
@@ -194,13 +199,17 @@ static bool read_conversion(struct reading *r, char conversion, struct text *t)
 
 static bool read_pattern(struct reading *r, const char *pattern, size_t len, struct text *t)
 {
-	for (const char *p = pattern; p < pattern + len; p++) {
-		if (is_blank(*p)) {
-			skip_blanks(t);
-		} else if (*p == '%') {
-			if (!read_conversion(r, *++p, t))
+	const char *end = pattern + len;
+
+	while (pattern < end) {
+		char c = *pattern++;
+
+		if (c == '%') {
+			if (!read_conversion(r, *pattern++, t))
 				return false;
-		} else if (t->p == t->end || *t->p++ != *p) {
+		} else if (is_blank(c)) {
+			skip_blanks(t);
+		} else if (t->p == t->end || *t->p++ != c) {
 			return false;
 		}
 	}
