@@ -151,21 +151,9 @@ void etime_civil(const struct etime_zone *zone, int64_t us, struct etime_civil *
 	out->offset_s = offset_s;
 }
 
-/* Two digits. */
-char *etime_put2(char *out, int value)
-{
-	out[0] = (char)('0' + value / 10);
-	out[1] = (char)('0' + value % 10);
-	return out + 2;
-}
-
-/* Six digits. */
-char *etime_put6(char *out, int32_t value)
-{
-	out = etime_put2(out, value / 10000);
-	out = etime_put2(out, value / 100 % 100);
-	return etime_put2(out, value % 100);
-}
+const char etime_pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+			   "40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+			   "8081828384858687888990919293949596979899";
 
 /* A window may end behind the year 9999 or begin before 1: -9999 to 99999 are exact, others are cut to that. */
 char *etime_put_year(char *out, int32_t year)

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "err/err.h"
 #include "etime/etime.h"
@@ -40,9 +41,23 @@ int etime_check_pattern(const char *pattern, struct err *err);
 bool etime_take_fraction(const char **p, const char *end, int32_t *micros);
 bool etime_take_offset(const char **p, const char *end, int32_t *offset_s);
 
+/* "00" to "99" */
+extern const char etime_pairs[201];
+
 /* Two digits, six digits; a year with four digits or more. Return the end. */
-char *etime_put2(char *out, int value);
-char *etime_put6(char *out, int32_t value);
+static inline char *etime_put2(char *out, int value)
+{
+	memcpy(out, etime_pairs + 2 * value, 2);
+	return out + 2;
+}
+
+static inline char *etime_put6(char *out, int32_t value)
+{
+	out = etime_put2(out, value / 10000);
+	out = etime_put2(out, value / 100 % 100);
+	return etime_put2(out, value % 100);
+}
+
 char *etime_put_year(char *out, int32_t year);
 
 /* The zone's abbreviation at an instant ("CET"), or "UTC" without a zone. */

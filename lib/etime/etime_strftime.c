@@ -185,33 +185,40 @@ static void add_expanded(struct buf *out, const char *form, const struct etime_c
 	}
 }
 
+/* The rarer ones: longer forms, and what needs more than the parts. */
+static bool add_other(
+	struct buf *out, char conversion, const struct etime_civil *c, const struct etime_zone *zone, int64_t us)
+{
+	const char *form = expand(conversion);
+
+	if (form)
+		add_expanded(out, form, c);
+	else if (conversion == 's')
+		add_epoch(out, us);
+	else if (conversion == 'Z')
+		buf_add_str(out, etime_zone_abbreviation(zone, us));
+	return form || conversion == 's' || conversion == 'Z';
+}
+
 int etime_strftime(struct buf *out, struct slice pattern, const struct etime_zone *zone, int64_t us, struct err *err)
 {
+	const char *p = pattern.p, *end = pattern.p + pattern.len;
 	struct etime_civil c;
 
 	etime_civil(zone, us, &c);
-	for (size_t i = 0; i < pattern.len; i++) {
-		const char *percent = memchr(pattern.p + i, '%', pattern.len - i);
-		size_t at = percent ? (size_t)(percent - pattern.p) : pattern.len;
+	while (p < end) {
 		char conversion;
-		const char *form;
 
-		buf_add(out, pattern.p + i, at - i);
-		if (!percent)
-			break;
-		i = at + 1;
-		if (i == pattern.len)
+		if (*p != '%') {
+			buf_add_char(out, *p++);
+			continue;
+		}
+		if (++p == end)
 			return err_set(err, ERR_PROGRAM, "time pattern '%.*s' ends in the middle of a conversion",
 				pattern.len > 60 ? 60 : (int)pattern.len, pattern.p);
-		conversion = pattern.p[i];
-		form = expand(conversion);
-		if (form)
-			add_expanded(out, form, &c);
-		else if (conversion == 's')
-			add_epoch(out, us);
-		else if (conversion == 'Z')
-			buf_add_str(out, etime_zone_abbreviation(zone, us));
-		else if (!add_date(out, conversion, &c) && !add_clock(out, conversion, &c))
+		conversion = *p++;
+		if (!add_date(out, conversion, &c) && !add_clock(out, conversion, &c) &&
+			!add_other(out, conversion, &c, zone, us))
 			return err_set(err, ERR_PROGRAM,
 				"time pattern has %%%c, which is not known (know Y m d H M S j y e F T R D u w V G U W "
 				"a A b B p I s f z Z %%)",
