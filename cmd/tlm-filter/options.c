@@ -62,7 +62,23 @@ static int call_arg(void *opts, const char *name, const char *const *args, struc
 	return result;
 }
 
-/* One JSON value on one line: line ends between its tokens become blanks. */
+/* Appends the JSON without the blanks between its tokens. */
+static void add_compact(struct buf *out, const char *p, size_t len)
+{
+	bool is_string = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (p[i] == '"')
+			is_string = !is_string;
+		else if (is_string && p[i] == '\\')
+			buf_add_char(out, p[i++]);
+		else if (!is_string && strchr(" \t\r\n", p[i]))
+			continue;
+		buf_add_char(out, p[i]);
+	}
+}
+
+/* One JSON value, over any number of lines, compact. */
 static int add_json(struct buf *out, struct slice text, struct err *err)
 {
 	struct buf line = BUF_INIT;
@@ -75,7 +91,7 @@ static int add_json(struct buf *out, struct slice text, struct err *err)
 			line.p[i] = ' ';
 	json_check(line.p, line.len, JSON_DEPTH_MAX, &record);
 	if (record.status == JSON_OK)
-		buf_add(out, record.value.p, record.value.len);
+		add_compact(out, record.value.p, record.value.len);
 	else if (record.status == JSON_BLANK)
 		result = err_set(err, ERR_USAGE, "no JSON value");
 	else

@@ -29,17 +29,20 @@ static bool read_constant(struct test *t, const struct node *n)
 	bool is_minus = n->kind == N_NEGATE;
 	const struct node *c = is_minus ? n->a : n;
 
-	if (c->kind != N_CONST || c->value.form != FORM_BUILT || (is_minus && c->value.type != JSON_NUMBER))
+	if (c->kind != N_CONST || (is_minus && c->value.type != JSON_NUMBER))
 		return false;
 	if (c->value.type == JSON_NUMBER) {
 		t->kind = TEST_NUMBER;
-		t->number = is_minus ? -c->value.number : c->value.number;
-	} else if (c->value.type == JSON_STRING) {
+		t->number = is_minus ? -value_double(c->value) : value_double(c->value);
+	} else if (c->value.type == JSON_STRING && !c->value.is_escaped) {
 		t->kind = TEST_STRING;
-		t->string = (struct slice){c->value.p, c->value.len};
-	} else {
+		t->string = c->value.form == FORM_BUILT ? (struct slice){c->value.p, c->value.len}
+							: json_inside(value_as_span(c->value));
+	} else if (c->value.type < JSON_NUMBER) {
 		t->kind = TEST_LITERAL;
 		t->literal = c->value.type;
+	} else {
+		return false;
 	}
 	return true;
 }

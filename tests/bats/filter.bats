@@ -1,0 +1,260 @@
+#!/usr/bin/env bats
+# tlm-filter: answers are those of the jq command; what differs on purpose is tested here by hand.
+
+load common.bash
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+	"$TLM_TOP/tests/kit/example-files" .
+}
+
+# like_jq OPTIONS... PROGRAM FILE: output and status are jq's (-c is our default).
+like_jq() {
+	local theirs ours their_status=0 our_status=0
+	theirs=$(jq -c "$@" 2>/dev/null) || their_status=$?
+	ours=$(tlm-filter --rejects /dev/null "$@" 2>/dev/null) || our_status=$?
+	same "$theirs" "$ours" && [ "$their_status" -eq "$our_status" ] || { echo "$@: $their_status $our_status"; false; }
+}
+
+stat_of() {
+	sed -n "s/.*\"end\":true.*\"$1\":\([0-9]*\).*/\1/p" err
+}
+
+@test "generated programs and records give the answers of the jq command" {
+	need jq python3
+	cd "$TLM_TOP"
+	tests/differential/filter --pairs 2000 --seed 11
+}
+
+@test "the same through libjq's workers" {
+	need jq python3
+	cd "$TLM_TOP"
+	tests/differential/filter --pairs 500 --seed 12 --evaluator libjq
+}
+
+@test "a selected record leaves as its own bytes, an untouched field keeps its text" {
+	printf '%s\n' ' {"a": 9007199254740993, "b":1.10,"c":"\u00e9", "a":9007199254740995 }	' '{"a":1}' >odd.ndjson
+	same "$(head -1 odd.ndjson)" "$(tlm-filter 'select(.b > 1)' odd.ndjson)"
+	same "$(head -1 odd.ndjson)" "$(tlm-filter 'select(.b | . > 1)' odd.ndjson)"
+	same "$(head -1 odd.ndjson)" "$(tlm-filter --evaluator libjq 'select(.b > 1)' odd.ndjson)"
+	cmp <(tlm-filter . odd.ndjson) odd.ndjson
+	same '{"x":1.10,"c":"\u00e9","y":9007199254740995}' "$(tlm-filter 'select(.b)|{x:.b,c,y:.a}' odd.ndjson)"
+	same '{"a":2,"b":1.10,"c":"\u00e9"}' "$(tlm-filter 'select(.b) | .a = 2' odd.ndjson)"
+}
+
+@test "neighbours that match leave in one piece; CR, blank lines and a missing last line end" {
+	printf '{"a":1}\r\n{"a":2}\n\n{"a":3}\n{"a":0}\n  \n{"a":4}' >lines.ndjson
+	status_of tlm-filter --stats 'select(.a > 0)' lines.ndjson
+	same $'{"a":1}\n{"a":2}\n{"a":3}\n{"a":4}' "$(cat out)"
+	[ "$(stat_of read) $(stat_of kept) $(stat_of filtered) $(stat_of empty) $(stat_of out)" = "5 4 1 2 4" ]
+}
+
+@test "jq's options: -r -j -R -S -a -c --tab --indent" {
+	printf '%s\n' '{"b":[1,{"d":"é\n","c":[]}],"a":{}}' '"x😀"' '[]' '1.5' >in
+	for o in -c -r -j -S -a -rS -ja; do like_jq "$o" . in; done
+	like_jq -r '.b?,.' in
+	like_jq -ra '.b?,.' in
+	like_jq -R . in
+	like_jq -Rr '[.,length]' in
+	same "$(jq --tab . in)" "$(tlm-filter --tab . in)"
+	same "$(jq --tab -S . in)" "$(tlm-filter --tab --sort-keys . in)"
+	for n in 1 2 3 7; do same "$(jq --indent $n . in)" "$(tlm-filter --indent $n . in)"; done
+	same "$(jq -c . in)" "$(tlm-filter --indent 0 . in)"
+	same "$(jq -c . in)" "$(tlm-filter --indent 2 -c . in)"
+	same "$(jq -C . in)" "$(tlm-filter -C --indent 2 . in)"
+	same "$(jq -cC . in)" "$(tlm-filter -C . in)"
+	same "$(jq -cC . in)" "$(tlm-filter --color-output . in)"
+	same "$(jq -cM . in)" "$(tlm-filter -M . in)"
+	same "$(jq -cM . in)" "$(tlm-filter --monochrome-output . in)"
+	same "$(tlm-filter -r . in)" "$(tlm-filter --raw-output . in)"
+	same "$(tlm-filter -j . in)" "$(tlm-filter --join-output . in)"
+	same "$(tlm-filter -a . in)" "$(tlm-filter --ascii-output . in)"
+	same "$(tlm-filter -R . in)" "$(tlm-filter --raw-input . in)"
+	same "$(tlm-filter -c . in)" "$(tlm-filter --compact-output . in)"
+	for o in -r -j -S -a -R '-a -S' '-C'; do
+		# shellcheck disable=SC2086
+		same "$(tlm-filter $o '[.]' in)" "$(tlm-filter $o --evaluator libjq '[.]' in)"
+	done
+}
+
+@test "variables: --arg --argjson --slurpfile --rawfile --args --jsonargs" {
+	printf '{"a":1}\n[2,\n 3]  "x"5 null' >values
+	echo null >in
+	like_jq --arg x '1 "é"' --arg x 2 '[$x, $ARGS.named]' in
+	like_jq --argjson x ' {"a": [1,2]}' '[$x.a, ($x.a[1] > 1)]' in
+	like_jq --slurpfile x values '$x' in
+	like_jq --rawfile x values '$x' in
+	same "$(jq -c '[$ARGS.positional]' --args a b <in)" "$(tlm-filter '[$ARGS.positional]' --args a b <in)"
+	same '[[{"a":1},2,"z"]]' "$(tlm-filter --jsonargs '[$ARGS.positional]' '{"a":1}' 2 --args z <in)"
+	same '["a"]' "$(tlm-filter '$ARGS.positional' in --args a)"
+	for e in native libjq; do
+		same '["1",{"x":"1","y":[2]},["p"]]' \
+			"$(tlm-filter --evaluator $e --arg x 1 --argjson y '[2]' '[$x,$ARGS.named,$ARGS.positional]' in --args p)"
+	done
+	same '{"a":5}' "$(echo '{"a":5}' | tlm-filter --argjson n 4 'select(.a > $n)')"
+	same '{"a":"u"}' "$(echo '{"a":"u"}' | tlm-filter --arg n u 'select(.a == $n)')"
+	status_of tlm-filter --argjson x '{' . in
+	[ "$status" -eq 2 ]
+	grep -q -- '--argjson x: not JSON' err
+	status_of tlm-filter --slurpfile x missing . in
+	[ "$status" -eq 2 ]
+	status_of tlm-filter --jsonargs . in '{'
+	[ "$status" -eq 2 ]
+}
+
+@test "--where is select; -f reads a program with comments; operands are then sources" {
+	same "$(jq -c 'select(.value > 90)' trips.ndjson)" "$(tlm-filter --where '.value > 90' trips.ndjson)"
+	same "$(jq -c 'select(.value > 90)' trips.ndjson)" "$(tlm-filter --where '.value > 90 # fast' trips.ndjson)"
+	printf '# fast ones\nselect(.value > 90) # only\n | .deviceId\n' >p.jq
+	same "$(jq -r -f p.jq trips.ndjson)" "$(tlm-filter -rf p.jq trips.ndjson)"
+	same "$(jq -r -f p.jq trips.ndjson)" "$(tlm-filter trips.ndjson --from-file p.jq -r)"
+	status_of tlm-filter -f p.jq --where . trips.ndjson
+	[ "$status" -eq 2 ]
+	status_of tlm-filter -f missing.jq trips.ndjson
+	[ "$status" -eq 2 ]
+	status_of tlm-filter
+	[ "$status" -eq 2 ]
+	grep -q 'no program' err
+}
+
+@test "-e: 0, 1 and 4 by the last output, 5 wins" {
+	printf '%s\n' true null >last_null
+	printf '%s\n' null '{"a":1}' >last_object
+	for f in last_null last_object; do
+		for p in . '.a?' 'select(. == 7)' 'not' '[.]'; do
+			like_jq -e "$p" $f
+			like_jq --exit-status "$p" $f
+		done
+	done
+	# jq says 4 when the last record alone gave nothing; here the last output decides
+	status_of tlm-filter -e 'select(.)' last_null
+	[ "$status" -eq 0 ]
+	echo '"x"' >bad
+	status_of tlm-filter -e .a bad
+	[ "$status" -eq 5 ]
+}
+
+@test "a bad program: status 3, the place, the line and a mark; nothing is read" {
+	local p place
+	while IFS=$'\t' read -r p place; do
+		status_of tlm-filter "$p" trips.ndjson
+		[ "$status" -eq 3 ]
+		[ ! -s out ]
+		grep -qF "tlm-filter: program: line 1, column $place" err || { cat err; false; }
+	done <<-'END'
+		.a | )	6: unexpected ')'
+		select(.a > )	13: unexpected ')'
+		.a ==	6: unexpected end of the program
+		{a:1+2}	5: unexpected '+'
+		.a == 1 == 2	9: unexpected '=='
+		"x	1: a string without its closing quote
+		"\q"	2: invalid escape in a string
+		$x	1: $x is not defined
+		1/0	2: division by zero
+		if . then 1 end	13: unexpected 'end'
+		{(1):2}	3: number cannot be the key of an object
+		1.2.3	1: invalid number
+		.a.[0]	4: unexpected '['
+	END
+	status_of tlm-filter $'.a |\n  é + )' trips.ndjson
+	[ "$status" -eq 3 ]
+	same $'tlm-filter:     é + )\ntlm-filter:   ^\ntlm-filter: program: line 2, column 3: unexpected \'\xc3\'' "$(cat err)"
+	status_of tlm-filter 'nosuch(1)' trips.ndjson
+	[ "$status" -eq 3 ]
+	grep -q 'nosuch/1 is not defined' err
+}
+
+@test "an error on a record is a reject with jq's message; the stream goes on" {
+	printf '%s\n' '{"a":1}' '{"a":"x"}' '{"a":3}' >in
+	status_of tlm-filter --rejects bad '.a + 1' in
+	[ "$status" -eq 0 ]
+	same $'2\n4' "$(cat out)"
+	same '{"reason":"program","source":"in","line":2,"message":"string (\"x\") and number (1) cannot be added","raw":"{\"a\":\"x\"}","tool":"tlm-filter"}' \
+		"$(cat bad)"
+	status_of tlm-filter '.a + 1' in
+	[ "$status" -eq 5 ]
+	same $'2\n4' "$(cat out)"
+	status_of tlm-filter --strict '.a + 1' in
+	[ "$status" -eq 5 ]
+	same 2 "$(cat out)"
+	like_jq '.a, (.a + 1)' in
+	status_of tlm-filter --stats --rejects /dev/null '.a, (.a + 1)' in
+	[ "$(stat_of read) $(stat_of kept) $(stat_of rejected) $(stat_of out)" = "3 2 1 5" ]
+}
+
+@test "what only libjq knows runs in its workers, and cannot stop the stream" {
+	printf '%s\n' '{"a":"x,y"}' '{"a":"b"}' >in
+	for p in 'def f: .a; f' '.a | sub("x";"y")' '[.a | splits(",")]' '. as {a: $x} | $x' '@base64 "v\(.a)"' 'limit(1; .a, 2)' \
+		'.a | test("^x")' 'with_entries(.value |= length)' 'paths' '[..]' 'label $f | 1, break $f, 2'; do
+		like_jq "$p" in
+	done
+	printf '%s\n' '{"n":1}' '{"n":0}' '{"n":2}' >in
+	status_of tlm-filter --rejects bad 'if .n == 0 then [repeat(1)] else .n end' in
+	[ "$status" -eq 0 ]
+	same $'1\n2' "$(cat out)"
+	same limit "$(jq -r .reason bad)"
+	status_of tlm-filter 'if .n == 0 then "bye\n" | halt_error(9) else .n end' in
+	[ "$status" -eq 9 ]
+	same 1 "$(cat out)"
+	same bye "$(cat err)"
+	status_of tlm-filter -L "$BATS_TEST_TMPDIR" 'import "m" as m; m::f' in
+	[ "$status" -eq 3 ]
+	echo 'def f: .n + 1;' >m.jq
+	same $'2\n1\n3' "$(tlm-filter -L "$BATS_TEST_TMPDIR" 'import "m" as m; m::f' in)"
+	same $'2\n1\n3' "$(tlm-filter --library-path "$BATS_TEST_TMPDIR" 'import "m" as m; m::f' in)"
+}
+
+@test "a native program has a budget for each record; the next record goes on" {
+	printf '%s\n' '{"n":1}' '{"n":3}' '{"n":2}' >in
+	status_of tlm-filter --evaluator native --rejects bad \
+		'if .n == 3 then "x" * 1e8 | [., ., .] | [., ., .] | tojson | length else .n end' in
+	[ "$status" -eq 0 ]
+	same $'1\n2' "$(cat out)"
+	same limit "$(jq -r .reason bad)"
+	status_of tlm-filter --evaluator native --rejects bad \
+		'if .n == 3 then [0,1,2,3,4,5,6,7,8,9] | [.[],.[],.[],.[],.[],.[],.[],.[],.[],.[]] | [.[] + .[] + .[] + .[]] else .n end' in
+	[ "$status" -eq 0 ]
+	same $'1\n2' "$(cat out)"
+	same limit "$(jq -r .reason bad)"
+}
+
+@test "--evaluator and --explain" {
+	same 'evaluator: native' "$(tlm-filter --explain '.a' | head -1)"
+	grep -q "^evaluator: libjq, .* because of 'def'" <(tlm-filter --explain 'def f: 1; f')
+	grep -q 'because of --evaluator' <(tlm-filter --explain --evaluator libjq .)
+	same 'paths: .a.b .c["x y"] .d[0]' "$(tlm-filter --explain 'select(.a.b == 1 and .c["x y"] and .d[0])' | tail -1)"
+	status_of tlm-filter --evaluator native 'def f: 1; f' trips.ndjson
+	[ "$status" -eq 3 ]
+	same "$(tlm-filter --explain .)" "$(tlm-filter --dry-run . trips.ndjson)"
+}
+
+@test "-n -s --stream --seq and programs that read are refused with what to use instead" {
+	for o in -n -s --stream --seq --null-input --slurp; do
+		status_of tlm-filter $o . trips.ndjson
+		[ "$status" -eq 2 ]
+		grep -q 'not in this version' err
+		[ ! -s out ]
+	done
+	for p in input '[inputs]' 'input_line_number' 'input_filename'; do
+		status_of tlm-filter "$p" trips.ndjson
+		[ "$status" -eq 2 ]
+	done
+}
+
+@test "long names of options and jq's own spellings mean the same" {
+	same "$(tlm-filter --where '.value > 90' trips.ndjson)" "$(tlm-filter 'select(.value > 90)' --output - trips.ndjson)"
+	same "$(tlm-filter -S . trips.ndjson)" "$(tlm-filter --sort-keys . trips.ndjson)"
+	same '"veh-1"' "$(tlm-filter .deviceId trips.ndjson | head -1)"
+}
+
+@test "real telemetry: selects and projections give jq's answers" {
+	need jq
+	need_data automobile-telematics.ndjson.zst
+	zstd -dc "$TLM_DATA/automobile-telematics.ndjson.zst" | head -20000 >real.ndjson
+	for p in 'select(.variable == "Vehicle speed")' '{deviceId, v: .value, alarmClass}' 'select(.value | test("^[0-9.]+$"))' \
+		'select(.timeMili) | .timeMili += 1 | .x.y = (.value | split(",") | length)' \
+		'select(.value | contains(",")) | .value | split(",") | map(tonumber) | {lat: .[0], lon: .[1]}' \
+		'try (.value |= tonumber) catch .' '.variable |= ascii_downcase | del(.timestamp)' '[.value, (.value | tonumber?) // -1]'; do
+		like_jq "$p" real.ndjson
+	done
+}
