@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mem/mem.h"
 #include "num/num.h"
 
 enum { NESTING_MAX = 200, NODES_MAX = 4000, SCOPE_MAX = 250 };
@@ -100,7 +101,7 @@ void mark_foreign(struct jq_program *program, const char *what, size_t at)
 		return;
 	jq_place(program->text, at, &line, &column);
 	if (asprintf(&program->foreign, "%s at line %zu, column %zu", what, line, column) < 0)
-		abort();
+		mem_fail();
 }
 
 static struct node *fail_at(struct parser *p, size_t at, const char *message)
@@ -1010,11 +1011,9 @@ static void add_globals(struct parser *p, const struct jq_var *vars, size_t n_va
 struct node *jq_read_program(
 	struct jq_program *program, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err)
 {
-	struct parser *p = calloc(1, sizeof *p);
+	struct parser *p = mem_alloc(1, sizeof *p);
 	struct node *root;
 
-	if (!p)
-		abort();
 	p->lx.text = program->text;
 	p->program = program;
 	p->at = at;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "mem/mem.h"
 #include "num/num.h"
 
 const char *value_kind(struct value v)
@@ -58,7 +59,7 @@ int raise_text(struct run *r, const char *fmt, ...)
 	len = vasprintf(&text, fmt, args);
 	va_end(args);
 	if (len < 0)
-		abort();
+		mem_fail();
 	raise_value(r, valid_string(r, text, (size_t)len));
 	free(text);
 	return -1;

@@ -316,6 +316,8 @@ static void unique_beginnings_will_do(void **state)
 
 static void unknown_options_are_explained(void **state)
 {
+	assert_refused(state, "--ofset", "unknown option --ofset; did you mean --offset");
+	assert_refused(state, "--argz", "unknown option --argz; did you mean --arg");
 	assert_refused(state, "--tiem ts", "unknown option --tiem; did you mean --time");
 	assert_refused(state, "--tiem=ts", "unknown option --tiem; did you mean --time");
 	assert_refused(state, "a --unbufferd", "unknown option --unbufferd");
@@ -372,18 +374,19 @@ static void help_fits_and_is_complete(void **state)
 
 static void long_words_are_wrapped_at_79(void **state)
 {
-	struct opt options[] = {
-		{.name = "a-rather-long-name-of-an-option",
-			.kind = OPT_STRING,
-			.arg = "ARGUMENT",
-			.help = "one two three four five six seven eight nine ten eleven twelve thirteen "
-				"fourteen.\nsecond paragraph"},
+	struct opt options[] = {{.name = "a-rather-long-name-of-an-option",
+					.kind = OPT_STRING,
+					.arg = "ARGUMENT",
+					.help = "one two three four five six seven eight nine ten four eleven twelve "
+						"fourteen.\nsecond paragraph"},
 		{.kind = OPT_END}};
 	struct opt_spec one = {.tool = "t", .summary = "s", .usage = "u", .options = options};
 	struct buf text = BUF_INIT;
 
 	(void)state;
 	opt_help(&one, false, &text);
+	/* 26 columns and 53: the first line is full to the last */
+	assert_non_null(strstr(buf_cstr(&text), " seven eight nine ten four\n"));
 	assert_non_null(strstr(buf_cstr(&text), "ARGUMENT\n                          one two three"));
 	assert_non_null(strstr(buf_cstr(&text), "\n                          second paragraph\n"));
 	for (const char *line = buf_cstr(&text); *line; line += strcspn(line, "\n") + 1)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -458,8 +459,14 @@ static void assert_stopped(struct rig *r, const char *script, const char *log)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		struct pollfd in = {.events = POLLIN};
+
 		stop_install();
+		in.fd = stop_fd();
 		run(r, script, true);
+		/* a signal that a wait saw wakes no other one */
+		if (!strchr(script, 'S') && poll(&in, 1, 0) != 0)
+			_exit(2);
 		if (strcmp(r->log, log) != 0)
 			fprintf(stderr, "# got:  %s\n# want: %s\n", r->log, log);
 		_exit(strcmp(r->log, log) == 0 && r->ret == 0 ? 0 : 1);

@@ -18,8 +18,7 @@ faults_run() {
 	rm -f hit result result.tlm-*
 	status=0
 	# shellcheck disable=SC2086
-	TLM_FAULT=$1:$2 TLM_FAULT_MARK=$PWD/hit LD_PRELOAD=$FAULTS \
-		timeout 20 "${CMD[@]}" --no-progress lines lines.zst ${3:+-o $3} >out 2>err </dev/null || status=$?
+	timeout 20 env "TLM_FAULT=$1:$2" "TLM_FAULT_MARK=$PWD/hit" "LD_PRELOAD=$FAULTS" "${CMD[@]}" --no-progress lines lines.zst ${3:+-o $3} >out 2>err </dev/null || status=$?
 	[ -e hit ]
 }
 
