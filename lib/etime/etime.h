@@ -1,8 +1,8 @@
 /*
  * etime: event time: a signed 64-bit count of microseconds since 1970-01-01T00:00:00Z.
  *
- * Exact over the years 0001 to 9999 (proleptic Gregorian calendar; a leap second 60 counts as the
- * next second's start). Calendar arithmetic after Hinnant, "chrono-compatible low-level date
+ * Exact over the years 0001 to 9999 (proleptic Gregorian calendar; a leap second 60, with any fraction, counts
+ * as the next second's start). Calendar arithmetic after Hinnant, "chrono-compatible low-level date
  * algorithms". No allocation except etime_zone_open(). Thread safe.
  */
 #ifndef TLM_ETIME_H
@@ -26,8 +26,8 @@ enum etime_kind {
 	ETIME_MILLIS,  /* ms */
 	ETIME_MICROS,  /* us */
 	ETIME_NANOS,   /* ns, cut to microseconds toward minus infinity */
-	ETIME_ISO,     /* RFC 3339: fraction or none, 'T' 't' or a blank, Z, an offset, or none (UTC) */
-	ETIME_STRPTIME /* a pattern of strptime(3) plus %f (fraction digits) ; %z an offset */
+	ETIME_ISO, /* RFC 3339: fraction or none, 'T' 't' or a blank, Z, an offset (+05:30 +0530 +05), or none (UTC) */
+	ETIME_STRPTIME /* a pattern of strptime(3): see etime_format_parse() */
 };
 
 struct etime_format {
@@ -35,8 +35,14 @@ struct etime_format {
 	const char *pattern; /* ETIME_STRPTIME only: NUL-terminated, borrowed */
 };
 
-/* "s" "ms" "us" "ns" "iso", or a pattern that holds a '%'. text is NUL-terminated and borrowed by *format.
- * Returns 0, or -1 with ERR_USAGE: "sec", "%Q". */
+/*
+ * "s" "ms" "us" "ns" "iso", or a pattern that holds a '%'. text is NUL-terminated and borrowed by *format.
+ * Conversions: %Y %y (69..99 are 19..) %m %d %e %j %b %B %h %a %A (names in English, any case, long or short) %H %k %I
+ * %l %p %M %S %f (one digit or more) %s (epoch seconds) %z (an offset or Z) %Z (UTC, GMT or Z only) %F %T %R %D %n %t
+ * %%. As in strptime(3) a blank stands for any number of blanks, numbers may have blanks in front and fewer digits;
+ * unlike there a weekday is only read, a day must exist in its month, and nothing may follow. Returns 0, or -1 with
+ * ERR_USAGE: "sec", "%Q", "%U".
+ */
 int etime_format_parse(const char *text, struct etime_format *format, struct err *err);
 
 /*

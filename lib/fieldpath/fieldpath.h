@@ -1,7 +1,9 @@
 /*
  * fieldpath: the path of a field in a record: `.a.b`, `a.b`, `.a["b c"]`, `.a[0]`, `.["x:y"]`.
  *
- * The syntax of jq's paths; the leading dot may be left out. Memory: fieldpath_release() frees.
+ * The syntax of jq's paths; the leading dot may be left out. A key without quotes is made of letters, digits, '_', '$',
+ * '@', '-' and bytes from 0x80 on (so `été` and `1a` need none); any other is written `["..."]` or `."..."` with the
+ * escapes of JSON: .["Vehicle speed"]. Memory: fieldpath_release() frees.
  */
 #ifndef TLM_FIELDPATH_H
 #define TLM_FIELDPATH_H
@@ -35,7 +37,7 @@ struct fieldpath {
 /*
  * Parses one path at the front of text; *used says how many bytes it took (it ends at the first byte that
  * cannot go on: ':' ',' ')' blank ...). used NULL: the whole text must be one path.
- * Returns 0, or -1 with ERR_USAGE: "", "a..b", "a[x]", `a["b`, "1a" is a key and fine.
+ * Returns 0, or -1 with ERR_USAGE and the byte: "", "a..b", "a[x]", `a["b`, "Vehicle speed".
  */
 int fieldpath_parse(struct fieldpath *path, struct slice text, size_t *used, struct err *err);
 void fieldpath_release(struct fieldpath *path);
