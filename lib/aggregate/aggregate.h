@@ -58,7 +58,7 @@ struct agg_place {
 	uint32_t input;
 };
 
-/* Reads a valid JSON number. agg_read_number_plain() is the same by the functions of num.h alone (tests compare). */
+/* Reads a valid JSON number; p is readable up to JSON_PAD_BYTES behind it. agg_read_number_plain() is the same by the functions of num.h alone (tests compare). */
 void agg_read_number(const char *p, size_t len, struct agg_value *v);
 void agg_read_number_plain(const char *p, size_t len, struct agg_value *v);
 
@@ -111,7 +111,7 @@ void agg_list_release(struct agg_list *list);
 
 /*
  * Reads field `field` of a record from its span. Returns NULL, or a literal that says what is wrong with it: "is not a
- * number". v borrows from the span.
+ * number". v borrows from the span, whose bytes are followed by JSON_PAD_BYTES readable ones.
  */
 const char *agg_read(struct agg_list *list, size_t field, struct json_span span, struct agg_value *v);
 

@@ -1,10 +1,7 @@
 #include "aggregate/aggregate.h"
 
-#include <math.h>
+#include <string.h>
 
-/* The value of a short decimal is digits / 10^decimals: one exact division of exact numbers, so it is the nearest
- * double (Clinger, 1990). */
-enum { SHORT_BYTES = 18, SHORT_DECIMALS = 17 };
 #define EXACT_MAX (INT64_C(1) << 53)
 
 static void set_integer(struct agg_value *v, int64_t i)
@@ -31,38 +28,62 @@ void agg_read_number_plain(const char *p, size_t len, struct agg_value *v)
 	v->num.rest = 0;
 }
 
+/* Decimals of up to 8 characters without a sign, all at once: the point is taken out of the word, the digits are moved
+ * to its end, and three multiplications (Lemire) make the integer. */
+static bool read_word(const char *p, size_t len, uint64_t *digits, size_t *decimals)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+	uint64_t word, points, below;
+	size_t n = len;
+
+	memcpy(&word, p, 8); /* the record goes on behind the number */
+	word <<= (8 - len) * 8;
+	word ^= ones * 0x30;
+	if (len < 8)
+		word &= UINT64_MAX << (8 - len) * 8;
+	points = word ^ ones * ('.' ^ 0x30);
+	points = (points - ones) & ~points & highs;
+	*decimals = 0;
+	if (points) {
+		int at = __builtin_ctzll(points) & ~7; /* the first bit of the point */
+
+		*decimals = 7 - (size_t)at / 8;
+		below = word & ((UINT64_C(1) << at) - 1);
+		word = (at == 56 ? 0 : word >> (at + 8) << (at + 8)) | below << 8;
+		n--;
+	}
+	if (!n || ((word + ones * 0x76) | word) & highs)
+		return false;
+	word = word * 10 + (word >> 8);
+	*digits = (((word & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064)) +
+			  (((word >> 16) & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001))) >>
+		  32;
+	return true;
+}
+
+/* The value of a short decimal is digits / 10^decimals: one exact division of exact numbers, so it is the nearest
+ * double (Clinger, 1990). */
+static const double power[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+
 void agg_read_number(const char *p, size_t len, struct agg_value *v)
 {
-	static const double power[SHORT_DECIMALS + 1] = {
-		1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17};
-	const char *end = p + len, *at = p + (*p == '-'), *point = NULL;
-	int64_t digits = 0;
+	bool is_negative = *p == '-';
+	size_t decimals;
+	uint64_t digits;
 
-	if (len > SHORT_BYTES) {
-		agg_read_number_plain(p, len, v);
-		return;
-	}
-	for (; at < end && (uint8_t)(*at - '0') < 10; at++)
-		digits = digits * 10 + (*at - '0');
-	if (at < end && *at == '.') {
-		point = at + 1;
-		for (at++; at < end && (uint8_t)(*at - '0') < 10; at++)
-			digits = digits * 10 + (*at - '0');
-	}
 	/* an exponent, a fraction that may be zero, or too many digits: the plain way */
-	if (at < end || digits > EXACT_MAX || (point && end[-1] == '0')) {
+	if (len - is_negative > 8 || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ ||
+		!read_word(p + is_negative, len - is_negative, &digits, &decimals) || (decimals && p[len - 1] == '0')) {
 		agg_read_number_plain(p, len, v);
 		return;
 	}
-	if (*p == '-')
-		digits = -digits;
-	if (!point) {
-		set_integer(v, digits);
+	if (!decimals) {
+		set_integer(v, is_negative ? -(int64_t)digits : (int64_t)digits);
 		return;
 	}
 	v->is_integer = false;
 	v->integer = 0;
-	v->num.value = (double)digits / power[end - point];
+	v->num.value = (is_negative ? -(double)digits : (double)digits) / power[decimals];
 	v->num.rest = 0;
 }
 

@@ -103,21 +103,25 @@ static void add_number(struct buf *key, const char *p, size_t len)
 
 static void add_text(struct buf *key, struct slice text)
 {
-	char *to = buf_reserve(key, 2 * text.len + 2);
+	char *to = buf_reserve(key, text.len + 2);
 
-	*to++ = TAG_STRING;
-	if (text.len && !memchr(text.p, 0, text.len)) {
-		memcpy(to, text.p, text.len);
-		to += text.len;
-	} else {
-		for (size_t i = 0; i < text.len; i++) {
-			*to++ = text.p[i];
-			if (!text.p[i])
-				*to++ = (char)0xff;
-		}
+	*to = TAG_STRING;
+	memcpy(to + 1, text.p, text.len);
+	to[text.len + 1] = 0;
+	key->len += text.len + 2;
+}
+
+/* A text that was escaped may hold a NUL. */
+static void add_any_text(struct buf *key, struct slice text)
+{
+	buf_reserve(key, 2 * text.len + 2);
+	buf_add_char(key, TAG_STRING);
+	for (size_t i = 0; i < text.len; i++) {
+		buf_add_char(key, text.p[i]);
+		if (!text.p[i])
+			buf_add_char(key, (char)0xff);
 	}
-	*to++ = 0;
-	key->len = (size_t)(to - key->p);
+	buf_add_char(key, 0);
 }
 
 bool group_key_add(struct buf *key, struct json_span value, struct buf *tmp)
@@ -139,7 +143,10 @@ bool group_key_add(struct buf *key, struct json_span value, struct buf *tmp)
 		add_number(key, value.p, value.len);
 		return true;
 	case JSON_STRING:
-		add_text(key, value.is_escaped ? json_text(value, tmp) : json_inside(value));
+		if (value.is_escaped)
+			add_any_text(key, json_text(value, tmp));
+		else
+			add_text(key, json_inside(value));
 		return true;
 	case JSON_ARRAY:
 	case JSON_OBJECT:

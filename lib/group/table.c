@@ -81,6 +81,20 @@ static struct group_entry *add_entry(struct group_table *t, struct slice key)
 	return e;
 }
 
+/* memcmp() for keys of the usual length: two words that may overlap. */
+static bool same_bytes(const char *a, const char *b, size_t len)
+{
+	uint64_t x[2], y[2];
+
+	if (len < 8 || len > 16)
+		return memcmp(a, b, len) == 0;
+	memcpy(&x[0], a, 8);
+	memcpy(&x[1], a + len - 8, 8);
+	memcpy(&y[0], b, 8);
+	memcpy(&y[1], b + len - 8, 8);
+	return x[0] == y[0] && x[1] == y[1];
+}
+
 struct group_entry *group_table_get(struct group_table *t, struct slice key, uint64_t hash, bool *is_new)
 {
 	uint32_t tag = (uint32_t)hash, at;
@@ -92,7 +106,7 @@ struct group_entry *group_table_get(struct group_table *t, struct slice key, uin
 		if ((uint32_t)(t->slots[at] >> 32) != tag)
 			continue;
 		e = (struct group_entry *)(void *)(t->words + ((uint32_t)t->slots[at] - 1));
-		if (e->key_bytes == key.len && memcmp(group_entry_key(t, e).p, key.p, key.len) == 0) {
+		if (e->key_bytes == key.len && same_bytes(group_entry_key(t, e).p, key.p, key.len)) {
 			*is_new = false;
 			return e;
 		}

@@ -14,11 +14,12 @@ static void use(struct agg_list *list)
 	void *states = calloc(1, list->state_bytes + 1);
 	struct agg_value *values = calloc(list->n_fields + 1, sizeof *values);
 	struct agg_place place = {0, 1, 0};
+	static const char number[3 + JSON_PAD_BYTES] = "1.5";
 	struct buf out = BUF_INIT;
 	struct agg_result result;
 
 	for (size_t i = 0; i < list->n_fields; i++)
-		agg_read(list, i, (struct json_span){"1.5", 3, JSON_NUMBER, 0}, &values[i]);
+		agg_read(list, i, (struct json_span){number, 3, JSON_NUMBER, 0}, &values[i]);
 	agg_states_add(list, states, values, &place);
 	for (size_t i = 0; i < list->n_calls; i++) {
 		agg_result(list, i, states, &result);
