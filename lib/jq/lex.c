@@ -97,6 +97,8 @@ static void take_name(struct lexer *lx)
 
 static void take_sign(struct lexer *lx)
 {
+	size_t end;
+
 	for (size_t i = 0; i < sizeof signs / sizeof *signs; i++) {
 		size_t len = strlen(signs[i]);
 
@@ -105,7 +107,10 @@ static void take_sign(struct lexer *lx)
 			return;
 		}
 	}
-	take(lx, T_BAD, lx->at + 1);
+	end = lx->at + 1;
+	while (((unsigned char)char_at(lx, end) & 0xc0) == 0x80)
+		end++;
+	take(lx, T_BAD, end);
 }
 
 void lex_next(struct lexer *lx)

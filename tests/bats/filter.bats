@@ -158,7 +158,7 @@ stat_of() {
 	END
 	status_of tlm-filter $'.a |\n  é + )' trips.ndjson
 	[ "$status" -eq 3 ]
-	same $'tlm-filter:     é + )\ntlm-filter:   ^\ntlm-filter: program: line 2, column 3: unexpected \'\xc3\'' "$(cat err)"
+	same $'tlm-filter:     é + )\ntlm-filter:     ^\ntlm-filter: program: line 2, column 3: unexpected \'é\'' "$(cat err)"
 	status_of tlm-filter 'nosuch(1)' trips.ndjson
 	[ "$status" -eq 3 ]
 	grep -q 'nosuch/1 is not defined' err
