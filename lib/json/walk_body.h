@@ -225,7 +225,7 @@ TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 				child = json_walk_key(
 					scan, &hint, node, base + mark[0] + 1, (size_t)(mark[1] - mark[0] - 1));
 		}
-		if (child && child->n_below > 1)
+		if (child && child->n_below > (size_t)(child->slot >= 0))
 			json_path_begin(spans, child);
 		mark += 2;
 	}
