@@ -124,6 +124,7 @@ struct json_scan {
 	const uint16_t *special;   /* the first one at or behind `at`; NULL: the window has none */
 	bool is_suspect;           /* some record of the window may hold invalid UTF-8 */
 	bool was_special;          /* the last window was: begin with the slower index */
+	bool is_whole_wanted;      /* the record itself has a slot, or a path that ends in a negative index of it */
 	int walk_depth;            /* the lower of JSON_WALK_DEPTH and the limit */
 	int tracked;               /* open containers that stand on a wanted path, during a walk */
 	uint64_t line;             /* of the next record */
@@ -134,10 +135,17 @@ struct json_scan {
 	struct json_window window;
 };
 
+/* A container on a wanted path opens. Returns its node if members or elements of it are wanted, else NULL. */
+static inline const struct path_node *json_walk_enter(
+	struct json_scan *scan, const struct path_node *node, const char *start)
+{
+	scan->plain.frames[++scan->tracked] = (struct json_frame){node, start, 0};
+	return node->child >= 0 ? node : NULL;
+}
+
 /* Slow paths of the walk, the same for every kernel. */
 const struct path_node *json_walk_key(
 	struct json_scan *scan, struct json_hint **place, const struct path_node *parent, const char *key, size_t len);
-const struct path_node *json_walk_enter(struct json_scan *scan, const struct path_node *node, const char *start);
 const struct path_node *json_walk_leave(struct json_scan *scan, int depth, const char *end, uint8_t type);
 const struct path_node *json_walk_element(struct json_scan *scan, const struct path_node *node);
 const char *json_walk_number(const char *p); /* behind the number at p, or NULL */

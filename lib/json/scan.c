@@ -16,6 +16,7 @@ struct json_scan *json_scan_open(const struct json_paths *paths, int depth_max)
 	scan->spans = mem_alloc(scan->n_spans + 1, sizeof *scan->spans);
 	scan->plain.spans = scan->spans + 1;
 	scan->plain.depth_max = depth_max;
+	scan->is_whole_wanted = scan->n_spans && (paths->nodes[0].slot >= 0 || paths->nodes[0].tail >= 0);
 	scan->walk_depth = depth_max < JSON_WALK_DEPTH ? depth_max : JSON_WALK_DEPTH;
 	return scan;
 }
@@ -108,7 +109,8 @@ static void mark_escaped(struct json_scan *scan, struct json_record *record)
 
 static void forget_spans(struct json_scan *scan)
 {
-	memset(scan->plain.spans, 0, scan->n_spans * sizeof *scan->plain.spans);
+	for (size_t i = 0; i < scan->n_spans; i++)
+		scan->plain.spans[i] = (struct json_span){NULL, 0, JSON_ABSENT, 0};
 }
 
 /* The plain scanner decides about the record at p, and the scan goes on behind it. */

@@ -25,14 +25,7 @@ const struct path_node *json_walk_key(
 	return child;
 }
 
-/* Returns the node if members or elements of the container are wanted, else NULL. */
-const struct path_node *json_walk_enter(struct json_scan *scan, const struct path_node *node, const char *start)
-{
-	scan->plain.frames[++scan->tracked] = (struct json_frame){node, start, 0};
-	return node->child >= 0 ? node : NULL;
-}
-
-/* The container at this depth has ended. Returns the node of the one around it, as json_walk_enter(). */
+/* The container at this depth, above 1, has ended. Returns the node of the one around it, as json_walk_enter(). */
 const struct path_node *json_walk_leave(struct json_scan *scan, int depth, const char *end, uint8_t type)
 {
 	const struct json_frame *frame = &scan->plain.frames[scan->tracked];
@@ -44,7 +37,7 @@ const struct path_node *json_walk_leave(struct json_scan *scan, int depth, const
 		scan->tracked--;
 		frame--;
 	}
-	if (scan->tracked == 0 || scan->tracked != depth - 1)
+	if (scan->tracked != depth - 1)
 		return NULL;
 	return frame->node->child >= 0 ? frame->node : NULL;
 }

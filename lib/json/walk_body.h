@@ -102,6 +102,8 @@ TARGET static inline ALWAYS bool end_record(struct json_scan *scan, struct json_
 	record->message = NULL;
 	record->value = (struct json_span){start, (uint32_t)(end - start), type, 0};
 	record->spans = scan->plain.spans;
+	if (scan->is_whole_wanted)
+		json_path_set(scan->plain.paths, scan->plain.spans, scan->plain.paths->nodes, record->value);
 	scan->mark = mark + 1;
 	scan->at = p + 1;
 	return true;
@@ -111,7 +113,6 @@ TARGET static inline ALWAYS bool end_record(struct json_scan *scan, struct json_
 TARGET static __attribute__((noinline)) bool walk_scalar(
 	struct json_scan *scan, struct json_record *record, const char *p)
 {
-	const struct path_node *root = scan->plain.paths ? scan->plain.paths->nodes : NULL;
 	const uint16_t *mark = scan->mark;
 	const char *end = p;
 	uint32_t wrong = 0;
@@ -128,13 +129,10 @@ TARGET static __attribute__((noinline)) bool walk_scalar(
 	} else {
 		end = skip_word(p, &type);
 	}
-	if (!end || wrong || !end_record(scan, record, mark, p, end, type))
-		return false;
-	if (root && root->slot >= 0)
-		scan->plain.spans[root->slot] = record->value;
-	return true;
+	return end && !wrong && end_record(scan, record, mark, p, end, type);
 }
 
+/* One function, longer than others, so that where it stands stays in registers. */
 TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 {
 	const char *const base = scan->base, *const first = skip_spaces(scan->at);
@@ -196,11 +194,12 @@ TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 				return false;
 			p++;
 			type = (objects & 1) ? JSON_OBJECT : JSON_ARRAY;
+			if (depth == 1)
+				return !wrong && end_record(scan, record, mark, first, p, type);
 			if (scan->tracked && scan->tracked >= depth - 1)
 				node = json_walk_leave(scan, depth, p, type);
 			objects >>= 1;
-			if (--depth == 0)
-				return !wrong && end_record(scan, record, mark, first, p, type);
+			depth--;
 		}
 		p = skip_spaces(p + 1);
 	inside:
