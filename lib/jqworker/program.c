@@ -13,6 +13,7 @@
 #include <jv.h>
 
 #include "jqworker/spawner.h"
+#include "jqworker/value.h"
 #include "mem/mem.h"
 
 struct program {
@@ -35,6 +36,13 @@ static void add_jv(struct buf *out, jv value, int flags)
 
 	buf_add(out, jv_string_value(text), (size_t)jv_string_length_bytes(jv_copy(text)));
 	jv_free(text);
+}
+
+/* value is consumed */
+static void add_compact(struct buf *out, jv value)
+{
+	value_add(out, value);
+	jv_free(value);
 }
 
 /* A string as its bytes, anything else as JSON; value is consumed. */
@@ -244,6 +252,8 @@ static jv read_record(struct program *p, const char *record, size_t len)
 
 	if (p->opts->is_raw_input)
 		return jv_string_sized(record, (int)len);
+	if (value_read(record, len, &value))
+		return value;
 	jv_parser_set_buf(p->parser, record, (int)len + 1, 1);
 	value = jv_parser_next(p->parser);
 	more = jv_is_valid(value) ? jv_parser_next(p->parser) : jv_copy(value);
@@ -284,6 +294,8 @@ static void add_output(const struct program *p, struct buf *out, jv value)
 	begin_output(p, out);
 	if (is_raw(p) && jv_get_kind(value) == JV_KIND_STRING && !(p->opts->form & JQWORKER_ASCII))
 		add_text(out, value);
+	else if (p->has_own_form)
+		add_compact(out, value);
 	else
 		add_jv(out, value, p->dump_flags);
 	end_output(p, out);
