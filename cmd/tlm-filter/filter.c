@@ -130,6 +130,9 @@ static int take_native(struct filter *f, struct err *err)
 			f->opts.ledger->empty++;
 			continue;
 		}
+		/* the good ones of this batch are counted at its end */
+		if (record.status != JSON_OK && (kept || dropped))
+			reject_note_good(f->opts.reject);
 		if (record.status != JSON_OK) {
 			result = reject_json(f, &record, err);
 			continue;

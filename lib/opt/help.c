@@ -106,18 +106,22 @@ static void add_options(struct buf *out, const struct opt_spec *spec, bool is_sh
 
 static void add_hidden(struct buf *out, const struct opt_spec *spec)
 {
-	size_t indent = strlen("Accepted, too: ");
+	size_t indent = strlen("Also known: ");
 	struct buf names = BUF_INIT;
 	struct opt_walk w;
 	const struct opt *o;
 
 	opt_walk_init(&w, spec);
-	while ((o = opt_walk_next(&w)))
-		if (o->kind != OPT_HEADING && o->is_hidden)
-			buf_addf(&names, "%s--%s%s%s", names.len ? ", " : "", o->name, opt_args(o) ? " " : "",
-				opt_args(o) ? o->arg : "");
+	while ((o = opt_walk_next(&w))) {
+		if (o->kind == OPT_HEADING || !o->is_hidden)
+			continue;
+		buf_add_str(&names, names.len ? ", " : "");
+		if (w.has_letter)
+			buf_addf(&names, "-%c ", o->letter);
+		buf_addf(&names, "--%s%s%s", o->name, opt_args(o) ? " " : "", opt_args(o) ? o->arg : "");
+	}
 	if (names.len) {
-		buf_add_str(out, "\nAccepted, too: ");
+		buf_add_str(out, "\nAlso known: ");
 		wrap(out, buf_cstr(&names), names.len, indent, indent);
 	}
 	buf_release(&names);

@@ -352,7 +352,7 @@ static void bad_values_are_explained(void **state)
 static void help_fits_and_is_complete(void **state)
 {
 	static const char *const words[] = {"-r, --raw-output", "-w, --window DURATION", "--stats[=DURATION]",
-		"--arg NAME VALUE", "-v, --values", "      --verbose", "Accepted, too: --unbuffered", "It's jq's.",
+		"--arg NAME VALUE", "-v, --values", "      --verbose", "Also known: --unbuffered", "It's jq's.",
 		"A paragraph.", "  tlm-test -w 5m y\n"};
 	struct buf text = BUF_INIT;
 	const char *line;

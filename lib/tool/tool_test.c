@@ -195,7 +195,7 @@ static void answers_and_ends(void **state)
 	run(f, "--help");
 	assert_int_equal(f->status, 0);
 	assert_non_null(strstr(f->out_text, "\n      --stop-timeout DURATION\n"));
-	assert_non_null(strstr(f->out_text, "\nAccepted, too: --dryrun, --unbuffered, --line-buffered\n"));
+	assert_non_null(strstr(f->out_text, "\nAlso known: --dryrun, --unbuffered, --line-buffered\n"));
 	run(f, "-h");
 	assert_int_equal(f->status, 0);
 	assert_null(strstr(f->out_text, "--stop-timeout"));

@@ -26,7 +26,7 @@ each() {
 		status=none
 		if ! "$1"; then
 			echo "# $t: $1: status $status; stdout and stderr:"
-			head -c 600 out err 2>/dev/null
+			head -c 600 out err 2>/dev/null || :
 			bad=1
 		fi
 	done
@@ -125,14 +125,20 @@ bad_places() {
 
 # The long options and lone letters of --help: one per line. A line of an option begins with two or six blanks.
 options_of_help() {
-	"$TOOL" --help | sed -n '/^Accepted, too: /{s/^Accepted, too: //;:a;p;n;ba}
+	"$TOOL" --help | sed -n '/^Also known: /{s/^Also known: //;:a;s/^ *//;p;n;ba}
 		s/^  \(-.*\)$/\1/p; s/^      \(--.*\)$/\1/p' | sed 's/  .*//' | grep -o -- '\(^\|[ ,]\)--\?[a-zA-Z0-9][a-zA-Z0-9-]*' |
 		tr -d ' ,' | sort -u
 }
 
-# The same of `.It Fl ...` lines in the man page.
+# The same of the man page: `.It Fl o , Fl -output Ar SINK` or `.It Fl o , -output Ar SINK`.
 options_of_man() {
-	grep '^\.It Fl ' "$TLM_TOP/man/$TOOL.1" | grep -o 'Fl -\?[a-zA-Z0-9][a-zA-Z0-9-]*' | sed 's/^Fl /-/' | sort -u
+	awk '$1 == ".It" && $2 == "Fl" {
+		for (i = 2; i <= NF; i++)
+			if ($i ~ /^[A-Z][a-z]$/)
+				is_flag = $i == "Fl"
+			else if (is_flag && $i ~ /^-?[a-zA-Z0-9]/)
+				print "-" $i
+	}' "$TLM_TOP/man/$TOOL.1" | sort -u
 }
 
 man_agrees() {
