@@ -373,9 +373,12 @@ void agg_close(struct agg *g)
 
 static void tell_late(const struct engine_counts *c, struct buf *out)
 {
-	buf_addf(out, "%llu records were late, by %s", (unsigned long long)c->late, c->late > 1 ? "at most " : "");
+	if (c->late == 1)
+		buf_add_str(out, "1 record was late, by ");
+	else
+		buf_addf(out, "%llu records were late, by at most ", (unsigned long long)c->late);
 	out->len += num_print_duration(buf_reserve(out, NUM_DOUBLE_BYTES), c->late_max_us);
-	buf_add_str(out, ", and are in no row: a longer --delay waits for them, --late FILE keeps them");
+	buf_add_str(out, ", and in no row: a longer --delay waits for such records, --late FILE keeps them");
 }
 
 int agg_finish(struct agg *g, struct buf *out, struct err *err)
@@ -383,7 +386,8 @@ int agg_finish(struct agg *g, struct buf *out, struct err *err)
 	const struct engine_counts *c = g->engine ? engine_counts(g->engine) : NULL;
 
 	if (g->rows && rows_withheld(g->rows))
-		buf_addf(out, "%llu rows of open windows were not written: csv and tsv have no column for final",
+		buf_addf(out,
+			"rows of open windows that were not written, csv and tsv having no column for final: %llu",
 			(unsigned long long)rows_withheld(g->rows));
 	if (g->late)
 		return g->late->ops->finish(g->late, true, err) ? -1 : STATUS_OK;

@@ -14,7 +14,6 @@
  */
 struct pane {
 	struct window_pane at;
-	int64_t closes_us;       /* W at which its newest window closes: later records of it are late */
 	int64_t first_closes_us; /* W at which its oldest window closes: later records of it are late for some */
 	uint64_t n_unreported;   /* records that are in no final row yet */
 	struct group_table groups;
@@ -203,7 +202,6 @@ static struct pane *make_pane(struct engine *e, size_t at, const struct window_p
 	e->panes[at] = p;
 	e->n_panes++;
 	p->at = *where;
-	p->closes_us = closing_of(e, where->last);
 	p->first_closes_us = closing_of(e, where->first);
 	group_table_init(&p->groups, e->opts.list->state_bytes);
 	return p;
@@ -279,13 +277,12 @@ enum engine_fate engine_add(struct engine *e, const struct engine_record *record
 		return ENGINE_AHEAD;
 	if (e->clock.watermark_us >= e->next_close_us && close_windows(e, e->clock.watermark_us, true, err))
 		return ENGINE_ERROR;
+	/* a pane that is there has a window that is open */
 	p = e->hot;
 	if (!p || us < p->at.start_us || us >= p->at.end_us) {
 		p = find_pane(e, us);
 		if (!p)
 			return ENGINE_LATE;
-	} else if (e->clock.watermark_us >= p->closes_us) {
-		return refuse(e, &p->at);
 	}
 	if (e->clock.watermark_us >= p->first_closes_us)
 		e->counts.late_partial++;

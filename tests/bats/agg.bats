@@ -89,7 +89,7 @@ has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }
 @test "late records: status 5 and a hint, a place, or accepted" {
 	echo '{"ts":"2026-11-22T10:00:50Z","id":"b","v":1}' >>trips
 	agg --time ts -w 1m count trips
-	[ "$status" = 5 ] && has err '1 records were late, by 20s' && has err 'a longer --delay'
+	[ "$status" = 5 ] && has err '1 record was late, by 20s' && has err 'a longer --delay'
 	agg --time ts -w 1m count trips --late late
 	[ "$status" = 0 ] && [ ! -s err ]
 	same '{"reason":"late","source":"trips","line":5,"time":"2026-11-22T10:00:50Z","window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","windows":1,"late_us":20000000,"raw":"{\"ts\":\"2026-11-22T10:00:50Z\",\"id\":\"b\",\"v\":1}","tool":"tlm-agg"}' "$(cat late)"
@@ -100,7 +100,7 @@ has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }
 	agg --time ts -w 1m count trips --grace 21s
 	[ "$status" = 0 ] && has out '"count":4}'
 	agg --time ts -w 1m count trips --delay 20s
-	[ "$status" = 5 ] && has err '1 records were late, by 0s'
+	[ "$status" = 5 ] && has err '1 record was late, by 0s'
 }
 
 @test "the place of late records must be another one" {
@@ -232,7 +232,7 @@ stopped() {
 @test "csv has no column for final: such rows are told, not written" {
 	stopped csv
 	[ "$status" = 143 ]
-	[ "$(wc -l <live)" = 2 ] && has err '1 rows of open windows were not written'
+	[ "$(wc -l <live)" = 2 ] && has err 'csv and tsv having no column for final: 1'
 }
 
 @test "tsv and table" {
