@@ -45,10 +45,7 @@ void csv_close(struct csv *c)
 {
 	if (!c)
 		return;
-	for (size_t i = 0; i < c->n_columns; i++) {
-		buf_release(&c->columns[i].name);
-		buf_release(&c->columns[i].key);
-	}
+	csv_forget_columns(c);
 	free(c->columns);
 	buf_release(&c->rest);
 	buf_release(&c->old_rest);
@@ -151,7 +148,10 @@ static int give_up_row(
 		err);
 }
 
-/* Converts the whole rows of p[len], *at of them read already; is_end: nothing follows. */
+/*
+ * Converts the whole rows of p[len], *at of them read already; is_end: nothing follows. A window that holds no whole
+ * row is doubled; behind a broken row it begins small, so that a file of broken rows is not indexed over and over.
+ */
 static int convert(struct csv *c, const char *p, size_t *at, size_t len, bool is_end, struct buf *out, struct err *err)
 {
 	size_t window = CSV_WINDOW_BYTES, bad_at;
@@ -162,20 +162,21 @@ static int convert(struct csv *c, const char *p, size_t *at, size_t len, bool is
 	while (*at < len) {
 		size_t left = len - *at, was_at = *at;
 		enum csv_walk_end walked = csv_walk(c, p, at, *at + (window < left ? window : left), &bad_at, out, err);
+		bool is_stuck = walked == CSV_WALK_MORE && *at == was_at;
 
 		if (walked == CSV_WALK_STOP)
 			return -1;
-		if (walked == CSV_WALK_MORE && *at == was_at && window < left) {
+		if (is_stuck && window < left) {
 			window *= 2;
-			continue;
-		}
-		if (walked == CSV_WALK_MORE && *at == was_at && !is_end && left <= c->opts.row_max_bytes)
+		} else if (is_stuck && !is_end && left <= c->opts.row_max_bytes) {
 			return 0;
-		if (walked == CSV_WALK_QUOTE || walked == CSV_WALK_LONG || (walked == CSV_WALK_MORE && *at == was_at)) {
+		} else if (is_stuck || walked == CSV_WALK_QUOTE || walked == CSV_WALK_LONG) {
 			if (give_up_row(c, p, at, len, walked, bad_at, err))
 				return -1;
+			window = CSV_WINDOW_MIN_BYTES;
+		} else {
+			window = window < CSV_WINDOW_BYTES / 2 ? window * 2 : CSV_WINDOW_BYTES;
 		}
-		window = CSV_WINDOW_BYTES;
 	}
 	return 0;
 }

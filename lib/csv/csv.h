@@ -4,7 +4,7 @@
  * RFC 4180 read exactly: quoted cells hold delimiters, line ends and doubled quotes; LF and CRLF both end a row, a
  * lone CR is text; an empty line is skipped. A quote inside a cell that does not begin with one is text. The first
  * row names the columns unless names are given: an empty name becomes "column_N", a name that stood before gets "_2",
- * "_3" ..., one empty name behind the last column is dropped.
+ * "_3" ..., one empty name behind the last column is dropped. At most CSV_COLUMNS_MAX columns.
  *
  * A cell that is a JSON number whose text survives every reader (at most 17 significant digits, integers within 2^53,
  * a finite double) becomes that number, its text unchanged, blanks around it left out; everything else becomes a
@@ -28,6 +28,8 @@
 
 #include "buf/buf.h"
 #include "err/err.h"
+
+enum { CSV_COLUMNS_MAX = 16384 };
 
 enum csv_empty { CSV_EMPTY_NULL, CSV_EMPTY_STRING, CSV_EMPTY_OMIT };
 

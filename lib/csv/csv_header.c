@@ -3,6 +3,7 @@
  */
 #include "csv/csv_internal.h"
 
+#include <search.h>
 #include <stdlib.h>
 
 #include "json/json.h"
@@ -42,26 +43,47 @@ static int take_cell(const char *p, size_t len, char delimiter, struct buf *cell
 	return at < len && p[at] == delimiter ? 1 : 2;
 }
 
-static bool has_name(const struct csv *c, struct slice name)
+/* A name that is taken, in the tree c->names. */
+struct taken {
+	struct slice name; /* of its column */
+	unsigned next;     /* the number to try behind it */
+};
+
+static int compare_taken(const void *a, const void *b)
 {
-	for (size_t i = 0; i < c->n_columns; i++) {
-		if (slice_eq(buf_slice(&c->columns[i].name), name))
-			return true;
-	}
-	return false;
+	return slice_cmp(((const struct taken *)a)->name, ((const struct taken *)b)->name);
+}
+
+static struct taken *find_taken(const struct csv *c, const struct buf *name)
+{
+	struct taken key = {.name = buf_slice(name)};
+	void *const *node = tfind(&key, &c->names, compare_taken);
+
+	return node ? *node : NULL;
+}
+
+static void take_name(struct csv *c, const struct buf *name)
+{
+	struct taken *taken = mem_alloc(1, sizeof *taken);
+
+	*taken = (struct taken){buf_slice(name), 2};
+	if (!tsearch(taken, &c->names, compare_taken))
+		mem_fail();
 }
 
 /* An empty name gets one by its place, a name that stood before the first free number. */
 static void choose_name(const struct csv *c, struct buf *name)
 {
+	struct taken *taken;
 	size_t len;
 
 	if (name->len == 0)
 		buf_addf(name, "column_%zu", c->n_columns + 1);
 	len = name->len;
-	for (unsigned i = 2; has_name(c, buf_slice(name)); i++) {
+	taken = find_taken(c, name);
+	while (taken && find_taken(c, name)) {
 		name->len = len;
-		buf_addf(name, "_%u", i);
+		buf_addf(name, "_%u", taken->next++);
 	}
 }
 
@@ -69,6 +91,8 @@ static int add_column(struct csv *c, const struct buf *cell, struct err *err)
 {
 	struct csv_column column = {.type = c->opts.no_infer ? CSV_STR : CSV_AUTO};
 
+	if (c->n_columns == CSV_COLUMNS_MAX)
+		return err_set(err, ERR_IO, "the header has more than %d columns", CSV_COLUMNS_MAX);
 	buf_reserve(&column.key, CSV_COPY_BYTES);
 	if (c->opts.is_latin1)
 		csv_add_latin1(&column.name, buf_slice(cell));
@@ -83,6 +107,7 @@ static int add_column(struct csv *c, const struct buf *cell, struct err *err)
 			c->n_columns + 1);
 	}
 	buf_add_char(&column.key, ':');
+	take_name(c, &column.name);
 	c->columns = mem_resize(c->columns, c->n_columns + 1, sizeof *c->columns);
 	c->columns[c->n_columns++] = column;
 	c->keys_bytes += column.key.len + sizeof "\"null\",";
@@ -181,8 +206,10 @@ static int read_names(struct csv *c, const char *p, size_t len, char delimiter, 
 	return taken < 0 ? -1 : taken > 0;
 }
 
-static void forget_columns(struct csv *c)
+void csv_forget_columns(struct csv *c)
 {
+	tdestroy(c->names, free);
+	c->names = NULL;
 	for (size_t i = 0; i < c->n_columns; i++) {
 		buf_release(&c->columns[i].name);
 		buf_release(&c->columns[i].key);
@@ -199,7 +226,7 @@ int csv_read_header(struct csv *c, const char *p, size_t len, size_t *used, stru
 		return -1;
 	if (r == 0) {
 		*used = 0;
-		forget_columns(c);
+		csv_forget_columns(c);
 		return 0;
 	}
 	if (*used - 1 > c->opts.row_max_bytes) {

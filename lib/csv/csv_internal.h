@@ -6,6 +6,7 @@
 
 enum {
 	CSV_WINDOW_BYTES = 32 << 10, /* indexed at once: stays in the first-level cache */
+	CSV_WINDOW_MIN_BYTES = 512,  /* behind a broken row */
 	CSV_COPY_BYTES = 32          /* short texts are copied in pieces of this size, over their end */
 };
 
@@ -37,6 +38,7 @@ struct csv {
 	bool has_header;
 	struct csv_column *columns;
 	size_t n_columns;
+	void *names;       /* tree of the names that are taken; see csv_header.c */
 	size_t keys_bytes; /* of all keys, and what else a row needs besides its own bytes */
 	uint32_t lines_to_skip;
 
@@ -74,6 +76,7 @@ const char *csv_add_cell(
 /* Reads the header row at p; see csv_header.c. */
 int csv_read_header(struct csv *c, const char *p, size_t len, size_t *used, struct err *err);
 int csv_set_header(struct csv *c, const char *names, struct err *err);
+void csv_forget_columns(struct csv *c);
 int csv_check_types(const char *types, struct err *err);
 
 /* The whole of an input at once, character by character: what csv_feed() and csv_end() give over all of its pieces. The

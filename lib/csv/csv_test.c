@@ -127,6 +127,25 @@ static void names_are_made_unique(void **state)
 {
 	(void)state;
 	expect(&defaults, ",a,a,a_2\n1,2,3,4\n", "{\"column_1\":1,\"a\":2,\"a_2\":3,\"a_2_2\":4}\n", "");
+	expect(&defaults, "a,a_2,a,a,b\n1,2,3,4,5\n", "{\"a\":1,\"a_2\":2,\"a_3\":3,\"a_4\":4,\"b\":5}\n", "");
+}
+
+static void columns_are_limited(void **state)
+{
+	struct buf text = BUF_INIT;
+	struct answer answer;
+
+	(void)state;
+	for (int i = 0; i < CSV_COLUMNS_MAX; i++)
+		buf_add_str(&text, i ? ",a" : "a");
+	buf_add_char(&text, '\n');
+	feed(&answer, &defaults, buf_slice(&text), text.len, text.len);
+	assert_int_equal(answer.result, 0);
+	text.p[text.len - 1] = ',';
+	buf_add_str(&text, "a\n");
+	feed(&answer, &defaults, buf_slice(&text), text.len, text.len);
+	assert_int_equal(answer.result, -1);
+	buf_release(&text);
 }
 
 static void bad_rows_are_rejected_alone(void **state)
@@ -415,6 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cells_become_values),
 		cmocka_unit_test(names_are_made_unique),
+		cmocka_unit_test(columns_are_limited),
 		cmocka_unit_test(bad_rows_are_rejected_alone),
 		cmocka_unit_test(options_decide),
 		cmocka_unit_test(a_long_row_costs_one_line),
