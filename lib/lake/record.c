@@ -195,9 +195,11 @@ static int take_object(struct lake *l, const struct batch *b, const struct json_
 	has_time = l->clock != LAKE_CLOCK_NONE && lake_time(l, r->spans, &us, &field, &why) == 0;
 	if (!has_time && (l->opts.time || needs_time(l)))
 		return reject(l, b, r, REJECT_NO_TIME, 0, field, why, err);
-	buf_reset(&l->name);
-	if (template_render(l->template, us, r->spans, &l->name, &fault) < 0)
-		return reject(l, b, r, REJECT_PATH_VALUE, 0, fault.field, fault.why, err);
+	if (!template_is_same(l->template, us)) {
+		buf_reset(&l->name);
+		if (template_render(l->template, us, r->spans, &l->name, &fault) < 0)
+			return reject(l, b, r, REJECT_PATH_VALUE, 0, fault.field, fault.why, err);
+	}
 	if (l->n_columns && !l->is_column_told)
 		tell_hidden(l, r->spans);
 	return store(l, r, has_time, us, err);

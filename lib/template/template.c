@@ -27,9 +27,9 @@ struct template
 	char **columns;
 	size_t n_columns;
 	const struct etime_zone *zone;
-	bool has_time;
+	bool has_time, has_field;
 	int64_t grain_us;                 /* times within one grain show the same text */
-	int64_t shown_us, shown_grain_us; /* the grain that is shown; 0 for none */
+	int64_t shown_us, shown_grain_us; /* the grain that is shown: its first instant and length, 0 for none */
 	struct buf tmp;
 };
 
@@ -119,6 +119,7 @@ static int parse_field(struct parser *p)
 	buf_add(&part->text, rest.p, used);
 	buf_cstr(&part->text);
 	part->slot = json_paths_add(p->paths, &path);
+	p->t->has_field = true;
 	fieldpath_release(&path);
 	p->at += used + 2;
 	return 0;
@@ -298,6 +299,11 @@ static void show_time(struct template *t, int64_t us)
 		buf_reset(&part->shown);
 		encode_bytes(&part->shown, buf_slice(&t->tmp), part->is_at_start);
 	}
+}
+
+bool template_is_same(const struct template *t, int64_t us)
+{
+	return !t->has_field && t->has_time && us >= t->shown_us && us - t->shown_us < t->shown_grain_us;
 }
 
 static int show_field(struct template *t, const struct part *part, struct json_span span, struct buf *out,

@@ -47,6 +47,10 @@ const char *template_root(const struct template *t);
 /* Whether it holds a code of the event time. */
 bool template_has_time(const struct template *t);
 
+/* Whether a record of that time has the directory of the record that was rendered last: there are no fields, and no
+ * code shows another text. */
+bool template_is_same(const struct template *t, int64_t us);
+
 /* Names of its partition columns: the n-th NAME of a directory `NAME=...` (NULL behind the last). A column that is just
  * the field of the same name is left out: nothing is hidden by it. */
 const char *template_column(const struct template *t, size_t n);

@@ -185,8 +185,10 @@ static void times_follow_each_other(void **state)
 			for (int i = 0; i < 2000; i++) {
 				chance = chance * UINT64_C(6364136223846793005) + 1442695040888963407u;
 				us += (int64_t)(chance >> 40) * (i % 50 ? 10 : 1000000) - (i % 7 ? 0 : 200000000);
-				buf_reset(&a);
-				assert_int_equal(template_render(t, us, NULL, &a, &fault), 0);
+				if (!template_is_same(t, us)) {
+					buf_reset(&a);
+					assert_int_equal(template_render(t, us, NULL, &a, &fault), 0);
+				}
 				assert_string_equal(buf_cstr(&a), render_at(texts[k], "{}", us, zone));
 			}
 			buf_release(&a);
