@@ -5,9 +5,8 @@
  * A column format would be one more kind. An codec is used for one object after the other and keeps its memory.
  * Output goes to a function of the caller, in pieces of at most CODEC_OUT_BYTES.
  *
- * Memory of zstd at level 3: 1.8 MiB for each codec until their sum reaches CODEC_FULL_BYTES, 0.25 MiB for those
- * after (a window of 16 KiB). The window of the first is 256 KiB: on telemetry it packs better than the 2 MiB that
- * level 3 stands for, and it is a quarter faster, because it stays in the cache. gzip: 0.3 MiB.
+ * Memory of zstd at level 3: 2 MiB for each codec until their sum reaches CODEC_FULL_BYTES, 0.25 MiB for those after
+ * (a window of 16 KiB); gzip 0.3 MiB.
  * One thread per set.
  */
 #ifndef TLM_CODEC_H

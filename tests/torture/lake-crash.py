@@ -203,7 +203,9 @@ def run_fail(folder, every, lines):
                 if not was_hit(log):
                     break
                 yield_place(f"{call} {error}", when)
-                assert status == 2, f"status {status}: {err}"
+                # A lock that cannot be removed at the very end is no loss; the next start removes it.
+                is_end = call == "unlink" and status == 0 and len(saved(lake)) == len(lines)
+                assert status == 2 or is_end, f"status {status}: {err}"
                 assert err.count("\n") <= 1, f"more than one line: {err}"
                 must_hold = saved(lake)
                 restart(lake, lines, must_hold, told(out))
