@@ -62,7 +62,10 @@ size_t etime_print_iso(char out[ETIME_ISO_BYTES], int64_t us);
 /* A time zone of tzdata ("Europe/Warsaw", "UTC"). */
 struct etime_zone;
 
-/* Returns NULL with ERR_PROGRAM for a name that tzdata does not hold ("Mars/Base", "../x"). */
+/*
+ * Reads the file of tzdata in $TZDIR, else /usr/share/zoneinfo; "UTC" needs none. Returns NULL with ERR_PROGRAM for a
+ * name that is not there ("Mars/Base", "../x").
+ */
 struct etime_zone *etime_zone_open(const char *name, struct err *err);
 void etime_zone_close(struct etime_zone *zone);
 
