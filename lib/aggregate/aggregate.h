@@ -58,7 +58,8 @@ struct agg_place {
 	uint32_t input;
 };
 
-/* Reads a valid JSON number; p is readable up to JSON_PAD_BYTES behind it. agg_read_number_plain() is the same by the functions of num.h alone (tests compare). */
+/* Reads a valid JSON number; p is readable up to JSON_PAD_BYTES behind it. agg_read_number_plain() is the same by the
+ * functions of num.h alone (tests compare). */
 void agg_read_number(const char *p, size_t len, struct agg_value *v);
 void agg_read_number_plain(const char *p, size_t len, struct agg_value *v);
 
