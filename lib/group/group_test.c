@@ -150,34 +150,59 @@ static void values_are_read_back(void **state)
 	check_text("\"veh-7\"", JSON_STRING, "veh-7", 5);
 }
 
-static void a_table_counts(void **state)
+/* Keys that share a beginning, differ at once, or tie over more than eight bytes. */
+static int make_text(char *text, size_t size, int form, int i)
 {
-	enum { KEYS = 5000, ROUNDS = 3 };
+	switch (form) {
+	case 0:
+		return snprintf(text, size, "key-%d", i);
+	case 1:
+		return snprintf(text, size, "%d-a-long-key-behind-it", i);
+	case 2:
+		return snprintf(text, size, "%d-0123456789-%d", i % 7, i);
+	default:
+		return snprintf(text, size, "0123456789-%05d", i);
+	}
+}
+
+static void count_keys(int n_keys, int form)
+{
+	enum { ROUNDS = 3 };
 	struct group_table t;
 	struct group_entry **sorted;
 	bool is_new;
 
-	(void)state;
 	group_table_init(&t, 8);
-	for (int i = 0; i < KEYS * ROUNDS; i++) {
-		char text[32];
-		int n = snprintf(text, sizeof text, "key-%d", (i * 7) % KEYS);
+	for (int i = 0; i < n_keys * ROUNDS; i++) {
+		char text[64];
+		int n = make_text(text, sizeof text, form, (i * 7) % n_keys);
 		struct slice key = {text, (size_t)n};
 
 		group_table_get(&t, key, group_hash(key), &is_new)->state[0]++;
-		assert_int_equal(is_new, i < KEYS);
+		assert_int_equal(is_new, i < n_keys);
 	}
-	assert_int_equal(t.n, KEYS);
-	sorted = malloc(KEYS * sizeof *sorted);
+	assert_int_equal(t.n, n_keys);
+	sorted = malloc((size_t)n_keys * sizeof *sorted);
 	assert_non_null(sorted);
 	group_table_sort(&t, sorted);
-	for (int i = 0; i < KEYS; i++) {
+	for (int i = 0; i < n_keys; i++) {
 		assert_int_equal(sorted[i]->state[0], ROUNDS);
 		if (i)
 			assert_true(slice_cmp(group_entry_key(&t, sorted[i - 1]), group_entry_key(&t, sorted[i])) < 0);
 	}
 	free(sorted);
 	group_table_release(&t);
+}
+
+static void a_table_counts_and_sorts(void **state)
+{
+	static const int sizes[] = {1, 2, 20, 255, 256, 5000};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+		for (int form = 0; form < 4; form++)
+			count_keys(sizes[i], form);
+	}
 }
 
 /* Two keys with the same hash are two groups. */
@@ -223,7 +248,7 @@ int main(void)
 		cmocka_unit_test(keys_are_ordered_as_values),
 		cmocka_unit_test(fields_do_not_run_together),
 		cmocka_unit_test(values_are_read_back),
-		cmocka_unit_test(a_table_counts),
+		cmocka_unit_test(a_table_counts_and_sorts),
 		cmocka_unit_test(equal_hashes_are_not_equal_keys),
 		cmocka_unit_test(a_group_is_small),
 	};

@@ -14,6 +14,7 @@
  * from touching one.
  */
 enum { FIRST_SLOTS = 16, FIRST_WORDS = 64 };
+enum { RADIX_MIN = 256 }; /* groups from which the radix sort is faster */
 enum { ENTRY_HEAD_WORDS = sizeof(struct group_entry) / 8 };
 
 uint64_t group_hash(struct slice key)
@@ -169,10 +170,53 @@ static uint64_t prefix_of(struct slice key, size_t skip)
 	return __builtin_bswap64(prefix);
 }
 
+/* One pass of a radix sort: stable by one byte of the prefix. Returns false when all have the same. */
+static bool sort_by_byte(const struct sort_item *from, struct sort_item *to, size_t n, int shift)
+{
+	size_t starts[256] = {0}, sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		starts[from[i].prefix >> shift & 255]++;
+	if (starts[from[0].prefix >> shift & 255] == n)
+		return false;
+	for (int b = 0; b < 256; b++) {
+		size_t count = starts[b];
+
+		starts[b] = sum;
+		sum += count;
+	}
+	for (size_t i = 0; i < n; i++)
+		to[starts[from[i].prefix >> shift & 255]++] = from[i];
+	return true;
+}
+
+/* Many items: by their prefixes with a radix sort, then the runs of one prefix by their whole keys. items has room for
+ * 2 * n. Returns where the sorted ones are. */
+static struct sort_item *sort_many(struct sort_item *items, size_t n, struct sort_context *c)
+{
+	struct sort_item *from = items, *to = items + n;
+
+	for (int shift = 0; shift < 64; shift += 8) {
+		if (sort_by_byte(from, to, n, shift)) {
+			struct sort_item *swap = from;
+
+			from = to;
+			to = swap;
+		}
+	}
+	for (size_t i = 0, run; i < n; i += run) {
+		for (run = 1; i + run < n && from[i + run].prefix == from[i].prefix; run++)
+			;
+		if (run > 1)
+			qsort_r(from + i, run, sizeof *from, compare_items, c);
+	}
+	return from;
+}
+
 void group_table_sort(struct group_table *t, struct group_entry **order)
 {
 	struct sort_context c = {t, SIZE_MAX};
-	struct sort_item *items = mem_resize(NULL, t->n, sizeof *items);
+	struct sort_item *items = mem_resize(NULL, t->n, 2 * sizeof *items), *sorted = items;
 	struct slice first = {NULL, 0};
 	struct group_entry *e;
 	size_t n = 0;
@@ -185,8 +229,11 @@ void group_table_sort(struct group_table *t, struct group_entry **order)
 	}
 	for (size_t i = 0; i < n; i++)
 		items[i].prefix = prefix_of(group_entry_key(t, items[i].e), c.shared_bytes);
-	qsort_r(items, n, sizeof *items, compare_items, &c);
+	if (n < RADIX_MIN)
+		qsort_r(items, n, sizeof *items, compare_items, &c);
+	else
+		sorted = sort_many(items, n, &c);
 	for (size_t i = 0; i < n; i++)
-		order[i] = items[i].e;
+		order[i] = sorted[i].e;
 	free(items);
 }
