@@ -1,5 +1,6 @@
 #include "window/window.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "mem/mem.h"
@@ -41,8 +42,9 @@ static void find_watermark(struct window_clock *c, int64_t just_raised_us)
 				least = c->inputs[i].stream_us;
 		}
 	}
-	if (least - c->delay_us > c->watermark_us)
-		c->watermark_us = least - c->delay_us;
+	/* T rises, and an input counts as minus infinity before it has one: the minimum cannot fall */
+	assert(least - c->delay_us >= c->watermark_us);
+	c->watermark_us = least - c->delay_us;
 }
 
 void window_clock_raise(struct window_clock *c, uint32_t input, int64_t us)
