@@ -212,6 +212,16 @@ static struct slice find_origin(const struct reader *in, const struct json_recor
 	return (struct slice){j->p, j->len};
 }
 
+/* The first line of an input has cells, not JSON: its user forgot to say so. */
+static void hint_at_csv(const struct reader *in, uint64_t line, struct slice raw)
+{
+	if (in->csv || in->opts->is_ndjson || line != 1 || in->is_repeat || in->tool->common.is_quiet || raw.len == 0)
+		return;
+	if (strchr("{[\"", raw.p[0]) || !(memchr(raw.p, ',', raw.len) || memchr(raw.p, '\t', raw.len)))
+		return;
+	tool_warn(in->tool, "%s: looks like CSV or TSV: say --csv or --tsv", in->name);
+}
+
 static enum reader_result reject(struct reader *in, const struct json_record *j, enum reject_reason reason,
 	const char *subject, const char *what, struct err *err)
 {
@@ -222,6 +232,8 @@ static enum reader_result reject(struct reader *in, const struct json_record *j,
 	if (in->is_repeat)
 		return READ_RECORD;
 	in->tool->ledger.read++;
+	if (reason == REJECT_JSON)
+		hint_at_csv(in, line, raw);
 	if (in->has_good)
 		reject_note_good(in->tool->reject);
 	if (reject_add(in->tool->reject, reason, &in->place, line, has_byte ? j->byte : 0, raw, raw.len, err, "%s%s%s",

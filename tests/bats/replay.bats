@@ -98,6 +98,16 @@ stat_of() {
 	cmp <(tlm-replay --ndjson trips2.csv) trips.ndjson
 }
 
+@test "CSV that nobody called CSV is told from bad JSON" {
+	status_of tlm-replay <trips.csv
+	[ "$status" -eq 5 ]
+	same 'tlm-replay: -: looks like CSV or TSV: say --csv or --tsv' "$(head -n 1 err)"
+	status_of tlm-replay --ndjson trips.csv
+	if grep -q 'looks like' err; then false; fi
+	echo '{"a":1,' | tlm-replay 2>err || true
+	if grep -q 'looks like' err; then false; fi
+}
+
 @test "from and to are a half-open interval of recorded time" {
 	status_of tlm-replay --time timeMili:ms --from 1795341610000 --to 2026-11-22T10:00:40Z --stats trips.csv
 	[ "$status" -eq 0 ]
