@@ -17,6 +17,7 @@ void input_init(struct input *in)
 	*in = (struct input){.fd = -1};
 }
 
+/* Not blocking: a fifo that nobody writes to yet is waited for like a pipe that has nothing. */
 int input_open(struct input *in, const char *name, struct err *err)
 {
 	uint64_t read_bytes = in->read_bytes;
@@ -24,7 +25,7 @@ int input_open(struct input *in, const char *name, struct err *err)
 
 	input_init(in);
 	in->read_bytes = read_bytes;
-	in->fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	in->fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (in->fd < 0)
 		return err_sys(err, "cannot open");
 	if (fstat(in->fd, &st) != 0) {
@@ -44,12 +45,12 @@ int input_open(struct input *in, const char *name, struct err *err)
 	return 0;
 }
 
-/* Whether a read would not block. A descriptor that cannot be polled reads at once. */
+/* Whether a read would not block. */
 static bool is_ready(const struct input *in)
 {
 	struct pollfd p = {in->fd, POLLIN, 0};
 
-	return in->is_regular || poll(&p, 1, 0) != 0;
+	return in->is_regular || poll(&p, 1, 0) > 0;
 }
 
 void input_wait(const struct input *in, int timeout_ms)

@@ -289,6 +289,35 @@ static void wait_ends_by_bytes_or_by_time(void **state)
 	release(&g);
 }
 
+static void a_fifo_waits_for_its_writer(void **state)
+{
+	char fifo[80];
+	const char *names[] = {fifo};
+	struct got g = {BUF_INIT, BUF_INIT, 0, 0};
+	struct source *s;
+	struct batch b;
+	int fd;
+
+	(void)state;
+	snprintf(fifo, sizeof fifo, "%s.fifo", path);
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	s = source_files(names, 1, 100);
+	batch_init(&b);
+	assert_int_equal(drain(s, &b, &g), SOURCE_WAIT);
+	fd = open(fifo, O_WRONLY);
+	assert_int_equal(drain(s, &b, &g), SOURCE_WAIT);
+	assert_int_equal(write(fd, "x\ny", 3), 3);
+	assert_int_equal(drain(s, &b, &g), SOURCE_WAIT);
+	assert_string_equal(buf_cstr(&g.lines), "1:x\n");
+	close(fd);
+	assert_int_equal(drain(s, &b, &g), SOURCE_END);
+	assert_string_equal(buf_cstr(&g.lines), "1:x\n2:y\n");
+	source_close(s);
+	batch_release(&b);
+	release(&g);
+	unlink(fifo);
+}
+
 static void a_bom_is_cut_and_utf16_refused(void **state)
 {
 	static const struct {
@@ -487,6 +516,7 @@ int main(void)
 		cmocka_unit_test(files_are_cut_into_lines),
 		cmocka_unit_test(pipes_give_what_is_there),
 		cmocka_unit_test(wait_ends_by_bytes_or_by_time),
+		cmocka_unit_test(a_fifo_waits_for_its_writer),
 		cmocka_unit_test(a_bom_is_cut_and_utf16_refused),
 		cmocka_unit_test(failed_inputs_are_named_and_passed),
 		cmocka_unit_test(compressed_input_is_read_from_file_and_pipe),
