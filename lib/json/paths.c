@@ -137,7 +137,7 @@ size_t json_paths_add(struct json_paths *paths, const struct fieldpath *path)
 {
 	size_t used;
 	int32_t slot, node = reach(paths, path, &used, -1);
-	const struct fieldpath_step *rest = path->steps + used;
+	const struct fieldpath_step *rest = used ? path->steps + used : path->steps;
 	size_t n = path->n_steps - used;
 
 	assert(path->n_steps <= FIELDPATH_STEPS_MAX);

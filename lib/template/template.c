@@ -111,7 +111,7 @@ static int parse_field(struct parser *p)
 	struct part *part;
 	size_t used;
 
-	if (fieldpath_parse(&path, rest, &used, &err) < 0 || rest.p[used] != '}') {
+	if (fieldpath_parse(&path, rest, &used, &err) < 0 || rest.p[used] != '}' || path.n_steps == 0) {
 		fieldpath_release(&path);
 		return fault_at(p, p->at, "expected {FIELD} (write {{ for the character)");
 	}

@@ -112,6 +112,7 @@ static void mistakes_have_a_place(void **state)
 	assert_string_equal(render("/a/{", "{}"), "?expected {FIELD} (write {{ for the character) at byte 4 of '/a/{'");
 	assert_non_null(strstr(render("/a/{b", "{}"), "at byte 4"));
 	assert_non_null(strstr(render("/a/{}", "{}"), "at byte 4"));
+	assert_non_null(strstr(render("/a/{.}", "{}"), "at byte 4"));
 	assert_non_null(strstr(render("/a/x}", "{}"), "a '}' without its '{'"));
 	assert_non_null(strstr(render("/a/%Q", "{}"), "an unknown code of the time at byte 4"));
 	assert_non_null(strstr(render("/a/%", "{}"), "a '%' without a letter"));
@@ -199,6 +200,78 @@ static void times_follow_each_other(void **state)
 	}
 }
 
+static int hex(char c)
+{
+	return c <= '9' ? c - '0' : c - 'A' + 10;
+}
+
+/* What a reader of the lake makes of a directory name. */
+static void decode(struct buf *out, struct slice name)
+{
+	buf_reset(out);
+	if (slice_eq(name, SLICE_LIT(TEMPLATE_NULL)))
+		return;
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.p[i];
+
+		if (c == '%') {
+			assert_true(i + 2 < name.len);
+			c = (char)(hex(name.p[i + 1]) << 4 | hex(name.p[i + 2]));
+			i += 2;
+		} else {
+			assert_true((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+				    strchr("._-", c));
+		}
+		buf_add_char(out, c);
+	}
+}
+
+/* A million values of an alphabet that means harm: each is one name, no dot first, and decoded to itself. */
+static void a_million_values_stay_inside(void **state)
+{
+	static const char *const letters[] = {".", ".", "/", "%", "2e", "=", "_", "-", "\\", "~", "\n", " ", "a",
+		"\xc5\xbc", "\x01", "__HIVE_DEFAULT_PARTITION__", "tlm-spool", "*"};
+	struct err err = ERR_INIT;
+	struct json_paths *paths = json_paths_open();
+	struct template *t = template_open("/l/{a}/b={a}", NULL, paths, &err);
+	struct buf value = BUF_INIT, text = BUF_INIT, out = BUF_INIT, back = BUF_INIT;
+	uint64_t chance = 42;
+
+	(void)state;
+	for (int i = 0; i < 1000000; i++) {
+		struct template_fault fault;
+		struct json_span span = {.type = JSON_STRING, .is_escaped = true};
+		const char *slash;
+
+		buf_reset(&value);
+		buf_reset(&text);
+		buf_reset(&out);
+		chance = chance * UINT64_C(6364136223846793005) + 1442695040888963407u;
+		for (uint64_t rest = chance >> 20; rest % 7; rest /= 7 * 18)
+			buf_add_str(&value, letters[rest / 7 % 18]);
+		if (chance >> 60 == 3)
+			buf_add_char(&value, '\0');
+		json_add_string(&text, buf_slice(&value));
+		span.p = text.p;
+		span.len = (uint32_t)text.len;
+		assert_int_equal(template_render(t, 0, &span, &out, &fault), 0);
+		slash = memchr(out.p, '/', out.len);
+		assert_non_null(slash);
+		assert_int_equal(out.p[0] == '.', false);
+		decode(&back, (struct slice){out.p, (size_t)(slash - out.p)});
+		assert_true(slice_eq(buf_slice(&back), buf_slice(&value)));
+		assert_memory_equal(slash, "/b=", 3);
+		decode(&back, (struct slice){slash + 3, out.len - (size_t)(slash + 3 - out.p)});
+		assert_true(slice_eq(buf_slice(&back), buf_slice(&value)));
+	}
+	buf_release(&value);
+	buf_release(&text);
+	buf_release(&out);
+	buf_release(&back);
+	template_close(t);
+	json_paths_close(paths);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +282,7 @@ int main(void)
 		cmocka_unit_test(the_root_ends_at_the_first_code),
 		cmocka_unit_test(columns_are_known),
 		cmocka_unit_test(times_follow_each_other),
+		cmocka_unit_test(a_million_values_stay_inside),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
