@@ -8,12 +8,22 @@ contract_tools() {
 	done
 }
 
+# The same, and other ways to run them.
+contract_ways() {
+	contract_tools
+	echo tlm-filter+libjq
+}
+
 # use TOOL [OPTION...]: sets CMD to a working command line without sources; a lake goes to $LAKE.
 use() {
 	TOOL=$1
 	shift
 	LAKE=$BATS_TEST_TMPDIR/lake
 	case $TOOL in
+	tlm-filter+libjq)
+		TOOL=tlm-filter
+		CMD=(tlm-filter --evaluator libjq "$@" .)
+		;;
 	tlm-filter) CMD=(tlm-filter "$@" .) ;;
 	tlm-agg) CMD=(tlm-agg "$@" count) ;;
 	tlm-replay) CMD=(tlm-replay "$@") ;;

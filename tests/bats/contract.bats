@@ -17,10 +17,19 @@ teardown() {
 	wait 2>/dev/null || :
 }
 
-# each FUNCTION: calls it for every tool, in a clean state, and names the tools where it fails.
+# each FUNCTION: calls it for every tool, in a clean state, and names the tools where it fails; each_way FUNCTION: for
+# every way to run them.
 each() {
+	each_of "$1" contract_tools
+}
+
+each_way() {
+	each_of "$1" contract_ways
+}
+
+each_of() {
 	local t bad=0
-	for t in $(contract_tools); do
+	for t in $("$2"); do
 		use "$t"
 		fresh
 		status=none
@@ -207,7 +216,7 @@ plain() {
 	run_tool three.ndjson - three.ndjson <three.ndjson
 	[ "$status" = 0 ] && [ "$(arrived)" = 9 ]
 }
-@test "files and stdin, one after the other" { each plain; }
+@test "files and stdin, one after the other" { each_way plain; }
 
 empty() {
 	: >empty
@@ -216,7 +225,7 @@ empty() {
 	run_tool </dev/null
 	[ "$status" = 0 ] && [ ! -s err ] && [ "$(arrived)" = 0 ]
 }
-@test "empty input: status 0" { each empty; }
+@test "empty input: status 0" { each_way empty; }
 
 line_ends() {
 	printf '{"a":1}\n{"a":2}' >no_newline
@@ -234,7 +243,7 @@ line_ends() {
 	done
 	jq -e '.read == 2 and .empty == 4' err >/dev/null
 }
-@test "no final newline, CRLF, BOM, blank lines" { each line_ends; }
+@test "no final newline, CRLF, BOM, blank lines" { each_way line_ends; }
 
 bad_records() {
 	printf '{"a":1}\n{"a":\0}\n{"a":2}\n{"a":\377}\n[1,\n{"a":3}\n' >bad
@@ -259,7 +268,7 @@ bad_records() {
 	run_tool bad --rejects /dev/null
 	[ "$status" = 0 ] && [ ! -s err ]
 }
-@test "NUL, bad UTF-8, cut JSON: rejected with place and raw bytes, the others pass" { each bad_records; }
+@test "NUL, bad UTF-8, cut JSON: rejected with place and raw bytes, the others pass" { each_way bad_records; }
 
 stops() {
 	printf '{"a":1}\n}\n{"a":2}\n}\n{"a":3}\n' >bad
@@ -281,7 +290,7 @@ stops() {
 	run_tool odd --stats -q
 	[ "$status" = 5 ] && [ "$(arrived)" = 1 ] && jq -e '.read == 5001' err >/dev/null
 }
-@test "--strict, --max-rejects, and the wrong input stop" { each stops; }
+@test "--strict, --max-rejects, and the wrong input stop" { each_way stops; }
 
 too_long() {
 	{
@@ -297,7 +306,7 @@ too_long() {
 	run_tool --max-line 1K long
 	[ "$status" = 5 ] && grep -q 'long:4: ' err
 }
-@test "an over-long line is rejected, the others pass" { each too_long; }
+@test "an over-long line is rejected, the others pass" { each_way too_long; }
 
 too_deep() {
 	{
@@ -312,7 +321,7 @@ too_deep() {
 	run_tool deep --max-depth 101
 	[ "$status" = 0 ] && [ "$(arrived)" = 2 ]
 }
-@test "a record that is too deep is rejected" { each too_deep; }
+@test "a record that is too deep is rejected" { each_way too_deep; }
 
 slow_writer() {
 	printf '{"a":1,"b":"\303\251\\u00e9"}\r\n\n{"a":[2]}\nx\n{"a":3}' >slow
@@ -325,7 +334,7 @@ slow_writer() {
 		timeout 20 "${CMD[@]}" -q >out 2>err || status=${PIPESTATUS[1]}
 	[ "$status" = "$want" ] && [ "$(arrived)" = 3 ] && cmp want <(what_arrived)
 }
-@test "bytes that come one at a time give the same result" { each slow_writer; }
+@test "bytes that come one at a time give the same result" { each_way slow_writer; }
 
 live_line() {
 	is_copy || return 0
@@ -344,13 +353,13 @@ live_line() {
 	exec 9>&-
 	wait $pid
 }
-@test "a live line leaves before the next one comes" { each live_line; }
+@test "a live line leaves before the next one comes" { each_way live_line; }
 
 missing_file() {
 	run_tool three.ndjson nosuch three.ndjson
 	[ "$status" = 2 ] && [ "$(arrived)" = 6 ] && is_one_message && grep -q 'nosuch: .*No such file or directory$' err
 }
-@test "a missing file among several: the others are read, status 2" { each missing_file; }
+@test "a missing file among several: the others are read, status 2" { each_way missing_file; }
 
 directory() {
 	mkdir -p dir
@@ -360,13 +369,13 @@ directory() {
 	run_tool dir three.ndjson
 	[ "$status" = 2 ] && [ "$(arrived)" = 3 ] && is_one_message && grep -q 'dir: .*directory' err
 }
-@test "a directory as input: status 2" { each directory; }
+@test "a directory as input: status 2" { each_way directory; }
 
 unreadable() {
 	run_tool /proc/self/mem three.ndjson
 	[ "$status" = 2 ] && [ "$(arrived)" = 3 ] && is_one_message && grep -q '/proc/self/mem: ' err
 }
-@test "an input that cannot be read: status 2, the others are read" { each unreadable; }
+@test "an input that cannot be read: status 2, the others are read" { each_way unreadable; }
 
 broken_zst() {
 	seq -f '{"a":%.0f,"text":"some more bytes"}' 200000 >many
@@ -382,7 +391,7 @@ broken_zst() {
 	run_tool <whole.zst
 	[ "$status" = 0 ] && [ "$(arrived)" = 200000 ]
 }
-@test "a broken .zst: status 2, its whole lines pass" { each broken_zst; }
+@test "a broken .zst: status 2, its whole lines pass" { each_way broken_zst; }
 
 # ---- where it goes ----
 
@@ -391,7 +400,7 @@ full_disk() {
 	timeout 20 "${CMD[@]}" three.ndjson >/dev/full 2>err || status=$?
 	[ "$status" = 2 ] && is_one_message && grep -q 'No space left on device$' err
 }
-@test "/dev/full: status 2" { each full_disk; }
+@test "/dev/full: status 2" { each_way full_disk; }
 
 full_disk_many() {
 	seq -f '{"a":%.0f}' 100000 >many
@@ -399,7 +408,7 @@ full_disk_many() {
 	timeout 20 "${CMD[@]}" many >/dev/full 2>err || status=$?
 	[ "$status" = 2 ] && is_one_message
 }
-@test "/dev/full with much output: status 2" { each full_disk_many; }
+@test "/dev/full with much output: status 2" { each_way full_disk_many; }
 
 small_disk() {
 	mkdir -p small
@@ -424,7 +433,7 @@ small_disk() {
 	[ "$(id -u)" = 0 ] || skip "mount needs root"
 	mkdir probe && mount -t tmpfs -o size=64k tmpfs probe || skip "mount is not allowed here"
 	umount probe
-	each small_disk
+	each_way small_disk
 	cd / && umount "$BATS_TEST_TMPDIR/small" 2>/dev/null || :
 }
 
@@ -445,7 +454,7 @@ closed_descriptors() {
 	timeout 20 "${CMD[@]}" three.ndjson -o result <&- >&- 2>err || status=$?
 	[ "$status" = 0 ] && [ "$(arrived result)" = 3 ]
 }
-@test "closed descriptors: status 2 where they are needed" { each closed_descriptors; }
+@test "closed descriptors: status 2 where they are needed" { each_way closed_descriptors; }
 
 head_1() {
 	is_copy || return 0
@@ -454,14 +463,14 @@ head_1() {
 	status=${PIPESTATUS[0]}
 	[ "$status" = 141 ] && [ ! -s err ] && [ "$(cat out)" = '{"a":1}' ]
 }
-@test "| head -1: a quiet end by SIGPIPE" { each head_1; }
+@test "| head -1: a quiet end by SIGPIPE" { each_way head_1; }
 
 gone_reader() {
 	{ sleep 0.2; cat three.ndjson; } | timeout 20 "${CMD[@]}" 2>err | :
 	status=${PIPESTATUS[1]}
 	[ "$status" = 141 ] && [ ! -s err ]
 }
-@test "a reader that went away: a quiet end by SIGPIPE" { each gone_reader; }
+@test "a reader that went away: a quiet end by SIGPIPE" { each_way gone_reader; }
 
 into_place() {
 	has_file_output || return 0
@@ -480,7 +489,7 @@ into_place() {
 	[ "$status" = 2 ] && is_one_message && grep -q 'directory' err || return 1
 	[ -z "$(find . -name '*.tlm-*')" ]
 }
-@test "-o FILE is renamed when the run was good, else nothing changes" { each into_place; }
+@test "-o FILE is renamed when the run was good, else nothing changes" { each_way into_place; }
 
 bad_rejects_place() {
 	run_tool three.ndjson --rejects nosuch/rejects
@@ -490,7 +499,7 @@ bad_rejects_place() {
 	run_tool bad --rejects /dev/full
 	[ "$status" = 2 ] && grep -q 'No space left on device$' err
 }
-@test "rejects that cannot be written: status 2" { each bad_rejects_place; }
+@test "rejects that cannot be written: status 2" { each_way bad_rejects_place; }
 
 stats() {
 	printf '{"a":1}\n}\n\n{"a":2}\n' >bad
@@ -500,16 +509,7 @@ stats() {
 		and .read == .kept + .filtered + .late + .rejected + .duplicate + .open
 		and .rejects == {"json": 1} and .bytes_in == 19 and .elapsed_ms >= 0' err >/dev/null
 }
-@test "--stats: the books add up" { each stats; }
-
-stats_between() {
-	{
-		cat three.ndjson
-		sleep 0.4
-	} | timeout 20 "${CMD[@]}" --stats=100ms >out 2>err
-	jq -se 'length >= 3 and .[-1].end == true and all(.[:-1][]; .end == false) and all(.read == 3)' err >/dev/null
-}
-@test "--stats=100ms: the books between" { each stats_between; }
+@test "--stats: the books add up" { each_way stats; }
 
 no_color() {
 	local t
@@ -524,7 +524,7 @@ no_color() {
 }
 @test "no colour with NO_COLOR, on a dumb terminal, in a pipe" {
 	need script
-	each no_color
+	each_way no_color
 }
 
 progress() {
@@ -540,11 +540,11 @@ progress_on_a_terminal() { progress ""; }
 no_progress() { ! progress -q && ! progress --no-progress && [ ! -s screen ]; }
 @test "progress is drawn on a terminal, and erased" {
 	need script
-	each progress_on_a_terminal
+	each_way progress_on_a_terminal
 }
 @test "-q and --no-progress: no progress" {
 	need script
-	each no_progress
+	each_way no_progress
 }
 
 # ---- signals ----
@@ -571,6 +571,15 @@ wait_for() {
 	exec 9>&-
 }
 
+stats_between() {
+	start_live || return 1
+	exec 9>&-
+	wait_for "$pid"
+	[ "$status" = 0 ] && jq -se 'length >= 2 and .[-1].end == true and all(.[:-1][]; .end == false)
+		and any(.[:-1][]; .read == 3)' err >/dev/null
+}
+@test "--stats=20ms: the books between" { each_way stats_between; }
+
 ends_by() {
 	start_live || return 1
 	kill "-$1" "$pid"
@@ -583,9 +592,9 @@ ends_by() {
 by_term() { ends_by TERM 143; }
 by_int() { ends_by INT 130; }
 by_hup() { ends_by HUP 129; }
-@test "SIGTERM: what was read goes out, the books add up, 143" { each by_term; }
-@test "SIGINT: the same, 130" { each by_int; }
-@test "SIGHUP: the same, 129" { each by_hup; }
+@test "SIGTERM: what was read goes out, the books add up, 143" { each_way by_term; }
+@test "SIGINT: the same, 130" { each_way by_int; }
+@test "SIGHUP: the same, 129" { each_way by_hup; }
 
 nohup_is_kept() {
 	rm -f in
@@ -604,7 +613,7 @@ nohup_is_kept() {
 	wait_for "$pid"
 	[ "$status" = 0 ] && [ "$(arrived)" = 6 ]
 }
-@test "SIGHUP is ignored under nohup" { each nohup_is_kept; }
+@test "SIGHUP is ignored under nohup" { each_way nohup_is_kept; }
 
 status_line() {
 	start_live || return 1
@@ -617,7 +626,7 @@ status_line() {
 	wait_for "$pid"
 	[ "$status" = 0 ] && grep -q "^$TOOL: 3 records, .* rejected 0" err
 }
-@test "SIGUSR1 prints a status line" { each status_line; }
+@test "SIGUSR1 prints a status line" { each_way status_line; }
 
 withdrawn() {
 	has_file_output || return 0
@@ -627,7 +636,7 @@ withdrawn() {
 	wait_for "$pid"
 	[ "$status" = 143 ] && [ "$(cat result)" = before ] && [ -z "$(find . -name 'result.*')" ]
 }
-@test "SIGTERM: -o FILE stays as it was" { each withdrawn; }
+@test "SIGTERM: -o FILE stays as it was" { each_way withdrawn; }
 
 # start_stuck: the output is a fifo that nobody empties, the tool hangs in a write.
 start_stuck() {
@@ -656,7 +665,7 @@ second_signal() {
 	exec 8>&-
 	[ "$status" = 130 ] && [ -z "$(find . -name 'rejects*')" ]
 }
-@test "the second signal ends at once, temporary files are gone" { each second_signal; }
+@test "the second signal ends at once, temporary files are gone" { each_way second_signal; }
 
 grace() {
 	is_copy || return 0
@@ -667,4 +676,4 @@ grace() {
 	exec 8>&-
 	[ "$status" = 143 ] && [ "$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))" -lt 2000 ]
 }
-@test "--stop-timeout ends what cannot finish" { each grace; }
+@test "--stop-timeout ends what cannot finish" { each_way grace; }

@@ -29,7 +29,8 @@ faults_judge() {
 		if [ -n "${1:-}" ]; then mv result out; fi
 		cmp -s whole <(what_arrived) || { echo "# status 0, output not whole"; return 1; }
 	else
-		[ "$status" = 2 ] || [ "$status" = 5 ] || { echo "# status $status"; return 1; }
+		# 3: a worker died while it compiled, libjq ends the process where memory runs out
+		[ "$status" = 2 ] || [ "$status" = 5 ] || { [ "$status" = 3 ] && grep -q libjq err; } || { echo "# status $status"; return 1; }
 		[ -s err ] || { echo "# nothing on stderr"; return 1; }
 		# the sync of the folder comes after the rename
 		[ ! -e result ] || cmp -s whole result || { echo "# half a result at status $status"; return 1; }
@@ -41,7 +42,8 @@ faults_judge() {
 	fi
 }
 
-# faults_hunt KIND IS_QUICK [FILE]: N = 1, 2, ... until a run has fewer calls; when quick (1), N grows by half of it.
+# faults_hunt KIND IS_QUICK [FILE]: N = 1, 2, ... until a run has fewer calls; when quick (1), N grows by half of it;
+# beyond 300 (libjq allocates thousands of times) always by an eighth.
 faults_hunt() {
 	local n=1 ok=0
 	fresh
@@ -54,7 +56,7 @@ faults_hunt() {
 			head -c 300 err
 			ok=1
 		}
-		n=$((n + 1 + ($2 ? n / 2 : 0)))
+		n=$((n + 1 + ($2 ? n / 2 : n > 300 ? n / 8 : 0)))
 	done
 	return $ok
 }
@@ -62,10 +64,11 @@ faults_hunt() {
 # faults_all KIND IS_QUICK: every tool, to stdout and to a file.
 faults_all() {
 	local t bad=0
-	for t in $(contract_tools); do
+	for t in $(contract_ways); do
 		use "$t"
 		faults_hunt "$1" "$2" || bad=1
-		if has_file_output; then
+		# memory behaves the same with both: the quick hunt takes one
+		if has_file_output && [ "$1$2" != malloc1 ]; then
 			faults_hunt "$1" "$2" result || bad=1
 		fi
 	done
