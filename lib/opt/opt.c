@@ -272,6 +272,8 @@ static int explain(const struct parser *ps, const char *word, struct err *err)
 	if (optopt == 0)
 		return count_beginning(ps, word + 2) > 1 ? refuse_ambiguous(ps, word, err)
 							 : refuse_unknown(ps, word, err);
+	if (optopt < 0 || optopt > 127)
+		return refuse_unknown(ps, word, err); /* half of a character would be no text */
 	if (!opt_hint_for(ps->spec, letter) && opt_is_name(ps->spec, word + 1))
 		return err_set(err, ERR_USAGE, "unknown option %s; did you mean -%s", letter, word);
 	return refuse_unknown(ps, letter, err);

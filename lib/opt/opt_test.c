@@ -324,6 +324,7 @@ static void unknown_options_are_explained(void **state)
 	assert_refused(state, "--xyzzy", "unknown option --xyzzy");
 	assert_refused(state, "--compact", "unknown option --compact; write -c");
 	assert_refused(state, "-rP", "unknown option -P; write --pretty");
+	assert_refused(state, "-r\xc3\xa9", "unknown option -r\xc3\xa9");
 	assert_refused(state, "-rZ", "unknown option -Z");
 	assert_refused(state, "-time", "unknown option -t; did you mean --time");
 	assert_refused(state, "--raw-output=1", "--raw-output: takes no argument");
