@@ -207,12 +207,45 @@ static void print_object(struct printer *p, struct value v, int depth)
 	buf_add_char(p->out, '}');
 }
 
+/* The usual case, without a call per piece: an object of texts and numbers, compact. */
+static void print_plain_object(struct printer *p, const struct object *o, int depth)
+{
+	for (uint32_t i = 0; i < o->n; i++) {
+		const struct entry *e = &o->entries[i];
+		bool is_text = e->value.form == FORM_TEXT;
+		char *to;
+
+		if (!e->text.p) {
+			buf_add_char(p->out, i ? ',' : '{');
+			json_add_string(p->out, e->key);
+			buf_add_char(p->out, ':');
+		} else {
+			to = buf_reserve(p->out, e->text.len + 2);
+			*to++ = i ? ',' : '{';
+			memcpy(to, e->text.p, e->text.len);
+			to[e->text.len] = ':';
+			p->out->len += e->text.len + 2;
+		}
+		if (is_text)
+			buf_add(p->out, e->value.p, e->value.len);
+		else
+			print(p, e->value, depth + 1);
+	}
+	buf_add_char(p->out, '}');
+	run_step(p->r, o->n);
+	check_output(p->r, p->out, p->start);
+}
+
 static void print(struct printer *p, struct value v, int depth)
 {
 	run_step(p->r, 1);
 	check_output(p->r, p->out, p->start);
 	if (v.form == FORM_TEXT && (p->is_plain || (v.type <= JSON_NUMBER && !p->r->format.is_colored))) {
 		buf_add(p->out, v.p, v.len);
+		return;
+	}
+	if (p->is_plain && v.type == JSON_OBJECT && v.object->n) {
+		print_plain_object(p, v.object, depth);
 		return;
 	}
 	add_color(p, colors[v.type]);

@@ -236,7 +236,8 @@ static struct path list_keys(struct run *r, const struct link *path)
 struct update {
 	struct path_emit emit;
 	const struct node *n;
-	struct value sum;   /* the input, changed so far */
+	struct value sum; /* the input, changed so far */
+	bool is_changed;
 	struct value right; /* of = and op= */
 	uint32_t owner;
 };
@@ -314,6 +315,7 @@ static int update_path(struct path_emit *k, struct run *r, const struct link *li
 	int result = set_one(u, r, link);
 
 	(void)v;
+	u->is_changed = true;
 	if (result)
 		u->sum = value_literal(JSON_NULL);
 	return result;
@@ -321,11 +323,19 @@ static int update_path(struct path_emit *k, struct run *r, const struct link *li
 
 static int update(struct run *r, const struct node *n, struct value in, struct value right, struct value *out)
 {
-	struct update u = {{update_path}, n, in, right, ++r->owner};
+	struct update u = {.emit = {update_path}, .n = n, .right = right, .owner = ++r->owner};
 
+	*out = in;
+	/* taken apart once, for the walk and for the changes: the first change copies what both would share */
+	if (in.form == FORM_TEXT && in.type == JSON_OBJECT)
+		in = value_from_object(value_object(r, in));
+	else if (in.form == FORM_TEXT && in.type == JSON_ARRAY)
+		in = value_from_array(value_array(r, in));
+	u.sum = in;
 	if (eval_path(r, n->a, NULL, in, &u.emit))
 		return -1;
-	*out = u.sum;
+	if (u.is_changed)
+		*out = u.sum;
 	return 0;
 }
 

@@ -16,6 +16,30 @@ const char *json_string_end(const char *p)
 	}
 }
 
+/* The quote or backslash at or behind p, eight bytes at a time. There is one before end. */
+static const char *find_special(const char *p, const char *end)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	const uint64_t ones = UINT64_C(0x0101010101010101), tops = ones << 7;
+
+	while (end - p >= 8) {
+		uint64_t word, quotes, escapes, found;
+
+		memcpy(&word, p, 8);
+		quotes = word ^ ones * '"';
+		escapes = word ^ ones * '\\';
+		/* the lowest bit set is exact: a borrow only spoils bytes above a zero byte */
+		found = (((quotes - ones) & ~quotes) | ((escapes - ones) & ~escapes)) & tops;
+		if (found)
+			return p + __builtin_ctzll(found) / 8;
+		p += 8;
+	}
+#endif
+	while (*p != '"' && *p != '\\')
+		p++;
+	return p;
+}
+
 static const char *skip_blanks(const char *p, const char *end)
 {
 	while (p < end && (*p == ' ' || *p == '\t' || *p == '\r'))
@@ -24,14 +48,16 @@ static const char *skip_blanks(const char *p, const char *end)
 }
 
 /* Behind the container that opens at p: counts brackets, jumps strings. */
-static const char *skip_container(const char *p)
+static const char *skip_container(const char *p, const char *end)
 {
 	size_t depth = 0;
 
 	for (;; p++) {
-		if (*p == '"')
-			p = json_string_end(p + 1);
-		else if (*p == '{' || *p == '[')
+		if (*p == '"') {
+			p = find_special(p + 1, end);
+			while (*p == '\\')
+				p = find_special(p + 2, end);
+		} else if (*p == '{' || *p == '[')
 			depth++;
 		else if ((*p == '}' || *p == ']') && --depth == 0)
 			return p + 1;
@@ -45,12 +71,14 @@ static const char *skip_bare(const char *p, const char *end)
 	return p;
 }
 
-static struct json_span take_string(const char *p)
+static struct json_span take_string(const char *p, const char *end)
 {
-	const char *end = json_string_end(p + 1) + 1;
-	size_t len = (size_t)(end - p);
+	const char *close = find_special(p + 1, end);
+	bool is_escaped = *close == '\\';
 
-	return (struct json_span){p, (uint32_t)len, JSON_STRING, memchr(p, '\\', len) != NULL};
+	while (*close == '\\')
+		close = find_special(close + 2, end);
+	return (struct json_span){p, (uint32_t)(close + 1 - p), JSON_STRING, is_escaped};
 }
 
 static struct json_span take_value(const char *p, const char *end)
@@ -59,11 +87,11 @@ static struct json_span take_value(const char *p, const char *end)
 
 	switch (*p) {
 	case '"':
-		return take_string(p);
+		return take_string(p, end);
 	case '{':
 	case '[':
 		span.type = *p == '{' ? JSON_OBJECT : JSON_ARRAY;
-		span.len = (uint32_t)(skip_container(p) - p);
+		span.len = (uint32_t)(skip_container(p, end) - p);
 		return span;
 	case 't':
 		span.type = JSON_TRUE;
@@ -100,7 +128,7 @@ int json_iter_next(struct json_iter *it, struct json_span *key, struct json_span
 		return 0;
 	}
 	if (it->is_object) {
-		struct json_span name = take_string(p);
+		struct json_span name = take_string(p, it->end);
 
 		p = skip_blanks(p + name.len, it->end);
 		p = skip_blanks(p + 1, it->end);
