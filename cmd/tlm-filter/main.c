@@ -27,28 +27,11 @@ static void show_place(struct tool *t, struct slice program, size_t at)
 	tool_warn(t, "  %*s", (int)column, "^");
 }
 
-/* Directories of -L as the worker wants them: NULL-terminated. */
-static const char **list_dirs(const struct options *o)
-{
-	const char **dirs = mem_alloc(o->lib_dirs.n + 1, sizeof *dirs);
-
-	if (o->lib_dirs.n)
-		memcpy(dirs, o->lib_dirs.items, o->lib_dirs.n * sizeof *dirs);
-	return dirs;
-}
-
-static char *dir_of(const char *path)
-{
-	const char *slash = path ? strrchr(path, '/') : NULL;
-
-	return slash ? mem_dup(path, slash == path ? 1 : (size_t)(slash - path)) : NULL;
-}
-
 static struct filter *open_filter(struct tool *t, const struct options *o, struct slice program, struct err *err)
 {
 	bool is_colored = o->is_color || (!o->is_mono && !t->common.output && tool_color(t, STDOUT_FILENO));
-	const char **dirs = list_dirs(o);
-	char *program_dir = dir_of(o->from_file);
+	const char **dirs = options_dirs(o);
+	char *program_dir = options_program_dir(o);
 	struct filter_opts opts = {.program = program,
 		.evaluator = o->evaluator,
 		.format = options_format(o, is_colored),

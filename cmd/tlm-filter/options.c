@@ -407,3 +407,19 @@ struct jq_format options_format(const struct options *o, bool is_colored)
 		.is_sorted = o->is_sorted,
 		.is_colored = is_colored};
 }
+
+const char **options_dirs(const struct options *o)
+{
+	const char **dirs = mem_alloc(o->lib_dirs.n + 1, sizeof *dirs);
+
+	if (o->lib_dirs.n)
+		memcpy(dirs, o->lib_dirs.items, o->lib_dirs.n * sizeof *dirs);
+	return dirs;
+}
+
+char *options_program_dir(const struct options *o)
+{
+	const char *path = o->from_file, *slash = path ? strrchr(path, '/') : NULL;
+
+	return slash ? mem_dup(path, slash == path ? 1 : (size_t)(slash - path)) : NULL;
+}

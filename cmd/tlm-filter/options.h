@@ -37,6 +37,12 @@ int options_program(const struct options *o, char *const *operands, int n_operan
 /* Completes vars with $ARGS and $__prog_args, closes named and positional. */
 void options_finish(struct options *o);
 
+/* The directories of -L, NULL-terminated: free() it. */
+const char **options_dirs(const struct options *o);
+
+/* The directory of the -f file, or NULL: free() it. */
+char *options_program_dir(const struct options *o);
+
 struct jq_format options_format(const struct options *o, bool is_colored);
 
 #endif

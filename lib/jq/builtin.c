@@ -4,9 +4,6 @@
 #include "jq/impl.h"
 
 #include <math.h>
-#include <stdlib.h>
-
-#include "num/num.h"
 
 /* ---- values ---- */
 
@@ -367,232 +364,43 @@ static int b_add(struct run *r, struct value in, const struct value *args, struc
 
 static int b_to_entries(struct run *r, struct value in, const struct value *args, struct value *out)
 {
-	struct array *keys, *entries;
+	struct array *keys, *entries, *elements = NULL;
+	struct object *members = NULL;
 
 	(void)args;
+	if (in.type == JSON_OBJECT)
+		in = value_from_object(members = value_object(r, in));
+	else if (in.type == JSON_ARRAY)
+		in = value_from_array(elements = value_array(r, in));
 	if (list_keys(r, in, false, out))
 		return -1;
 	keys = out->array;
 	entries = array_new(r, keys->n);
+	run_step(r, keys->n);
 	for (uint32_t i = 0; i < keys->n; i++) {
 		struct object *o = object_new(r, 2);
 
 		object_set(r, o, SLICE_LIT("key"), (struct slice){NULL, 0}, keys->items[i]);
 		object_set(r, o, SLICE_LIT("value"), (struct slice){NULL, 0},
-			in.type == JSON_ARRAY ? value_array(r, in)->items[i] : value_object(r, in)->entries[i].value);
+			elements ? elements->items[i] : members->entries[i].value);
 		array_add(r, entries, value_from_object(o));
 	}
 	*out = value_from_array(entries);
 	return 0;
 }
 
-/* ---- tonumber ---- */
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
-/* One word as libjq's parser takes it: a number in any form of strtod but hexadecimal. */
-static const char *read_word(const char *p, size_t len, bool *is_number, double *d)
-{
-	static const struct {
-		char first;
-		const char *word;
-	} literals[] = {{'t', "true"}, {'f', "false"}, {'n', "null"}};
-	char word[400], *end;
-
-	*is_number = true;
-	for (size_t i = 0; i < 3; i++) {
-		if (*p != literals[i].first)
-			continue;
-		if (len == 3 && memcmp(p, "nan", 3) == 0) {
-			*d = (double)NAN;
-			return NULL;
-		}
-		*is_number = false;
-		return len == strlen(literals[i].word) && memcmp(p, literals[i].word, len) == 0 ? NULL
-												: "Invalid literal";
-	}
-	if (num_is_json(p, len)) {
-		*d = num_to_double(p, len);
-		return NULL;
-	}
-	if (len >= sizeof word || memchr(p, 'x', len) || memchr(p, 'X', len) || memchr(p, '(', len))
-		return "Invalid numeric literal";
-	memcpy(word, p, len);
-	word[len] = '\0';
-	*d = strtod(word, &end);
-	return *end || end == word ? "Invalid numeric literal" : NULL;
-}
-
-/* The signs that cannot stand where a value may begin or has ended. */
-static bool read_sign(char c, const char **problem)
-{
-	*problem = c == ','   ? "Expected value before ','"
-		   : c == ':' ? "Expected string key before ':'"
-		   : c == ']' ? "Unmatched ']'"
-		   : c == '}' ? "Unmatched '}'"
-			      : NULL;
-	return *problem;
-}
-
-/*
- * libjq parses the string as JSON text: blanks around are fine, a second value is not. Structures are left to the
- * scanner: valid ones are no numbers, broken ones get one message for all.
- */
-static int parse_number(struct run *r, struct slice s, struct value in, struct value *out)
-{
-	size_t n = strnlen(s.p, s.len), column = 0, line = 1, start, words = 0, sign_at = 0;
-	const char *problem = NULL;
-	bool is_number = false, is_at_end = false;
-	struct json_record record;
-	double d = 0;
-
-	for (size_t i = 0; i < n && !problem && words < 2;) {
-		if (is_blank(s.p[i])) {
-			column = s.p[i] == '\n' ? 0 : column + 1;
-			line += s.p[i++] == '\n';
-			continue;
-		}
-		for (start = i; i < n && !is_blank(s.p[i]) && !strchr("\"[]{},:", s.p[i]);)
-			i++;
-		column += i - start;
-		sign_at = i;
-		if (i == start)
-			goto structure;
-		problem = read_word(s.p + start, i - start, &is_number, &d);
-		words++;
-		is_at_end = i == n;
-		if (problem && !is_at_end) {
-			column = s.p[i] == '\n' ? 0 : column + 1;
-			line += s.p[i] == '\n';
-		} else if (!is_at_end && !is_blank(s.p[i])) {
-			goto structure;
-		}
-	}
-	if (problem)
-		return raise_text(r, "%s%s at line %zu, column %zu (while parsing '%.*s')", problem,
-			is_at_end ? " at EOF" : "", line, column, (int)n, s.p);
-	if (words == 0)
-		return raise_text(r, "Expected JSON value (while parsing '%.*s')", (int)n, s.p);
-	if (words == 2)
-		return raise_text(r, "Unexpected extra JSON values (while parsing '%.*s')", (int)n, s.p);
-	if (!is_number)
-		return raise_type(r, in, "cannot be parsed as a number");
-	*out = value_number(d);
-	return 0;
-structure:
-	/* column counts what was read; the sign is the next character */
-	if (read_sign(s.p[sign_at], &problem))
-		return raise_text(
-			r, "%s at line %zu, column %zu (while parsing '%.*s')", problem, line, column + 1, (int)n, s.p);
-	json_check(s.p, n, JSON_DEPTH_MAX, &record);
-	if (record.status == JSON_OK)
-		return raise_type(r, in, "cannot be parsed as a number");
-	return raise_text(r, "Invalid JSON text (while parsing '%.*s')", (int)n, s.p);
-}
-
-static int b_tonumber(struct run *r, struct value in, const struct value *args, struct value *out)
-{
-	struct slice s;
-
-	(void)args;
-	*out = in;
-	if (in.type == JSON_NUMBER)
-		return 0;
-	if (in.type != JSON_STRING)
-		return raise_type(r, in, "cannot be parsed as a number");
-	s = value_text(r, in);
-	if (num_is_json(s.p, s.len)) {
-		*out = value_number(num_to_double(s.p, s.len));
-		return 0;
-	}
-	return parse_number(r, s, in, out);
-}
-
-/* ---- mathematics ---- */
-
-static int apply(struct run *r, struct value in, double (*fn)(double), struct value *out)
-{
-	if (in.type != JSON_NUMBER)
-		return raise_type(r, in, "number required");
-	*out = value_number(fn(value_double(in)));
-	return 0;
-}
-
-#define MATH(name)                                                                                                     \
-	static int b_##name(struct run *r, struct value in, const struct value *args, struct value *out)               \
-	{                                                                                                              \
-		(void)args;                                                                                            \
-		return apply(r, in, name, out);                                                                        \
-	}
-#define MATHS(X)                                                                                                       \
-	X(floor)                                                                                                       \
-	X(ceil)                                                                                                        \
-	X(round)                                                                                                       \
-	X(trunc)                                                                                                       \
-	X(rint)                                                                                                        \
-	X(nearbyint)                                                                                                   \
-	X(sqrt)                                                                                                        \
-	X(cbrt)                                                                                                        \
-	X(fabs) X(exp) X(exp2) X(exp10) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) \
-		X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh)
-MATHS(MATH)
-
-static int b_pow(struct run *r, struct value in, const struct value *args, struct value *out)
-{
-	(void)in;
-	for (int i = 0; i < 2; i++)
-		if (args[i].type != JSON_NUMBER)
-			return raise_type(r, args[i], "number required");
-	*out = value_number(pow(value_double(args[0]), value_double(args[1])));
-	return 0;
-}
-
-static int b_atan2(struct run *r, struct value in, const struct value *args, struct value *out)
-{
-	(void)in;
-	for (int i = 0; i < 2; i++)
-		if (args[i].type != JSON_NUMBER)
-			return raise_type(r, args[i], "number required");
-	*out = value_number(atan2(value_double(args[0]), value_double(args[1])));
-	return 0;
-}
-
-static int b_nan(struct run *r, struct value in, const struct value *args, struct value *out)
-{
-	(void)r;
-	(void)in;
-	(void)args;
-	*out = value_number((double)NAN);
-	return 0;
-}
-
-static int b_infinite(struct run *r, struct value in, const struct value *args, struct value *out)
-{
-	(void)r;
-	(void)in;
-	(void)args;
-	*out = value_number((double)INFINITY);
-	return 0;
-}
-
-#define ROW(name) {#name, 0, b_##name},
-
 static const struct builtin builtins[] = {{"type", 0, b_type}, {"length", 0, b_length},
 	{"utf8bytelength", 0, b_utf8bytelength}, {"keys", 0, b_keys}, {"keys_unsorted", 0, b_keys_unsorted},
 	{"has", 1, b_has}, {"contains", 1, b_contains}, {"error", 0, b_error0}, {"error", 1, b_error1},
-	{"tojson", 0, b_tojson}, {"tostring", 0, b_tostring}, {"tonumber", 0, b_tonumber},
-	{"startswith", 1, b_startswith}, {"endswith", 1, b_endswith}, {"ltrimstr", 1, b_ltrimstr},
-	{"rtrimstr", 1, b_rtrimstr}, {"ascii_downcase", 0, b_ascii_downcase}, {"ascii_upcase", 0, b_ascii_upcase},
-	{"split", 1, b_split}, {"join", 1, b_join}, {"add", 0, b_add}, {"to_entries", 0, b_to_entries},
-	{"nan", 0, b_nan}, {"infinite", 0, b_infinite}, {"pow", 2, b_pow}, {"atan2", 2, b_atan2}, MATHS(ROW)};
+	{"tojson", 0, b_tojson}, {"tostring", 0, b_tostring}, {"startswith", 1, b_startswith},
+	{"endswith", 1, b_endswith}, {"ltrimstr", 1, b_ltrimstr}, {"rtrimstr", 1, b_rtrimstr},
+	{"ascii_downcase", 0, b_ascii_downcase}, {"ascii_upcase", 0, b_ascii_upcase}, {"split", 1, b_split},
+	{"join", 1, b_join}, {"add", 0, b_add}, {"to_entries", 0, b_to_entries}};
 
 const struct builtin *builtin_find(struct slice name, uint32_t n_args)
 {
 	for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
 		if (builtins[i].n_args == n_args && slice_eq(name, slice_str(builtins[i].name)))
 			return &builtins[i];
-	return NULL;
+	return builtin_find_number(name, n_args);
 }

@@ -212,9 +212,9 @@ int jq_resolve(struct jq_program *program, size_t *at, struct err *err);
 /* simple.c: fills program->test and pieces. */
 void jq_simplify(struct jq_program *program);
 
-/* builtin.c */
+/* builtin.c, builtin_number.c */
 const struct builtin *builtin_find(struct slice name, uint32_t n_args);
-bool builtin_exists(struct slice name, uint32_t n_args); /* in libjq */
+const struct builtin *builtin_find_number(struct slice name, uint32_t n_args);
 
 /* ---- a run ---- */
 
@@ -326,7 +326,14 @@ struct emit {
 	int (*fn)(struct emit *k, struct run *r, struct value v);
 };
 int eval(struct run *r, const struct node *n, struct value in, struct emit *k);
+int eval_each(struct run *r, struct value v, bool is_optional, struct emit *k); /* .[] */
+
+/* eval_one.c */
 int eval_one(struct run *r, const struct node *n, struct value in, struct value *out);
+int eval_negate(struct run *r, struct value v, struct value *out);
+int eval_binary(struct run *r, const struct node *n, struct value a, struct value b, struct value *out);
+int eval_check_key(struct run *r, struct value key); /* of an object: a string, or -1 */
+int eval_reduce_from(struct run *r, const struct node *n, struct value in, struct value start, struct value *out);
 
 /* update.c: paths and assignments. */
 bool is_path(const struct node *n); /* whether the paths of a node can be followed natively */

@@ -297,7 +297,8 @@ static void large_records_are_linear(void **state)
 {
 	static const char *const programs[] = {"add | length", "join(\",\") | length", "map(. + \"x\") | length",
 		".[] |= . + \"x\" | length", "reduce .[] as $x (\"\"; . + $x) | length",
-		"reduce .[] as $x ([]; . + [$x]) | length", "map({(.): 1}) | add | keys | length", "del(.[]) | length"};
+		"reduce .[] as $x ([]; . + [$x]) | length", "map({(.): 1}) | add | keys | length", "del(.[]) | length",
+		"to_entries | length"};
 	struct buf in = BUF_INIT;
 
 	(void)state;

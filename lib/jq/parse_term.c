@@ -1,0 +1,465 @@
+/*
+ * Terms: paths, literals, strings with interpolation, arrays, objects, calls, variables.
+ */
+#include "jq/parse.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "num/num.h"
+
+/* The '$' is taken; the word behind it is the name. */
+static struct node *parse_variable(struct parser *p, size_t at)
+{
+	struct slice name = p->lx.word;
+	const struct name *found;
+	struct node *n;
+	char message[64];
+
+	if (lex_is(&p->lx, "__loc__")) {
+		lex_next(&p->lx);
+		return parser_foreign(p, "'$__loc__'", at);
+	}
+	if (p->lx.kind != T_IDENT)
+		return parser_unexpected(p, "the name of a variable");
+	lex_next(&p->lx);
+	found = parser_find_variable(p, name);
+	if (found && found->constant)
+		return parser_constant(p, at, *found->constant);
+	if (found) {
+		n = parser_node(p, N_VAR, at, NULL, NULL);
+		n->slot = found->slot;
+		return n;
+	}
+	if (slice_eq(name, SLICE_LIT("ENV")))
+		return parser_foreign(p, "'$ENV'", at);
+	if (memchr(name.p, ':', name.len))
+		return parser_foreign(p, "a variable of a module", at);
+	snprintf(message, sizeof message, "$%.*s is not defined", (int)(name.len > 40 ? 40 : name.len), name.p);
+	return p->is_abandoned ? NULL : parser_fail(p, at, message);
+}
+
+/* ---- strings ---- */
+
+/* The text of a string up to a quote or an interpolation, unescaped. */
+static bool parse_string_part(struct parser *p, struct value *part)
+{
+	struct lexer *lx = &p->lx;
+	size_t start = lx->pos, i = start;
+	struct buf json = BUF_INIT, plain = BUF_INIT;
+	struct json_record record;
+	bool is_good = true;
+
+	while (i < lx->text.len && lx->text.p[i] != '"') {
+		if (lx->text.p[i] == '\\') {
+			if (i + 1 >= lx->text.len || lx->text.p[i + 1] == '(')
+				break;
+			i++;
+		}
+		i++;
+	}
+	if (i > lx->text.len)
+		i = lx->text.len;
+	/* A program may hold raw line ends in a string: JSON may not. */
+	buf_add_char(&json, '"');
+	for (size_t k = start; k < i; k++) {
+		unsigned char c = (unsigned char)lx->text.p[k];
+
+		if (c < 0x20)
+			buf_addf(&json, "\\u%04x", c);
+		else
+			buf_add_char(&json, (char)c);
+	}
+	buf_add_char(&json, '"');
+	json_check(json.p, json.len, 1, &record);
+	if (record.status == JSON_OK && record.type == JSON_STRING && record.value.len == json.len) {
+		json_unescape(&plain, record.value);
+		*part = parser_keep(p, buf_slice(&plain));
+	} else {
+		parser_fail(p, start, "invalid escape in a string");
+		is_good = false;
+	}
+	buf_release(&plain);
+	buf_release(&json);
+	lx->pos = i;
+	return is_good;
+}
+
+static struct node *add_part(struct parser *p, struct node *sum, struct node *part)
+{
+	struct node *n;
+
+	if (!sum)
+		return part;
+	n = parser_node(p, N_ARITH, part->at, sum, part);
+	n->op = OP_ADD;
+	return n;
+}
+
+/* One \( exp ) as a string; lx stands behind the "\(". */
+static struct node *parse_interpolation(struct parser *p, struct slice format, size_t at)
+{
+	struct node *exp, *n;
+
+	lex_next(&p->lx);
+	exp = parse_exp(p, LEVEL_PIPE);
+	if (!exp)
+		return NULL;
+	if (!lex_is(&p->lx, ")"))
+		return parser_unexpected(p, "')'");
+	if (slice_eq(format, SLICE_LIT("text"))) {
+		n = parser_node(p, N_TO_STRING, at, exp, NULL);
+	} else {
+		n = parser_node(p, N_CALL, at, NULL, NULL);
+		n->name = format;
+		if (slice_eq(format, SLICE_LIT("json")))
+			n->name = SLICE_LIT("tojson");
+		else
+			mark_foreign(p->program, "a format", at);
+		n = parser_node(p, N_PIPE, at, exp, n);
+	}
+	return n;
+}
+
+/* lx is at the opening quote. */
+static struct node *parse_string(struct parser *p, struct slice format)
+{
+	struct lexer *lx = &p->lx;
+	size_t at = lx->at;
+	struct node *sum = NULL, *part;
+	struct value text;
+
+	for (;;) {
+		if (!parse_string_part(p, &text))
+			return NULL;
+		if (text.len || !sum)
+			sum = add_part(p, sum, parser_constant(p, at, text));
+		if (lx->pos >= lx->text.len)
+			return parser_fail(p, at, "a string without its closing quote");
+		if (lx->text.p[lx->pos] == '"')
+			break;
+		if (lx->pos + 1 >= lx->text.len)
+			return parser_fail(p, at, "a string without its closing quote");
+		lx->pos += 2;
+		part = parse_interpolation(p, format, lx->pos - 2);
+		if (!part)
+			return NULL;
+		sum = add_part(p, sum, part);
+	}
+	lx->pos++;
+	lex_next(lx);
+	return sum;
+}
+
+/* ---- terms ---- */
+
+static struct node *parse_number(struct parser *p)
+{
+	struct lexer *lx = &p->lx;
+	char *end, *text = arena_alloc(&p->program->arena, lx->word.len + 1);
+	size_t at = lx->at;
+	double d;
+
+	memcpy(text, lx->word.p, lx->word.len);
+	text[lx->word.len] = '\0';
+	if (num_is_json(text, lx->word.len)) {
+		d = num_to_double(text, lx->word.len);
+	} else {
+		d = strtod(text, &end);
+		if (*end || end == text)
+			return parser_fail(p, at, "invalid number");
+	}
+	lex_next(lx);
+	return parser_constant(p, at, value_number(d));
+}
+
+/* Arguments of a call: lx is behind the '('. */
+static bool parse_args(struct parser *p, struct node *call)
+{
+	struct node *args[8];
+	uint32_t n = 0;
+
+	do {
+		if (n == sizeof args / sizeof *args) {
+			mark_foreign(p->program, "a call with so many arguments", p->lx.at);
+			n--;
+		}
+		args[n] = parse_exp(p, LEVEL_PIPE);
+		if (!args[n++])
+			return false;
+	} while (parser_accept(p, ";"));
+	call->args = arena_alloc(&p->program->arena, n * sizeof *args);
+	memcpy(call->args, args, n * sizeof *args);
+	call->n = n;
+	return parser_expect(p, ")");
+}
+
+static void note_input_call(struct parser *p, struct slice name, uint32_t n_args)
+{
+	static const char *const calls[] = {"input", "inputs", "input_line_number", "input_filename"};
+
+	for (size_t i = 0; n_args == 0 && i < sizeof calls / sizeof *calls; i++)
+		if (slice_eq(name, slice_str(calls[i])))
+			p->program->input_call = calls[i];
+}
+
+static struct node *parse_call(struct parser *p)
+{
+	struct slice name = p->lx.word;
+	size_t at = p->lx.at;
+	struct node *n;
+
+	lex_next(&p->lx);
+	if (slice_eq(name, SLICE_LIT("null")) && !lex_is(&p->lx, "("))
+		return parser_constant(p, at, value_literal(JSON_NULL));
+	if (slice_eq(name, SLICE_LIT("true")) && !lex_is(&p->lx, "("))
+		return parser_constant(p, at, value_bool(true));
+	if (slice_eq(name, SLICE_LIT("false")) && !lex_is(&p->lx, "("))
+		return parser_constant(p, at, value_bool(false));
+	n = parser_node(p, N_CALL, at, NULL, NULL);
+	n->name = name;
+	if (parser_accept(p, "(") && !parse_args(p, n))
+		return NULL;
+	if (parser_find_function(p, name, n->n))
+		return parser_foreign(p, "a function of the program", at);
+	note_input_call(p, name, n->n);
+	return n;
+}
+
+static struct node *parse_key(struct parser *p, struct node **key)
+{
+	struct slice name = p->lx.word;
+
+	*key = parser_constant(p, p->lx.at, parser_keep(p, name));
+	lex_next(&p->lx);
+	return *key;
+}
+
+/* Values of an object are terms with pipes and a minus only: {a: 1 + 2} is an error in jq. */
+static struct node *parse_object_value(struct parser *p)
+{
+	size_t at = p->lx.at;
+	struct node *a, *b;
+
+	if (parser_accept(p, "-")) {
+		a = parse_object_value(p);
+		return a ? parser_node(p, N_NEGATE, at, a, NULL) : NULL;
+	}
+	a = parse_term(p);
+	if (!a || !parser_accept(p, "|"))
+		return a;
+	b = parse_object_value(p);
+	return b ? parser_node(p, N_PIPE, at, a, b) : NULL;
+}
+
+/* One pair; every form of key that jq takes. */
+static bool parse_pair(struct parser *p, struct pair *pair)
+{
+	size_t at = p->lx.at;
+	bool is_name = p->lx.kind == T_IDENT, is_keyword = p->lx.kind == T_KEYWORD;
+	struct slice format = SLICE_LIT("text");
+
+	if (parser_accept(p, "$")) {
+		struct slice name = p->lx.word;
+
+		pair->key = parser_constant(p, at, parser_keep(p, name));
+		pair->value = parse_variable(p, at);
+		return pair->value;
+	}
+	if (parser_accept(p, "(")) {
+		pair->key = parse_exp(p, LEVEL_PIPE);
+		return pair->key && parser_expect(p, ")") && parser_expect(p, ":") &&
+		       (pair->value = parse_object_value(p));
+	}
+	if (p->lx.kind == T_FORMAT) {
+		format = (struct slice){p->lx.word.p + 1, p->lx.word.len - 1};
+		lex_next(&p->lx);
+	}
+	if (is_name || is_keyword)
+		parse_key(p, &pair->key);
+	else if (p->lx.kind == T_QUOTE)
+		pair->key = parse_string(p, format);
+	else
+		parser_unexpected(p, "a key or '}'");
+	if (!pair->key)
+		return false;
+	if (parser_accept(p, ":"))
+		return (pair->value = parse_object_value(p));
+	if (is_keyword)
+		return parser_unexpected(p, "':'");
+	/* {a} and {"a b"}: the value is .[key], the key is evaluated once: a constant, or libjq does it. */
+	if (pair->key->kind != N_CONST)
+		mark_foreign(p->program, "a computed key without a value", at);
+	pair->value = parser_node(p, N_INDEX, at, parser_node(p, N_IDENTITY, at, NULL, NULL), pair->key);
+	return true;
+}
+
+static struct node *parse_object(struct parser *p, size_t at)
+{
+	struct node *n = parser_node(p, N_OBJECT, at, NULL, NULL);
+	uint32_t cap = 0;
+
+	while (!lex_is(&p->lx, "}")) {
+		if (n->n == cap) {
+			n->pairs = arena_more(&p->program->arena, n->pairs, cap * sizeof *n->pairs,
+				(cap ? cap * 2 : 8) * sizeof *n->pairs);
+			cap = cap ? cap * 2 : 8;
+		}
+		n->pairs[n->n] = (struct pair){NULL, NULL};
+		if (!parse_pair(p, &n->pairs[n->n]))
+			return NULL;
+		n->n++;
+		if (!parser_accept(p, ","))
+			break;
+	}
+	return parser_expect(p, "}") ? n : NULL;
+}
+
+/* Behind `term[`: an index, a slice, or all. */
+static struct node *parse_bracket(struct parser *p, struct node *term, size_t at)
+{
+	struct node *n;
+
+	if (parser_accept(p, "]"))
+		return parser_node(p, N_EACH, at, term, NULL);
+	n = parser_node(p, N_INDEX, at, term, NULL);
+	if (!lex_is(&p->lx, ":")) {
+		n->b = parse_exp(p, LEVEL_PIPE);
+		if (!n->b)
+			return NULL;
+	}
+	if (parser_accept(p, ":")) {
+		n->kind = N_SLICE;
+		if (!n->b || !lex_is(&p->lx, "]")) {
+			n->c = parse_exp(p, LEVEL_PIPE);
+			if (!n->c)
+				return NULL;
+		}
+	}
+	return parser_expect(p, "]") ? n : NULL;
+}
+
+static struct node *parse_field(struct parser *p, struct node *term)
+{
+	struct slice name = {p->lx.word.p + 1, p->lx.word.len - 1};
+	size_t at = p->lx.at;
+
+	lex_next(&p->lx);
+	return parser_node(p, N_INDEX, at, term, parser_constant(p, at, parser_keep(p, name)));
+}
+
+/* A string, or @format and a string, as a key or a term. lx is at one of them. */
+struct node *parse_text(struct parser *p)
+{
+	struct slice format = SLICE_LIT("text");
+	size_t at = p->lx.at;
+	struct node *n;
+
+	if (p->lx.kind == T_FORMAT) {
+		format = (struct slice){p->lx.word.p + 1, p->lx.word.len - 1};
+		lex_next(&p->lx);
+	}
+	if (p->lx.kind == T_QUOTE)
+		return parse_string(p, format);
+	if (slice_eq(format, SLICE_LIT("text")) || slice_eq(format, SLICE_LIT("json"))) {
+		n = parser_node(p, N_CALL, at, NULL, NULL);
+		n->name = format.p[0] == 't' ? SLICE_LIT("tostring") : SLICE_LIT("tojson");
+		return n;
+	}
+	return parser_foreign(p, "a format", at);
+}
+
+/* A `?` right behind a step is part of the step, not a `try` around it. */
+static struct node *mark_optional(struct parser *p, struct node *step)
+{
+	if (step && parser_accept(p, "?"))
+		step->is_optional = true;
+	return step;
+}
+
+static struct node *parse_primary(struct parser *p)
+{
+	struct lexer *lx = &p->lx;
+	size_t at = lx->at;
+	struct node *n;
+
+	if (lx->kind == T_FIELD)
+		return mark_optional(p, parse_field(p, parser_node(p, N_IDENTITY, at, NULL, NULL)));
+	if (lx->kind == T_NUMBER)
+		return parse_number(p);
+	if (lx->kind == T_QUOTE || lx->kind == T_FORMAT)
+		return parse_text(p);
+	if (lx->kind == T_IDENT)
+		return parse_call(p);
+	if (parser_accept(p, "$"))
+		return parse_variable(p, at);
+	if (parser_accept(p, "..")) {
+		return parser_foreign(p, "'..'", at);
+	}
+	if (parser_accept(p, ".")) {
+		n = parser_node(p, N_IDENTITY, at, NULL, NULL);
+		if (lx->kind == T_QUOTE ||
+			(lx->kind == T_FORMAT && lx->text.len > lx->pos && lx->text.p[lx->pos] == '"')) {
+			struct node *key = parse_text(p);
+
+			return key ? mark_optional(p, parser_node(p, N_INDEX, at, n, key)) : NULL;
+		}
+		return n;
+	}
+	if (parser_accept(p, "(")) {
+		n = parse_exp(p, LEVEL_PIPE);
+		return n && parser_expect(p, ")") ? n : NULL;
+	}
+	if (parser_accept(p, "[")) {
+		if (parser_accept(p, "]"))
+			return parser_node(p, N_ARRAY, at, NULL, NULL);
+		n = parse_exp(p, LEVEL_PIPE);
+		return n && parser_expect(p, "]") ? parser_node(p, N_ARRAY, at, n, NULL) : NULL;
+	}
+	if (parser_accept(p, "{"))
+		return parse_object(p, at);
+	if (parser_accept(p, "break")) {
+		if (!parser_accept(p, "$") || lx->kind != T_IDENT)
+			return parser_unexpected(p, "'$' and the name of a label");
+		lex_next(lx);
+		return parser_foreign(p, "'break'", at);
+	}
+	return parser_unexpected(p, NULL);
+}
+
+/* A primary and its postfixes. */
+struct node *parse_term(struct parser *p)
+{
+	struct node *n;
+
+	if (++p->nesting > NESTING_MAX) {
+		p->is_abandoned = true;
+		mark_foreign(p->program, "a program nested so deep", p->lx.at);
+		return NULL;
+	}
+	n = parse_primary(p);
+	while (n) {
+		size_t at = p->lx.at;
+
+		if (p->lx.kind == T_FIELD) {
+			n = parse_field(p, n);
+		} else if (parser_accept(p, "[")) {
+			n = parse_bracket(p, n, at);
+		} else if (lex_is(&p->lx, ".") && at + 1 < p->lx.text.len) {
+			struct node *key;
+
+			lex_next(&p->lx);
+			if (p->lx.kind != T_QUOTE && p->lx.kind != T_FORMAT) {
+				n = parser_unexpected(p, "a name or a string");
+				break;
+			}
+			key = parse_text(p);
+			n = key ? parser_node(p, N_INDEX, at, n, key) : NULL;
+		} else {
+			break;
+		}
+		n = mark_optional(p, n);
+	}
+	p->nesting--;
+	return n;
+}
