@@ -136,9 +136,10 @@ struct lake_dir *lake_find_dir(struct lake *l, struct slice name, struct err *er
 		}
 	}
 	if (l->n_open == l->opts.max_open) {
+		if (l->n_early++ == 0)
+			lake_tell_early(l);
 		if (lake_seal(l, l->oldest, err) < 0)
 			return NULL;
-		l->n_early++;
 	}
 	return open_dir(l, name, hash, err);
 }

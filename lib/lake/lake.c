@@ -13,6 +13,14 @@ static void say(const struct lake *l, struct buf *text)
 	buf_release(text);
 }
 
+void lake_tell_early(struct lake *l)
+{
+	struct buf text = BUF_INIT;
+
+	buf_addf(&text, "more than %zu directories at once: objects are closed early (--max-open)", l->opts.max_open);
+	say(l, &text);
+}
+
 /* ---- as a sink ---- */
 
 static int done(struct lake *l, int got, const struct err *err)
@@ -65,8 +73,7 @@ static void tell_end(struct lake *l)
 
 	if (l->n_early == 0)
 		return;
-	buf_addf(&text, "%llu objects were closed early: more than %zu directories at once (--max-open)",
-		(unsigned long long)l->n_early, l->opts.max_open);
+	buf_addf(&text, "%llu objects were closed early", (unsigned long long)l->n_early);
 	say(l, &text);
 }
 

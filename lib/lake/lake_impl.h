@@ -66,6 +66,11 @@ struct lake {
 	struct buf name, row, tmp, lines;
 };
 
+/* ---- lake.c ---- */
+
+/* Warns that objects are closed early; at the first one, so that nobody waits for a million small ones to learn it. */
+void lake_tell_early(struct lake *l);
+
 /* ---- record.c ---- */
 
 /* The time of a record's spans: 0, or -1 with *field and *why. */

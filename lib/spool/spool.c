@@ -145,20 +145,28 @@ int spool_remove_tree(const char *tree, struct err *err)
 	return 0;
 }
 
-/* The root's own name must last as well; the names above only if they are ours. */
+/*
+ * The root's own name must last as well. If it is there, an earlier run that died may have made it just now: its parent
+ * is synced where that may be done; if it is not, all above it are.
+ */
 static int make_root(const char *root, struct err *err)
 {
 	struct stat st;
 	bool is_there = stat(*root ? root : "/", &st) == 0;
 	struct buf parent = BUF_INIT;
-	int got;
+	struct err ignored = ERR_INIT;
+	int got = 0;
 
 	if (is_there && !S_ISDIR(st.st_mode))
 		return err_set(err, ERR_IO, "%.120s: is not a directory", root);
 	if (!is_there && durable_make_dirs(root, err) < 0)
 		return -1;
 	buf_add(&parent, root, spool_dir_len(root));
-	got = durable_sync_chain(buf_cstr(&parent), is_there ? parent.len : 0, err);
+	buf_cstr(&parent);
+	if (is_there)
+		durable_sync_dir(parent.p, &ignored);
+	else
+		got = durable_sync_chain(parent.p, 0, err);
 	buf_release(&parent);
 	return got;
 }

@@ -99,7 +99,8 @@ lines() { find lake -name '*.zst' -not -path '*/.tlm-spool/*' -exec zstdcat {} +
 	status_of tlm-s3put --max-open 1 --run-id r -o "$L/dev={dev}/" six.ndjson
 	[ "$status" = 0 ]
 	[ "$(wc -l <out)" = 6 ]
-	grep -q '5 objects were closed early' err
+	grep -q 'more than 1 directories at once' err
+	grep -q '5 objects were closed early$' err
 	same "$(lines)" "$(sort six.ndjson)"
 }
 
@@ -243,6 +244,62 @@ start_open() {
 	[ ! -s other ]
 	[ "$(find lake -name '*.part' | wc -l)" = 2 ]
 	exec 9>&-
+}
+
+@test "what a run of another compression left is stored in that one" {
+	start_open --compression gz
+	kill -KILL "$PID"
+	wait "$PID" || :
+	tlm-s3put -q -o "$L/dev={dev}/" six.ndjson >rows
+	[ "$(wc -l <rows)" = 4 ]
+	same "$(find lake -name '*.gz' -exec gzip -dc {} + | sort)" "$(sort six.ndjson)"
+	same "$(lines)" "$(sort six.ndjson)"
+	exec 9>&-
+}
+
+@test "a killed run with a name is told, left alone, and completed by its repetition" {
+	tlm-s3put --run-id n --max-records 2 -o "$L" <(cat six.ndjson; sleep 5) >rows &
+	PID=$!
+	for _ in $(seq 200); do
+		[ "$(wc -l <rows)" = 3 ] && break
+		sleep 0.02
+	done
+	rm "$(jq -r .key rows | tail -n 1 | cut -c8-)"
+	kill -KILL $PID
+	wait $PID || :
+	status_of tlm-s3put -o "$L" </dev/null
+	[ "$status" = 0 ]
+	[ ! -s out ]
+	grep -q 'the run n of this place was not finished: repeat it with --run-id n' err
+	tlm-s3put --run-id n --max-records 2 -o "$L" six.ndjson >rows
+	same "$(lines)" "$(sort six.ndjson)"
+	[ ! -e lake/.tlm-spool ]
+}
+
+@test "SIGTERM to a run with a name: only finished objects stay" {
+	tlm-s3put --run-id n --max-records 4 -o "$L" <(cat six.ndjson; sleep 5) >rows &
+	PID=$!
+	for _ in $(seq 200); do
+		[ -s rows ] && break
+		sleep 0.02
+	done
+	kill -TERM $PID
+	status=0
+	wait $PID || status=$?
+	[ "$status" = 143 ]
+	same "$(objects)" ./n-000001.ndjson.zst
+}
+
+@test "a file system without links: objects get their names by rename" {
+	need strace
+	strace -f -qq -o trace -e trace=link,renameat2 -e inject=link:error=EPERM \
+		tlm-s3put --run-id n --max-records 2 -o "$L" six.ndjson >rows
+	[ "$(grep -c 'renameat2.*RENAME_NOREPLACE) *= 0' trace)" = 3 ]
+	same "$(lines)" "$(sort six.ndjson)"
+	[ ! -e lake/.tlm-spool ]
+	strace -f -qq -o trace -e trace=link,renameat2 -e inject=link:error=EPERM \
+		tlm-s3put --run-id n --max-records 2 -o "$L" six.ndjson >again
+	cmp rows again
 }
 
 @test "SIGTERM: all that was read is stored, status 143" {
