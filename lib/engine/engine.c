@@ -22,6 +22,7 @@ struct pane {
 struct engine {
 	struct engine_opts opts;
 	struct window_clock clock;
+	struct pane **block; /* room for cap_panes; panes begins in it, behind those that went */
 	struct pane **panes;
 	size_t n_panes, cap_panes;
 	struct pane *hot;          /* of the last record */
@@ -69,7 +70,7 @@ void engine_close(struct engine *e)
 		return;
 	for (size_t i = 0; i < e->n_panes; i++)
 		close_pane(e, e->panes[i]);
-	free(e->panes);
+	free(e->block);
 	window_clock_release(&e->clock);
 	free(e);
 }
@@ -148,8 +149,7 @@ static void drop_panes(struct engine *e, int64_t k)
 	while (n < e->n_panes && e->panes[n]->at.last <= k)
 		close_pane(e, e->panes[n++]);
 	e->n_panes -= n;
-	if (n)
-		memmove(e->panes, e->panes + n, e->n_panes * sizeof *e->panes);
+	e->panes += n;
 }
 
 /* The number of the next window to close: the oldest with records that was not closed before. */
@@ -190,14 +190,28 @@ static int close_windows(struct engine *e, int64_t watermark_us, bool is_final, 
 
 /* ---- records in ---- */
 
+/* Room for one more: where half of the block is free in front the panes move there, else it grows, so that closing
+ * and opening n panes costs O(n). */
+static void make_room(struct engine *e)
+{
+	size_t gone = (size_t)(e->panes - e->block);
+
+	if (gone + e->n_panes < e->cap_panes)
+		return;
+	if (gone <= e->cap_panes / 2) {
+		e->cap_panes = e->cap_panes ? e->cap_panes * 2 : 8;
+		e->block = mem_resize(e->block, e->cap_panes, sizeof(struct pane *));
+	}
+	if (e->n_panes)
+		memmove(e->block, e->block + gone, e->n_panes * sizeof(struct pane *));
+	e->panes = e->block;
+}
+
 static struct pane *make_pane(struct engine *e, size_t at, const struct window_pane *where)
 {
 	struct pane *p = mem_alloc(1, sizeof *p);
 
-	if (e->n_panes == e->cap_panes) {
-		e->cap_panes = e->cap_panes ? e->cap_panes * 2 : 8;
-		e->panes = mem_resize(e->panes, e->cap_panes, sizeof(struct pane *));
-	}
+	make_room(e);
 	memmove(e->panes + at + 1, e->panes + at, (e->n_panes - at) * sizeof *e->panes);
 	e->panes[at] = p;
 	e->n_panes++;

@@ -273,6 +273,26 @@ static void closed_windows_leave_nothing(void **state)
 	story_end(&s, "");
 }
 
+/* A long delay keeps many panes open; they come in any order, and leave one by one in theirs. */
+static void many_windows_are_open(void **state)
+{
+	enum { N = 30000 };
+	char row[64];
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .delay_us = 10 * N});
+	for (int64_t i = 0; i < N; i++)
+		add(&s, i * 7 % N * 10);
+	for (int64_t i = 0; i < 3 * N; i++) {
+		add(&s, (N + i) * 10 + 5);
+		snprintf(row, sizeof row, "[%lld,%lld)=1 ", (long long)(i - 1) * 10, (long long)i * 10);
+		assert_string_equal(buf_cstr(&s.text), i ? row : "");
+		buf_reset(&s.text);
+	}
+	story_end(&s, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -287,6 +307,7 @@ int main(void)
 		cmocka_unit_test(a_signal_leaves_windows_open),
 		cmocka_unit_test(a_whole_stream_has_its_own_bounds),
 		cmocka_unit_test(closed_windows_leave_nothing),
+		cmocka_unit_test(many_windows_are_open),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

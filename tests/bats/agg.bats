@@ -128,6 +128,11 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	[ "$status" = 5 ] && has err 'trips:7: ts is null'
 }
 
+@test "lines are counted from the start, whatever stands before the first record" {
+	printf '%s\n' '[1]' '' '{"v":1}' '{"v":"x"}' | agg 'sum(v)' --rejects bad
+	[ "$(jq -c '[.line, .reason]' bad)" = $'[1,"not_object"]\n[4,"type"]' ]
+}
+
 @test "a record too far ahead is rejected" {
 	echo '{"ts":"2026-11-22T11:01:20.000001Z"}' >>trips
 	echo '{"ts":"2026-11-22T11:01:20Z"}' >>trips
