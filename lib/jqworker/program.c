@@ -189,7 +189,8 @@ static void set_modules(jq_state *jq, const struct jqworker_opts *opts)
 
 static int make_dump_flags(const struct jqworker_opts *opts)
 {
-	int flags = JV_PRINT_INDENT_FLAGS(opts->indent);
+	/* from libjq 1.7 on an indent of 0 still breaks lines */
+	int flags = opts->indent ? JV_PRINT_INDENT_FLAGS(opts->indent) : 0;
 
 	if (opts->form & JQWORKER_ASCII)
 		flags |= JV_PRINT_ASCII;
