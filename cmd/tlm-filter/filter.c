@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "jqworker/jqworker.h"
 #include "json/json.h"
@@ -323,10 +324,30 @@ struct stage *filter_stage(struct filter *f)
 	return &f->stage;
 }
 
+static const char *const *environment(void)
+{
+	union {
+		char **in;
+		const char *const *out;
+	} all = {environ};
+
+	return all.out;
+}
+
+/* What local times need of the environment. */
+static const char *find_zone(void)
+{
+	for (char **e = environ; *e; e++)
+		if (strncmp(*e, "TZ=", 3) == 0)
+			return *e;
+	return NULL;
+}
+
 static int open_worker(struct filter *f, struct err *err)
 {
 	const struct jq_format *format = &f->opts.format;
 	char *program = mem_dup(f->opts.program.p, f->opts.program.len);
+	const char *zone[2] = {find_zone(), NULL};
 	struct jqworker_opts opts = {.program = program,
 		.named_json = f->opts.named_json,
 		.positional_json = f->opts.positional_json,
@@ -336,6 +357,7 @@ static int open_worker(struct filter *f, struct err *err)
 			(format->is_ascii ? JQWORKER_ASCII : 0u) | (format->is_sorted ? JQWORKER_SORTED : 0u) |
 			(format->is_colored ? JQWORKER_COLOR : 0u),
 		.indent = format->indent,
+		.env = jq_reads_environment(f->program) ? environment() : zone,
 		.is_raw_input = f->opts.is_raw_input,
 		.workers = 1};
 

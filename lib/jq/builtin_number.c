@@ -160,8 +160,9 @@ static int apply(struct run *r, struct value in, double (*fn)(double), struct va
 	X(cbrt)                                                                                                        \
 	X(fabs)                                                                                                        \
 	X(exp)                                                                                                         \
-	X(exp2) X(exp10) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan)        \
-		X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh)
+	X(exp2)                                                                                                        \
+	X(exp10) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh)        \
+		X(cosh) X(tanh) X(asinh) X(acosh) X(atanh)
 MATHS(MATH)
 
 static int b_pow(struct run *r, struct value in, const struct value *args, struct value *out)

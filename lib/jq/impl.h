@@ -165,6 +165,7 @@ struct jq_program {
 	struct node *root;
 	char *foreign;          /* owned, why not native */
 	const char *input_call; /* see jq_input_call() */
+	bool reads_environment;
 	struct json_paths *paths;
 	struct buf explain_paths;
 	uint32_t n_vars;

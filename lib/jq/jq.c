@@ -64,6 +64,11 @@ const char *jq_input_call(const struct jq_program *program)
 	return program->input_call;
 }
 
+bool jq_reads_environment(const struct jq_program *program)
+{
+	return program->reads_environment;
+}
+
 const struct json_paths *jq_paths(const struct jq_program *program)
 {
 	return program->paths;

@@ -46,6 +46,9 @@ const char *jq_foreign(const struct jq_program *program);
 /* "input", "inputs" ...: a call of the program that reads its own input, so that records are not alone; or NULL. */
 const char *jq_input_call(const struct jq_program *program);
 
+/* Whether the program calls $ENV or env: libjq's workers see no environment otherwise. */
+bool jq_reads_environment(const struct jq_program *program);
+
 /* The paths that a native program reads directly: for json_scan_open(). */
 const struct json_paths *jq_paths(const struct jq_program *program);
 

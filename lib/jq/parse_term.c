@@ -31,8 +31,10 @@ static struct node *parse_variable(struct parser *p, size_t at)
 		n->slot = found->slot;
 		return n;
 	}
-	if (slice_eq(name, SLICE_LIT("ENV")))
+	if (slice_eq(name, SLICE_LIT("ENV"))) {
+		p->program->reads_environment = true;
 		return parser_foreign(p, "'$ENV'", at);
+	}
 	if (memchr(name.p, ':', name.len))
 		return parser_foreign(p, "a variable of a module", at);
 	snprintf(message, sizeof message, "$%.*s is not defined", (int)(name.len > 40 ? 40 : name.len), name.p);
@@ -201,6 +203,8 @@ static void note_input_call(struct parser *p, struct slice name, uint32_t n_args
 	for (size_t i = 0; n_args == 0 && i < sizeof calls / sizeof *calls; i++)
 		if (slice_eq(name, slice_str(calls[i])))
 			p->program->input_call = calls[i];
+	if (n_args == 0 && slice_eq(name, SLICE_LIT("env")))
+		p->program->reads_environment = true;
 }
 
 static struct node *parse_call(struct parser *p)

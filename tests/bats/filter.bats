@@ -204,6 +204,22 @@ stat_of() {
 	same $'2\n1\n3' "$(tlm-filter --library-path "$BATS_TEST_TMPDIR" 'import "m" as m; m::f' in)"
 }
 
+@test "the environment is there when a program asks for it, and only then" {
+	same '"v"' "$(echo 1 | FOO=v tlm-filter '$ENV.FOO')"
+	same '"v"' "$(echo 1 | FOO=v tlm-filter 'env.FOO')"
+	same '"14:00"' "$(echo 1 | TZ=Asia/Tokyo tlm-filter '18000 | strflocaltime("%H:%M")')"
+}
+
+@test "programs that kill or hang libjq cost their own record only" {
+	printf '%s\n' '{"k":0}' '{"k":1}' '{"k":0}' >in
+	for p in '1e18 | todate' 'nan | todate' '1e19 % -1' '[1,2,3] | .[nan:]' '"abc" | gsub("";"x")' '[1] | .[2147483647] = 1' \
+		'def f: 1 + f; f' '"x" * 1e9' '[range(1e12)]'; do
+		status_of timeout 20 tlm-filter --rejects bad "if .k == 1 then ($p | empty) else .k end" in
+		[ "$status" -eq 0 ]
+		same $'0\n0' "$(cat out)" || { echo "$p"; false; }
+	done
+}
+
 @test "a native program has a budget for each record; the next record goes on" {
 	printf '%s\n' '{"n":1}' '{"n":3}' '{"n":2}' >in
 	status_of tlm-filter --evaluator native --rejects bad \
