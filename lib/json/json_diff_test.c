@@ -226,16 +226,18 @@ static int close_both(void **state)
 	return 0;
 }
 
-static void check_both(void **state, const struct buf *b)
+static void check_both(void **state, const struct buf *b, size_t window_bytes)
 {
 	struct both *both = *state;
 
+	both->scans[0]->window_bytes = both->scans[1]->window_bytes = window_bytes;
 	check_batch(both->scans[0], b);
 	check_batch(both->scans[1], b);
 }
 
 static void mutated_records_agree(void **state)
 {
+	static const size_t windows[] = {64, 128, 256, 1024, JSON_WINDOW_BYTES, JSON_WINDOW_BYTES};
 	struct buf b = BUF_INIT;
 
 	for (uint32_t done = 0; done < 120000;) {
@@ -252,8 +254,14 @@ static void mutated_records_agree(void **state)
 			for (uint32_t m = is_wild ? any(4) : any(10) == 0; m > 0; m--)
 				mutate(&b, start);
 			buf_add_str(&b, has_cr ? "\r\n" : "\n");
+			/* The same again, so that keys are found by the hints of what was good or bad. */
+			for (uint32_t again = any(4) ? 0 : any(3), len = (uint32_t)(b.len - start); again > 0;
+				again--, done++) {
+				buf_reserve(&b, len);
+				buf_add(&b, b.p + start, len);
+			}
 		}
-		check_both(state, &b);
+		check_both(state, &b, windows[any(6)]);
 	}
 	buf_release(&b);
 }
@@ -280,8 +288,39 @@ static void borders_of_windows_do_not_matter(void **state)
 				buf_addf(&b, "{\"deviceId\":\"veh-%u\",\"value\":%zu}\n", any(1000), b.len);
 			buf_addf(&b, "\"%*s\"\n", (int)(JSON_WINDOW_BYTES - b.len - len - 60 + shift), "");
 			buf_addf(&b, "%s\n%s\r\n[0]\n%s\n", hard[h], hard[h], hard[3]);
-			check_both(state, &b);
+			check_both(state, &b, JSON_WINDOW_BYTES);
 		}
+	buf_release(&b);
+}
+
+/* A key that a hint knows, behind the window in which the record's last string ends: its insides were never seen. */
+static void keys_behind_a_window_are_not_trusted(void **state)
+{
+	static const char *const last[] = {"ba\xff"
+					   "d",
+		"a\\x", "good"};
+	struct buf b = BUF_INIT;
+
+	for (size_t i = 0; i < sizeof last / sizeof *last; i++)
+		for (int pad = 0; pad < 130; pad++) {
+			buf_reset(&b);
+			for (int again = 0; again < 3; again++)
+				buf_addf(&b, "{\"deviceId\":\"%*s\",\"value\":1,\"%s\":2}\n", pad, "", last[i]);
+			check_both(state, &b, 64);
+			check_both(state, &b, 128);
+		}
+	buf_release(&b);
+}
+
+static void many_numbers_behind_the_last_string_agree(void **state)
+{
+	struct buf b = BUF_INIT;
+
+	buf_add_str(&b, "[\"\\n\"");
+	for (int i = 0; i < 40000; i++)
+		buf_addf(&b, ",%d", i);
+	buf_add_str(&b, "]\n{\"value\":1}\n");
+	check_both(state, &b, JSON_WINDOW_BYTES);
 	buf_release(&b);
 }
 
@@ -305,7 +344,7 @@ static void long_records_agree(void **state)
 			while (b.len - start < lengths[i] - 2)
 				buf_add_char(&b, ' ');
 			buf_add_str(&b, "}\n{\"value\":3}\n");
-			check_both(state, &b);
+			check_both(state, &b, JSON_WINDOW_BYTES);
 		}
 	buf_release(&b);
 }
@@ -344,6 +383,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(mutated_records_agree, open_both, close_both),
 		cmocka_unit_test_setup_teardown(borders_of_windows_do_not_matter, open_both, close_both),
+		cmocka_unit_test_setup_teardown(keys_behind_a_window_are_not_trusted, open_both, close_both),
+		cmocka_unit_test_setup_teardown(many_numbers_behind_the_last_string_agree, open_both, close_both),
 		cmocka_unit_test_setup_teardown(long_records_agree, open_both, close_both),
 		cmocka_unit_test_setup_teardown(utf8_agrees, open_both, close_both),
 	};

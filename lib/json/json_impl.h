@@ -81,14 +81,15 @@ struct json_hint {
 };
 
 enum {
-	JSON_WINDOW_BYTES = 32 << 10, /* a multiple of 64, at most 60 KiB: positions are 16 bits */
+	JSON_WINDOW_BYTES = 32 << 10,    /* a multiple of 64, at most 60 KiB: positions are 16 bits */
+	JSON_STOPS = 2 * JSON_HINTS + 4, /* marks behind the last one of a window in the midst of a record */
 	JSON_WALK_DEPTH =
 		64 /* the walk keeps one bit per container in a word; what is deeper goes to the plain scanner */
 };
 
 /* The index of a window: stage 1. Positions count from base; both lists have room for what is written in blocks. */
 struct json_window {
-	uint16_t marks[JSON_WINDOW_BYTES + 64]; /* quotes that are not escaped, and newlines */
+	uint16_t marks[JSON_WINDOW_BYTES + 64 + JSON_STOPS]; /* quotes that are not escaped, and newlines */
 	uint16_t specials[JSON_WINDOW_BYTES +
 			  64]; /* escaping backslashes and controls but newlines; ends with UINT16_MAX */
 };
@@ -115,21 +116,29 @@ void json_kernel_avx2_init(void); /* once, before its first use */
 /* The kernel that serves now. */
 const struct json_kernel *json_kernel(void);
 
+/* What the insides of the strings of a record are known to be. */
+struct json_inside_state {
+	bool has_escapes;
+	bool is_doubtful; /* a bad escape, a control, bad UTF-8: the plain scanner has to look */
+};
+
 struct json_scan {
 	const struct json_kernel *kernel;
-	const char *at, *end;      /* the rest of the batch */
-	const char *base;          /* of the window */
-	const uint16_t *mark;      /* the first one at or behind `at` */
-	const uint16_t *marks_end; /* behind the last newline of the window */
-	const uint16_t *special;   /* the first one at or behind `at`; NULL: the window has none */
-	bool is_suspect;           /* some record of the window may hold invalid UTF-8 */
-	bool was_special;          /* the last window was: begin with the slower index */
-	bool is_whole_wanted;      /* the record itself has a slot, or a path that ends in a negative index of it */
-	int walk_depth;            /* the lower of JSON_WALK_DEPTH and the limit */
-	int tracked;               /* open containers that stand on a wanted path, during a walk */
-	uint64_t line;             /* of the next record */
+	const char *at, *end;            /* the rest of the batch */
+	const char *base;                /* of the window */
+	const uint16_t *mark;            /* the first one at or behind `at` */
+	const uint16_t *marks_end;       /* behind the last newline of the window */
+	const uint16_t *special;         /* the first one at or behind `at`; NULL: the window has none */
+	struct json_inside_state inside; /* of the record's windows before this one */
+	bool is_suspect;                 /* some record of the window may hold invalid UTF-8 */
+	bool was_special;                /* the last window was: begin with the slower index */
+	bool is_whole_wanted; /* the record itself has a slot, or a path that ends in a negative index of it */
+	int walk_depth;       /* the lower of JSON_WALK_DEPTH and the limit */
+	int tracked;          /* open containers that stand on a wanted path, during a walk */
+	uint64_t line;        /* of the next record */
 	size_t n_spans;
 	struct json_span *spans; /* n_spans + 1 of them, owned */
+	size_t window_bytes;     /* JSON_WINDOW_BYTES; a test takes less, a multiple of 64 */
 	struct json_hint hints[JSON_HINTS];
 	struct json_plain plain;
 	struct json_window window;
@@ -148,6 +157,10 @@ const struct path_node *json_walk_key(
 	struct json_scan *scan, struct json_hint **place, const struct path_node *parent, const char *key, size_t len);
 const struct path_node *json_walk_leave(struct json_scan *scan, int depth, const char *end, uint8_t type);
 const struct path_node *json_walk_element(struct json_scan *scan, const struct path_node *node);
+/* The string at `token` does not end in the window of a record that goes on: the window moves to the token, and the
+ * walk tries it again. False: the string has no end, or none in a window. mark: the first one at or behind the token.
+ */
+bool json_walk_refill(struct json_scan *scan, const char *token, const uint16_t *mark);
 const char *json_walk_number(const char *p); /* behind the number at p, or NULL */
 
 /* The end of the valid string whose text begins at p (behind its quote): the closing quote. */

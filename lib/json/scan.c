@@ -11,6 +11,7 @@ struct json_scan *json_scan_open(const struct json_paths *paths, int depth_max)
 
 	assert(depth_max >= 1 && depth_max <= JSON_DEPTH_MAX);
 	scan->kernel = json_kernel();
+	scan->window_bytes = JSON_WINDOW_BYTES;
 	scan->n_spans = paths ? json_paths_count(paths) : 0;
 	scan->plain.paths = scan->n_spans ? paths : NULL;
 	scan->spans = mem_alloc(scan->n_spans + 1, sizeof *scan->spans);
@@ -38,30 +39,46 @@ void json_scan_batch(struct json_scan *scan, const char *p, size_t len)
 	scan->line = 0;
 }
 
-/* Indexes what follows, up to the last whole line of the window. A line longer than a window leaves no marks. */
-static void index_window(struct json_scan *scan)
+/* Behind the marks of a window without a newline stand positions of some other byte, so that a walk finds no quote
+ * there; a walk goes at most two marks too far for each hint. False: the window is nothing but quotes. */
+static bool add_stops(struct json_window *w, size_t n, const char *p, size_t len)
+{
+	size_t at = 0;
+
+	while (at < len && p[at] == '"')
+		at++;
+	for (size_t i = 0; i < JSON_STOPS; i++)
+		w->marks[n + i] = (uint16_t)at;
+	return at < len;
+}
+
+/* Indexes what follows, up to the last whole line of the window, or the whole window when a line is longer. */
+static bool index_window(struct json_scan *scan, const char *p)
 {
 	const struct json_kernel *kernel = scan->kernel;
 	struct json_window *w = &scan->window;
-	size_t n = 0, len = (size_t)(scan->end - scan->at);
-	bool is_special = scan->was_special;
+	size_t n = 0, whole, len = (size_t)(scan->end - p);
+	bool is_special = scan->was_special, is_good = true;
 
-	if (len > JSON_WINDOW_BYTES)
-		len = JSON_WINDOW_BYTES;
-	scan->base = scan->at;
+	if (len > scan->window_bytes)
+		len = scan->window_bytes;
+	scan->base = p;
 	scan->special = NULL;
 	scan->is_suspect = false;
 	if (!is_special)
-		n = kernel->index(scan->at, len, w, &is_special);
+		n = kernel->index(p, len, w, &is_special);
 	if (is_special) {
-		n = kernel->index_special(scan->at, len, w, &scan->is_suspect);
+		n = kernel->index_special(p, len, w, &scan->is_suspect);
 		scan->special = w->specials;
 	}
 	scan->was_special = is_special;
-	while (n && scan->at[w->marks[n - 1]] != '\n')
-		n--;
+	for (whole = n; whole && p[w->marks[whole - 1]] != '\n';)
+		whole--;
+	if (!whole)
+		is_good = add_stops(w, n, p, len);
 	scan->mark = w->marks;
-	scan->marks_end = w->marks + n;
+	scan->marks_end = w->marks + (whole ? whole : n);
+	return is_good;
 }
 
 static bool is_hex4(const char *p)
@@ -72,27 +89,39 @@ static bool is_hex4(const char *p)
 	return true;
 }
 
-/* Whether the insides of the strings of a walked record are good: its escapes, controls and UTF-8. What is not
- * certain is not good. *has_escapes: it holds a backslash. */
-static bool check_special(struct json_scan *scan, const struct json_record *record, bool *has_escapes)
+/* Looks at the insides of strings from p to end, as far as this window goes: escapes, controls, UTF-8. What is not
+ * certain is doubtful. */
+static void check_inside(struct json_scan *scan, const char *p, const char *end)
 {
-	size_t start = (size_t)(record->p - scan->base), end = start + record->len;
+	size_t start = (size_t)(p - scan->base), stop = (size_t)(end - scan->base);
 	const uint16_t *s = scan->special;
-	bool is_good = true;
 
-	*has_escapes = false;
+	if (stop > scan->window_bytes)
+		stop = scan->window_bytes; /* behind it there are no strings */
 	while (*s < start)
 		s++;
-	for (; *s < end; s++) {
-		const char *p = scan->base + *s;
+	for (; *s < stop; s++) {
+		const char *at = scan->base + *s;
 
-		if (*p == '\\' && (p[1] != 'u' ? p[1] != 0 && strchr("\"\\/bfnrt", p[1]) : is_hex4(p + 2)))
-			*has_escapes = true;
+		if (*at == '\\' && (at[1] != 'u' ? at[1] != 0 && strchr("\"\\/bfnrt", at[1]) : is_hex4(at + 2)))
+			scan->inside.has_escapes = true;
 		else
-			is_good = false;
+			scan->inside.is_doubtful = true;
 	}
 	scan->special = s;
-	return is_good && (!scan->is_suspect || scan->kernel->is_utf8(record->p, record->len));
+	if (scan->is_suspect && !scan->kernel->is_utf8(p, stop - start))
+		scan->inside.is_doubtful = true;
+}
+
+bool json_walk_refill(struct json_scan *scan, const char *token, const uint16_t *mark)
+{
+	/* A mark of the window says where the string ends; or keys behind the window were taken for those of the hints.
+	 */
+	if (mark + 1 < scan->marks_end || mark > scan->marks_end || token == scan->base)
+		return false;
+	if (scan->special)
+		check_inside(scan, scan->base, token);
+	return index_window(scan, token);
 }
 
 static void mark_escaped(struct json_scan *scan, struct json_record *record)
@@ -113,12 +142,14 @@ static void forget_spans(struct json_scan *scan)
 		scan->plain.spans[i] = (struct json_span){NULL, 0, JSON_ABSENT, 0};
 }
 
-/* The plain scanner decides about the record at p, and the scan goes on behind it. */
+/* The plain scanner decides about the record at p, and the scan goes on behind it. mark: its first one, or NULL. */
 static void judge(struct json_scan *scan, const char *p, const uint16_t *mark, struct json_record *record)
 {
 	const char *end;
 	size_t len;
 
+	if (!mark)
+		mark = scan->marks_end;
 	while (mark < scan->marks_end && scan->base[*mark] != '\n')
 		mark++;
 	end = mark < scan->marks_end ? scan->base + *mark++ : memchr(p, '\n', (size_t)(scan->end - p));
@@ -135,22 +166,25 @@ static void judge(struct json_scan *scan, const char *p, const uint16_t *mark, s
 
 int json_scan_next(struct json_scan *scan, struct json_record *record)
 {
-	const char *p = scan->at;
+	const char *p = scan->at, *base;
 	const uint16_t *mark;
-	bool has_escapes = false;
+	bool is_good = true;
 
 	if (scan->mark == scan->marks_end) {
 		if (p == scan->end)
 			return 0;
-		index_window(scan);
+		is_good = index_window(scan, p);
 	}
+	base = scan->base;
 	mark = scan->mark;
+	scan->inside = (struct json_inside_state){false, false};
 	forget_spans(scan);
-	if (mark == scan->marks_end || !scan->kernel->walk(scan, record))
-		judge(scan, p, mark, record);
-	else if (scan->special && !check_special(scan, record, &has_escapes))
-		judge(scan, p, mark, record);
-	else if (has_escapes)
+	is_good = is_good && scan->kernel->walk(scan, record);
+	if (is_good && scan->special)
+		check_inside(scan, p > scan->base ? p : scan->base, p + record->len);
+	if (!is_good || scan->inside.is_doubtful)
+		judge(scan, p, base == scan->base ? mark : NULL, record);
+	else if (scan->inside.has_escapes)
 		mark_escaped(scan, record);
 	record->line = scan->line++;
 	return 1;

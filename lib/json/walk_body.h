@@ -94,6 +94,10 @@ TARGET static inline ALWAYS bool end_record(struct json_scan *scan, struct json_
 		p++;
 	if (*p != '\n')
 		return false;
+	/* The window may end before a long record does, if no quote is behind; but no key may have been guessed there.
+	 */
+	if (__builtin_expect(scan->base + *mark != p, 0) && mark != scan->marks_end)
+		return false;
 	record->p = scan->at;
 	record->len = len;
 	record->status = JSON_OK;
@@ -104,7 +108,7 @@ TARGET static inline ALWAYS bool end_record(struct json_scan *scan, struct json_
 	record->spans = scan->plain.spans;
 	if (scan->is_whole_wanted)
 		json_path_set(scan->plain.paths, scan->plain.spans, scan->plain.paths->nodes, record->value);
-	scan->mark = mark + 1;
+	scan->mark = mark < scan->marks_end ? mark + 1 : scan->marks_end;
 	scan->at = p + 1;
 	return true;
 }
@@ -135,7 +139,8 @@ TARGET static __attribute__((noinline)) bool walk_scalar(
 /* One function, longer than others, so that where it stands stays in registers. */
 TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 {
-	const char *const base = scan->base, *const first = skip_spaces(scan->at);
+	const char *base = scan->base;
+	const char *const first = skip_spaces(scan->at);
 	struct json_span *const spans = scan->plain.spans;
 	struct json_hint *hint = scan->hints;
 	const uint16_t *mark = scan->mark;
@@ -154,8 +159,14 @@ TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 		start = p;
 		if (*p == '"') {
 			p = base + mark[1];
-			if (*p++ != '"')
-				return false;
+			if (__builtin_expect(*p++ != '"', 0)) {
+				if (!json_walk_refill(scan, start, mark))
+					return false;
+				base = scan->base;
+				mark = scan->mark;
+				p = start;
+				continue;
+			}
 			mark += 2;
 			type = JSON_STRING;
 		} else if (is_number_start(*p)) {
@@ -217,9 +228,16 @@ TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 			p += 1 + hint->len;
 			hint++;
 		} else {
+			start = p;
 			p = skip_colon(base, mark);
-			if (!p)
-				return false;
+			if (__builtin_expect(!p, 0)) {
+				if (!json_walk_refill(scan, start, mark))
+					return false;
+				base = scan->base;
+				mark = scan->mark;
+				p = start;
+				goto key;
+			}
 			if (node)
 				child = json_walk_key(
 					scan, &hint, node, base + mark[0] + 1, (size_t)(mark[1] - mark[0] - 1));
