@@ -78,6 +78,8 @@ static int check_late(const struct tool *t, const struct agg_options *o, struct 
 
 	if (!o->late || strncmp(o->late, "/dev/", 5) == 0)
 		return 0;
+	if (tool_check_file("--late", o->late, err))
+		return -1;
 	if (strcmp(o->late, output) == 0)
 		return err_set(err, ERR_USAGE, "--late %.100s: the output goes there already", o->late);
 	if (t->common.rejects && strcmp(o->late, t->common.rejects) == 0)

@@ -26,6 +26,8 @@ struct merge {
 	size_t n;
 	size_t n_started; /* heads that were asked for their first record (in order: that ended) */
 	bool is_taken;    /* the record on top was handed out */
+	bool has_stop;    /* rejects said stop: told when what is held has gone out */
+	struct err stop_err;
 	struct reader *last;
 };
 
@@ -90,6 +92,12 @@ int merge_rewind(struct merge *m, struct err *err)
 	return 0;
 }
 
+void merge_end(struct merge *m)
+{
+	for (size_t i = 0; i < m->n_names; i++)
+		reader_end(m->heads[i].in);
+}
+
 static bool is_before(const struct head *a, const struct head *b)
 {
 	if (a->record.time_us != b->record.time_us)
@@ -119,16 +127,35 @@ static void add_head(struct merge *m, struct head *h)
 	m->heap[i] = h;
 }
 
+/* Nothing more is read: what is held goes out, then the stop is told. */
+static void put_off_stop(struct merge *m, struct err *err)
+{
+	m->has_stop = true;
+	m->stop_err = *err;
+	err_reset(err);
+	for (size_t i = 0; i < m->n_names; i++)
+		sorter_end(m->heads[i].sorter);
+}
+
+/* The next record of an input: READ_RECORD, READ_END, or what the caller must hear first. */
+static enum reader_result read_head(struct merge *m, struct head *h, struct err *err)
+{
+	enum reader_result got = sorter_next(h->sorter, &h->record, err);
+
+	m->last = h->in;
+	if (got != READ_STOP)
+		return got;
+	put_off_stop(m, err);
+	return sorter_next(h->sorter, &h->record, err);
+}
+
 /* The heap after the first record of every input is known and the one on top is not taken. */
 static enum reader_result settle(struct merge *m, struct err *err)
 {
 	enum reader_result got;
 
 	if (m->is_taken) {
-		struct head *h = m->heap[0];
-
-		m->last = h->in;
-		got = sorter_next(h->sorter, &h->record, err);
+		got = read_head(m, m->heap[0], err);
 		if (got != READ_RECORD && got != READ_END)
 			return got;
 		if (got == READ_END)
@@ -139,8 +166,7 @@ static enum reader_result settle(struct merge *m, struct err *err)
 	while (m->n_started < m->n_names) {
 		struct head *h = &m->heads[m->n_started];
 
-		m->last = h->in;
-		got = sorter_next(h->sorter, &h->record, err);
+		got = read_head(m, h, err);
 		if (got != READ_RECORD && got != READ_END)
 			return got;
 		if (got == READ_RECORD)
@@ -156,6 +182,10 @@ static enum reader_result next_by_time(struct merge *m, struct record *r, struct
 
 	if (got != READ_RECORD)
 		return got;
+	if (m->n == 0 && m->has_stop) {
+		*err = m->stop_err;
+		return READ_STOP;
+	}
 	if (m->n == 0)
 		return READ_END;
 	*r = m->heap[0]->record;

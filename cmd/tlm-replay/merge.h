@@ -25,7 +25,10 @@ enum reader_result merge_text(struct merge *m, struct slice *text, uint64_t *n, 
 /* After READ_END: everything from the start again, this time uncounted. Returns 0, or -1 with err. */
 int merge_rewind(struct merge *m, struct err *err);
 
-/* The input that the last answer came from: of READ_LONG, or to wait for. */
+/* No input is read any more: what was read goes on, then comes READ_END. */
+void merge_end(struct merge *m);
+
+/* The input to wait for after READ_WAIT. */
 struct reader *merge_reader(const struct merge *m);
 
 void merge_progress(const struct merge *m, uint64_t *read_bytes, uint64_t *total_bytes);

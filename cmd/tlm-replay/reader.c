@@ -1,5 +1,6 @@
 #include "reader.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "json/json.h"
@@ -148,16 +149,28 @@ static int convert(struct reader *in, struct err *err)
 	return 0;
 }
 
+static int reject_long(struct reader *in, struct err *err)
+{
+	const struct batch *b = &in->batch;
+
+	in->has_long = false;
+	in->tool->ledger.read++;
+	if (in->has_good)
+		reject_note_good(in->tool->reject);
+	in->is_stopped =
+		reject_add(in->tool->reject, REJECT_TOO_LONG, b, b->first_line, 0, (struct slice){b->p, b->len},
+			b->long_bytes, err, "the line has %" PRIu64 " bytes, more than --max-line", b->long_bytes) != 0;
+	return in->is_stopped ? -1 : 0;
+}
+
 /* Gets the next lines of JSON: into in->lines (CSV) or in->batch. READ_RECORD when there are some. */
 static enum reader_result fill(struct reader *in, struct slice *text, struct err *err)
 {
 	for (;;) {
 		enum source_result got;
 
-		if (in->has_long) {
-			in->has_long = false;
-			return READ_LONG;
-		}
+		if (in->has_long && reject_long(in, err))
+			return fail(in, err);
 		if (in->has_stop) {
 			in->has_stop = false;
 			*err = in->stop_err;
@@ -190,9 +203,9 @@ static enum reader_result fill(struct reader *in, struct slice *text, struct err
 	}
 }
 
-const struct batch *reader_long(const struct reader *in)
+void reader_end(struct reader *in)
 {
-	return &in->batch;
+	in->has_ended = true;
 }
 
 /* ---- records one by one ---- */

@@ -16,8 +16,7 @@ enum reader_result {
 	READ_ERROR = -1, /* the input failed; READ_END is next */
 	READ_END = 0,
 	READ_RECORD = 1, /* reader_next(): a record; reader_text(): text */
-	READ_WAIT = 2,   /* nothing yet */
-	READ_LONG = 3    /* a line above the limit: reader_long() */
+	READ_WAIT = 2    /* nothing yet */
 };
 
 /* Borrows from the input until the next call on it (or from the sort window that holds it). */
@@ -46,8 +45,8 @@ enum reader_result reader_next(struct reader *in, struct record *r, struct err *
  */
 enum reader_result reader_text(struct reader *in, struct slice *text, uint64_t *n, uint64_t max, struct err *err);
 
-/* The batch of READ_LONG. */
-const struct batch *reader_long(const struct reader *in);
+/* The input is not read any more: what was read of it goes on, then comes READ_END. */
+void reader_end(struct reader *in);
 
 void reader_wait(struct reader *in, int64_t until_us);
 void reader_progress(const struct reader *in, uint64_t *read_bytes, uint64_t *total_bytes);

@@ -64,20 +64,6 @@ static enum source_result give(struct batch *b, const char *p, size_t len)
 	return SOURCE_BATCH;
 }
 
-static enum source_result give_long(const struct replay *r, struct batch *b)
-{
-	const struct batch *from = reader_long(merge_reader(r->merge));
-	struct buf own = b->own;
-
-	buf_reset(&own);
-	buf_add(&own, from->p, from->len);
-	buf_reserve(&own, JSON_PAD_BYTES);
-	*b = *from;
-	b->own = own;
-	b->p = own.p;
-	return SOURCE_BATCH;
-}
-
 /* The batch that was made so far changes hands. */
 static enum source_result give_out(struct replay *r, struct batch *b)
 {
@@ -113,8 +99,6 @@ static enum source_result turn(struct replay *r, enum reader_result got, struct 
 	case READ_WAIT:
 		r->is_blocked = r->has_waited = true;
 		return SOURCE_WAIT;
-	case READ_LONG:
-		return give_long(r, b);
 	case READ_STOP:
 		r->has_ended = true;
 		return SOURCE_ERROR;
@@ -260,10 +244,8 @@ static enum source_result next_due(struct replay *r, struct batch *b, struct err
 			r->is_blocked = false;
 			return r->out.len ? give_out(r, b) : SOURCE_WAIT;
 		}
-		if (send_record(r, err)) {
-			r->has_ended = true;
-			return SOURCE_ERROR;
-		}
+		if (send_record(r, err))
+			return put_off(r, READ_STOP, b, err);
 		if (is_full(r) || r->out.len >= BATCH_BYTES)
 			return give_out(r, b);
 	}
@@ -298,6 +280,25 @@ static enum source_result replay_next(struct source *s, struct batch *b, struct 
 		return turn(r, r->pending, b, err);
 	}
 	return r->is_bulk ? next_bulk(r, b, err) : next_due(r, b, err);
+}
+
+/* A signal: what was read and is due leaves, with the records that a sort window or a silent input held back. */
+static enum source_result replay_drain(struct source *s, struct batch *b, struct err *err)
+{
+	struct replay *r = (struct replay *)s;
+
+	if (r->is_bulk || r->has_ended)
+		return SOURCE_END;
+	merge_end(r->merge);
+	while (!is_full(r) && r->out.len < BATCH_BYTES && find_record(r, err) == READ_RECORD) {
+		if (!r->has_record)
+			continue;
+		if ((r->opts->is_paced && r->due_us > ledger_now_us()) || send_record(r, err))
+			break;
+	}
+	if (r->out.len)
+		return give_out(r, b);
+	return err->code == ERR_NONE ? SOURCE_END : SOURCE_ERROR;
 }
 
 static void replay_wait(struct source *s, int64_t until_us)
@@ -346,6 +347,7 @@ void replay_report(struct source *s)
 static const struct source_ops ops = {
 	.next = replay_next,
 	.wait = replay_wait,
+	.drain = replay_drain,
 	.progress = replay_progress,
 	.close = replay_close,
 };

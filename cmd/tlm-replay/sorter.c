@@ -165,10 +165,15 @@ static bool take_first(struct sorter *s, struct record *r)
 	return true;
 }
 
+void sorter_end(struct sorter *s)
+{
+	s->has_ended = true;
+}
+
 enum reader_result sorter_next(struct sorter *s, struct record *r, struct err *err)
 {
 	if (s->window_us == 0)
-		return reader_next(s->in, r, err);
+		return s->has_ended ? READ_END : reader_next(s->in, r, err);
 	if (s->left)
 		give_back(s, s->left);
 	s->left = NULL;

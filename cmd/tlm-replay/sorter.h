@@ -15,6 +15,9 @@ struct sorter;
 struct sorter *sorter_open(struct reader *in, int64_t window_us);
 void sorter_close(struct sorter *s);
 
+/* Nothing more is read: what is held leaves, then comes READ_END. */
+void sorter_end(struct sorter *s);
+
 /* As reader_next(): the next record in the order of the window. */
 enum reader_result sorter_next(struct sorter *s, struct record *r, struct err *err);
 

@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 
-#include "json/json.h"
 #include "merge.h"
 #include "stop/stop.h"
 #include "timeline.h"
@@ -18,15 +17,6 @@ struct survey {
 	uint64_t n_records; /* that would be sent in one loop */
 	uint64_t n_bytes;   /* of them as NDJSON */
 };
-
-static int reject_long(struct survey *s, struct err *err)
-{
-	const struct batch *b = reader_long(merge_reader(s->merge));
-
-	s->tool->ledger.read++;
-	return reject_add(s->tool->reject, REJECT_TOO_LONG, b, b->first_line, 0, (struct slice){b->p, b->len},
-		b->long_bytes, err, "the line has %" PRIu64 " bytes, more than --max-line", b->long_bytes);
-}
 
 static void tell(struct survey *s, struct err *err)
 {
@@ -83,10 +73,6 @@ static int read_all(struct survey *s, struct err *err)
 			return -1;
 		case READ_ERROR:
 			tell(s, err);
-			break;
-		case READ_LONG:
-			if (reject_long(s, err))
-				return -1;
 			break;
 		case READ_WAIT:
 			reader_wait(merge_reader(s->merge), -1);

@@ -193,6 +193,20 @@ static enum flow step(struct run *r)
 	return flow;
 }
 
+/* After a signal the source lets go what it holds. */
+static enum flow drain_source(struct run *r, enum flow how)
+{
+	struct err what = ERR_INIT;
+	enum source_result got = SOURCE_END;
+	enum flow flow = FLOW_ON;
+
+	while (flow == FLOW_ON && (got = r->source->ops->drain(r->source, &r->in, &what)) == SOURCE_BATCH)
+		flow = take_batch(r);
+	if (got == SOURCE_ERROR)
+		tell_input_error(r->p, &what);
+	return flow == FLOW_FAILED ? FLOW_FAILED : how;
+}
+
 /* The stage lets go what it holds, the sink and the rejects are flushed. */
 static int drain(struct run *r, bool is_stopped)
 {
@@ -254,6 +268,8 @@ int pump_run(struct pump *p, struct source *source, struct stage *stage, struct 
 	batch_init(&r.in);
 	while (flow == FLOW_ON)
 		flow = stop_signal() ? FLOW_STOPPED : step(&r);
+	if (flow != FLOW_FAILED && stop_signal() && source->ops->drain)
+		flow = drain_source(&r, flow);
 	finish(&r, flow);
 	batch_release(&r.in);
 	buf_release(&r.out);

@@ -30,6 +30,7 @@ struct rig {
 	struct stage stage;
 	struct sink sink;
 	const char *script;
+	unsigned n_held; /* batches that the source lets go after a signal */
 	char log[LOG_BYTES];
 	const char *fail_at;     /* the call that fails: "write", "flush", ... */
 	enum err_code fail_code; /* as what */
@@ -137,6 +138,18 @@ static void source_call_wait(struct source *s, int64_t until_us)
 	r->waited_until_us = until_us;
 }
 
+static enum source_result source_call_drain(struct source *s, struct batch *b, struct err *err)
+{
+	struct rig *r = rig_of_source(s);
+
+	(void)err;
+	if (r->n_held == 0)
+		return SOURCE_END;
+	r->n_held--;
+	note(r, "held:");
+	return source_give(r, b, BATCH_LINES);
+}
+
 /* ---- the stage: keeps every record, lets "end" go at the end ---- */
 
 static int stage_call_batch(struct stage *g, const struct batch *in, struct buf *out, struct err *err)
@@ -203,7 +216,11 @@ static int sink_call_finish(struct sink *k, bool is_good, struct err *err)
 	return call(r, "finish", err);
 }
 
-static const struct source_ops source_calls = {.next = source_call_next, .wait = source_call_wait};
+static const struct source_ops source_calls = {
+	.next = source_call_next,
+	.wait = source_call_wait,
+	.drain = source_call_drain,
+};
 static const struct stage_ops stage_calls = {
 	.batch = stage_call_batch,
 	.input_end = stage_call_input_end,
@@ -487,6 +504,15 @@ static void signal_ends_a_wait(void **state)
 	assert_stopped(*state, "bsb", "b:batch " LINES "s:flush wait end [partial]write flush bad:finish ");
 }
 
+static void what_the_source_holds_leaves_after_a_signal(void **state)
+{
+	struct rig *r = *state;
+
+	r->n_held = 2;
+	assert_stopped(
+		r, "sb", "s:flush wait held:batch " LINES "held:batch " LINES "end [partial]write flush bad:finish ");
+}
+
 static void status_does_not_end_it(void **state)
 {
 	assert_stopped(*state, "ub", "u:flush wait b:batch " LINES "end [end]write flush good:finish ");
@@ -520,6 +546,7 @@ int main(void)
 		TEST(strict_rejects_stop_it),
 		TEST(signal_ends_the_reading),
 		TEST(signal_ends_a_wait),
+		TEST(what_the_source_holds_leaves_after_a_signal),
 		TEST(status_does_not_end_it),
 	};
 

@@ -14,7 +14,7 @@ enum { ROWS_BYTES = 64 << 10, MESSAGE_BYTES = ERR_MSG_BYTES };
 struct reject {
 	struct reject_opts opts;
 	struct ledger *ledger;
-	struct sink *sink; /* NULL: the short form */
+	struct sink *sink; /* NULL: the short form, or a dry run */
 	struct buf rows;   /* not yet handed to the sink */
 	bool has_good;     /* a record was good, whatever the books say */
 };
@@ -25,7 +25,7 @@ struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger
 
 	r->opts = *opts;
 	r->ledger = ledger;
-	if (opts->place) {
+	if (opts->place && !opts->is_dry_run) {
 		r->sink = sink_file(opts->place, err);
 		if (!r->sink) {
 			free(r);
@@ -174,8 +174,8 @@ static int judge(const struct reject *r, const struct err *what, struct err *err
 		return -1;
 	}
 	if (r->opts.max && l->rejected >= r->opts.max)
-		return err_set(err, ERR_DATA, "%llu records rejected, the limit of --max-rejects",
-			(unsigned long long)l->rejected);
+		return err_set(err, ERR_DATA, "%llu record%s rejected, the limit of --max-rejects",
+			(unsigned long long)l->rejected, l->rejected == 1 ? "" : "s");
 	if (l->rejected == REJECT_FIRST_RECORDS && l->read == l->rejected && !r->has_good) {
 		bool is_csv = is_csv_name(what->input) && strcmp(l->tool, "tlm-replay") != 0;
 
@@ -201,7 +201,8 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 		add_row(r, reason, b->name, line, byte, what.msg, raw, raw_bytes);
 		if (r->rows.len >= ROWS_BYTES && reject_flush(r, err))
 			return -1;
-	} else if (!r->opts.is_quiet && !r->opts.is_strict && (r->ledger->rejects[reason] == 1 || r->opts.is_verbose)) {
+	} else if (!r->opts.place && !r->opts.is_quiet && !r->opts.is_strict &&
+		   (r->ledger->rejects[reason] == 1 || r->opts.is_verbose)) {
 		say_one(r, &what);
 	}
 	return judge(r, &what, err);
@@ -230,7 +231,7 @@ int reject_finish(struct reject *r, bool has_failed, struct err *err)
 		}
 		return r->sink->ops->finish(r->sink, !has_failed || r->ledger->read, err) ? -1 : STATUS_OK;
 	}
-	if (!r->ledger->rejected)
+	if (!r->ledger->rejected || r->opts.place)
 		return STATUS_OK;
 	if (!r->opts.is_quiet && !r->opts.is_strict)
 		say_totals(r);

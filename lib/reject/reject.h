@@ -19,6 +19,7 @@ enum { REJECT_FIRST_RECORDS = 1000 }; /* all of the first ones rejected: it is t
 
 struct reject_opts {
 	const char *place;   /* --rejects, NULL for none */
+	bool is_dry_run;     /* the place is not opened: rejects are judged and counted as if it were */
 	bool is_strict;      /* --strict: stop at the first */
 	uint64_t max;        /* --max-rejects, 0 for no limit */
 	bool is_quiet;       /* -q: no short form on stderr */

@@ -386,7 +386,13 @@ static uint64_t total_size(const char *const *names, size_t n_names)
 
 struct source *source_files(const char *const *names, size_t n_names, size_t line_max_bytes)
 {
-	static const struct source_ops ops = {next, wait_for_more, inputs, progress, close_files};
+	static const struct source_ops ops = {
+		.next = next,
+		.wait = wait_for_more,
+		.inputs = inputs,
+		.progress = progress,
+		.close = close_files,
+	};
 	struct files *f = mem_alloc(1, sizeof *f);
 
 	f->base.ops = &ops;

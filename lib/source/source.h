@@ -26,6 +26,11 @@ struct source_ops {
 	 * signal (stop_fd()). Called only after SOURCE_WAIT. Optional for sources that never say it.
 	 */
 	void (*wait)(struct source *s, int64_t until_us);
+	/*
+	 * For a source that holds records back, after a signal: what it has read and may leave, without reading on. As
+	 * next(), until it says SOURCE_END or SOURCE_ERROR. Optional.
+	 */
+	enum source_result (*drain)(struct source *s, struct batch *b, struct err *err);
 	/* Number of inputs there will be in all (agg's watermark needs it); 0 when unknown. */
 	uint32_t (*inputs)(const struct source *s);
 	/* Total bytes of all inputs as stored, 0 when unknown (a pipe), and how many were read: for the meter's ETA. */

@@ -94,6 +94,17 @@ static bool is_stdout(const char *place)
 	return !place || strcmp(place, "-") == 0;
 }
 
+int tool_check_file(const char *option, const char *name, struct err *err)
+{
+	struct place place;
+
+	if (place_parse(&place, name, err))
+		return -1;
+	if (place.kind == PLACE_LAKE_DIR)
+		return err_set(err, ERR_USAGE, "%s %.100s: write the path of a file", option, name);
+	return 0;
+}
+
 /* Two places must not be one: each would write over the other. */
 static int check_places(const struct tool *t, struct err *err)
 {
@@ -101,6 +112,8 @@ static int check_places(const struct tool *t, struct err *err)
 
 	if (!c->rejects)
 		return 0;
+	if (tool_check_file("--rejects", c->rejects, err))
+		return -1;
 	if (is_stdout(c->rejects) && is_stdout(c->output))
 		return err_set(err, ERR_USAGE, "--rejects -: the output goes to stdout already");
 	if (c->output && strcmp(c->rejects, c->output) == 0 && strncmp(c->output, "/dev/", 5) != 0)
@@ -113,6 +126,7 @@ static int open_books(struct tool *t, struct err *err)
 	const struct tool_common *c = &t->common;
 	struct reject_opts rejects = {
 		.place = c->rejects,
+		.is_dry_run = c->is_dry_run,
 		.is_strict = c->is_strict,
 		.max = (uint64_t)c->max_rejects,
 		.is_quiet = c->is_quiet,

@@ -71,6 +71,9 @@ bool tool_color(const struct tool *t, int fd);
 struct source *tool_source(struct tool *t, int first_operand, struct err *err);
 struct sink *tool_sink(struct tool *t, struct err *err);
 
+/* Whether an option's place for further rows can be written: a file or "-", nothing is opened. 0, or -1 with err. */
+int tool_check_file(const char *option, const char *name, struct err *err);
+
 /*
  * Rejects' totals, stats, ledger check; flushes, checks and closes stdout; prints the error once; returns the exit
  * status by the precedence of tlm(7): or ends the process by the signal that stopped it (SIGPIPE for ERR_PIPE).

@@ -123,6 +123,8 @@ bad_places() {
 	for p in http://host/x gs://bucket/x s3://bucket/x kafka:fleet kafka://fleet file:///x; do
 		run_tool "$p"
 		[ "$status" = 2 ] && [ ! -s out ] && is_one_message || { echo "# source $p"; return 1; }
+		run_tool three.ndjson --rejects "$p"
+		[ "$status" = 2 ] && [ ! -s out ] && is_one_message || { echo "# rejects $p"; return 1; }
 		has_file_output || continue
 		run_tool three.ndjson -o "$p"
 		[ "$status" = 2 ] && [ ! -s out ] && is_one_message || { echo "# sink $p"; return 1; }
@@ -198,6 +200,12 @@ auto always never" ]
 dry_run() {
 	run_tool --dry-run three.ndjson
 	[ "$status" = 0 ] && [ -s out ] && [ ! -e "$LAKE" ] || return 1
+	echo old >rejects
+	{ cat three.ndjson && echo '{'; } >four
+	run_tool --dry-run --rejects rejects four
+	[ "$status" = 0 ] && [ "$(cat rejects)" = old ] && [ ! -s err ] || return 1
+	run_tool --dry-run --rejects new three.ndjson
+	[ "$status" = 0 ] && [ ! -e new ] || return 1
 	has_file_output || return 0
 	run_tool --dryrun three.ndjson -o result
 	[ "$status" = 0 ] && [ ! -e result ]

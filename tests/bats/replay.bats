@@ -47,6 +47,37 @@ stat_of() {
 	[ "$status" -eq 5 ]
 }
 
+@test "--strict and --max-rejects: what was read and good before goes out, held or not" {
+	printf '{"t":%s}\n' 1 5 3 '' 6 >a.ndjson
+	printf '{"t":%d}\n' 2 4 9 >b.ndjson
+	{ printf '{"t":1}\n{"t":5}\n{"t":3}\n' && head -c 3000 /dev/zero | tr '\0' x && echo && echo '{"t":6}'; } >long.ndjson
+	local stop pace bad
+	for stop in "--strict" "--max-rejects 1"; do
+		for bad in a long; do
+			for pace in "" "--speed 1e9" "--rate 1e6"; do
+				# shellcheck disable=SC2086
+				status_of tlm-replay --max-line 1K --time t:s --sort-window 10s $pace $stop --stats $bad.ndjson
+				[ "$status" -eq 5 ]
+				same $'{"t":1}\n{"t":3}\n{"t":5}' "$(cat out)"
+				[ "$(stat_of read) $(stat_of kept) $(stat_of rejected)" = "4 3 1" ]
+				# shellcheck disable=SC2086
+				status_of tlm-replay --max-line 1K --time t:s $pace $stop --stats $bad.ndjson b.ndjson
+				[ "$status" -eq 5 ]
+				same $'{"t":1}\n{"t":2}\n{"t":4}\n{"t":5}\n{"t":3}\n{"t":9}' "$(cat out)"
+				[ "$(stat_of read) $(stat_of kept) $(stat_of rejected)" = "7 6 1" ]
+			done
+		done
+	done
+}
+
+@test "a new time that no format can hold ends the run behind the records that have one" {
+	printf '{"t":%d}\n' 1 2 3 >t.ndjson
+	status_of tlm-replay --time t:s --rebase shift --rebase-to 9999-12-31T23:59:58Z --stats t.ndjson
+	[ "$status" -eq 2 ]
+	same $'{"t":253402300798}\n{"t":253402300799}' "$(cat out)"
+	[ "$(stat_of read) $(stat_of kept)" = "2 2" ]
+}
+
 @test "a record without a usable time is rejected where one is needed" {
 	printf '%s\n' '{"t":1}' '{}' '[1]' '{"t":null}' '{"t":"x"}' '{"t":2}' >t.ndjson
 	status_of tlm-replay --time t:s --speed 1000 --rejects bad.ndjson t.ndjson
@@ -258,6 +289,37 @@ stat_of() {
 	wait $pid || status=$?
 	[ "$status" -eq 143 ]
 	cmp out <(head -n 1 trips.ndjson)
+	[ "$(stat_of read) $(stat_of kept)" = "1 1" ]
+}
+
+# signalled OPTIONS...: the tool reads two.ndjson and more from a fifo that stays open and silent, then gets SIGTERM.
+signalled() {
+	local pid
+	rm -f silent
+	mkfifo silent
+	tlm-replay --stats "$@" >out 2>err 3>&- &
+	pid=$!
+	exec 9>silent
+	printf '{"t":3}\n{"t":7}\n{"t":5}\n' >&9
+	sleep 0.3
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	exec 9>&-
+	[ "$status" -eq 143 ]
+}
+
+@test "a signal: what a sort window or a silent pipe held back leaves, what is not due does not" {
+	printf '{"t":%d}\n' 2 8 >two.ndjson
+	signalled --time t:s --sort-window 1h silent
+	same $'{"t":3}\n{"t":5}\n{"t":7}' "$(cat out)"
+	[ "$(stat_of read) $(stat_of kept)" = "3 3" ]
+	signalled --time t:s two.ndjson silent
+	same $'{"t":2}\n{"t":3}\n{"t":7}\n{"t":5}\n{"t":8}' "$(cat out)"
+	signalled --time t:s --speed 1000 two.ndjson silent
+	same $'{"t":2}\n{"t":3}\n{"t":7}\n{"t":5}\n{"t":8}' "$(cat out)"
+	signalled --time t:s --speed 0.01 two.ndjson silent
+	same '{"t":2}' "$(cat out)"
 	[ "$(stat_of read) $(stat_of kept)" = "1 1" ]
 }
 
