@@ -78,7 +78,8 @@ static struct group_entry *add_entry(struct group_table *t, struct slice key)
 	e->key_bytes = (uint32_t)key.len;
 	e->spare = 0;
 	memset(e->state, 0, t->state_bytes);
-	memcpy((char *)e->state + t->state_bytes, key.p, key.len);
+	if (key.len) /* an empty key may have no bytes to point at */
+		memcpy((char *)e->state + t->state_bytes, key.p, key.len);
 	return e;
 }
 
@@ -88,7 +89,7 @@ static bool same_bytes(const char *a, const char *b, size_t len)
 	uint64_t x[2], y[2];
 
 	if (len < 8 || len > 16)
-		return memcmp(a, b, len) == 0;
+		return len == 0 || memcmp(a, b, len) == 0;
 	memcpy(&x[0], a, 8);
 	memcpy(&x[1], a + len - 8, 8);
 	memcpy(&y[0], b, 8);

@@ -59,5 +59,5 @@ what_arrived() {
 
 # Forgets what the last run left.
 fresh() {
-	rm -rf "$LAKE" "$BATS_TEST_TMPDIR/out" "$BATS_TEST_TMPDIR/err"
+	rm -rf "$LAKE" "$BATS_TEST_TMPDIR"/{out,err,raw,result*,rejects*}
 }
