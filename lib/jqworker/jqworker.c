@@ -257,6 +257,9 @@ static void close_piece(struct jqworker *w)
 
 	if (w->open_count == 0)
 		return;
+	/* the time that an idle worker has waited is not the record's */
+	if (atomic_load(&s->channel->done) == s->sent)
+		s->wall_us = clock_us(CLOCK_MONOTONIC);
 	s->sent += w->open_count;
 	atomic_store_explicit(&s->channel->sent, s->sent, memory_order_release);
 	door_ring(s->door);
