@@ -34,7 +34,8 @@ struct template;
 
 /*
  * text is the path behind file://, absolute. Fields are added to paths (before its scanner is opened). zone is
- * borrowed; NULL is UTC. Returns NULL with ERR_PROGRAM: "/a/{", "/a/{b", "/a/}", "/a/%Q", "/a/%", "/a/{}", "/a/{.}", "/a/{.}",
+ * borrowed; NULL is UTC. Returns NULL with ERR_PROGRAM: "/a/{", "/a/{b", "/a/}", "/a/%Q", "/a/%", "/a/{}", "/a/{.}",
+ * "/a/{.}",
  * "/a/{b}/../c", "/a/{b}/.c".
  */
 struct template *template_open(

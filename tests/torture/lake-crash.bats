@@ -12,3 +12,4 @@ crash() {
 @test "the start after that killed at every system call" { crash again; }
 @test "every system call fails once: status 2, and the next start completes" { crash fail; }
 @test "a repeatable run killed at every system call and repeated" { crash named; }
+@test "bytes are synced before their name, names before their row" { crash order; }

@@ -5,6 +5,7 @@
     lake-crash.py again   FOLDER [EVERY]   the same for the start that stores what a killed run left
     lake-crash.py fail    FOLDER [EVERY]   the Nth of them fails with EIO or ENOSPC
     lake-crash.py named   FOLDER [EVERY]   SIGKILL in a run with --run-id, which is then repeated
+    lake-crash.py order   FOLDER           what power loss needs: bytes synced before their name, names before the row
 
 EVERY takes each EVERY-th N only. After each, the tool is started again without records; then every line that stood in
 an object or could be read back from the spool (by the zstd command) must be in the lake exactly once, the lines of a
@@ -23,6 +24,9 @@ TOOL = os.path.join(os.environ.get("TLM_BIN", "build/bin"), "tlm-s3put")
 CALLS = ["write", "fsync", "link", "mkdir", "unlink", "rmdir", "openat", "flock", "close", "sync_file_range"]
 OPTIONS = ["--time", "ts:s", "--max-records", "7", "--max-open", "2", "--sync-interval", "1ms", "-q"]
 N_LINES, N_CHUNKS = 60, 4
+
+
+os.environ["ASAN_OPTIONS"] = "detect_leaks=0"  # strace does not go with it
 
 
 def sample():
@@ -239,6 +243,43 @@ def run_named(folder, every, lines):
     return n
 
 
+def run_order(folder, every, lines):
+    """From one trace: the order of work that makes an object survive a loss of power."""
+    lake, log = fresh(folder), os.path.join(folder, "log")
+    argv = ["strace", "-f", "-qq", "-y", "-s", "600", "-o", log,
+            "-e", "trace=write,fsync,link,mkdir,unlink", *command(lake)]
+    status, out, err = feed(argv, lines)
+    assert status == 0, f"status {status}: {err}"
+    with open(log) as f:
+        events = [line.split(" ", 1)[1].strip() for line in f]
+    events = [e for e in events if "= -1" not in e]
+    made = {}
+    for i, e in enumerate(events):
+        if e.startswith("mkdir("):
+            made[e.split('"')[1]] = i
+    n = 0
+    for i, e in enumerate(events):
+        if not e.startswith("link("):
+            continue
+        n += 1
+        yield_place("link", n)
+        part, name = e.split('"')[1], e.split('"')[3]
+        writes = [j for j, x in enumerate(events[:i]) if x.startswith("write(") and f"<{part}>" in x]
+        assert any(f"fsync(" in x and f"<{part}>" in x for x in events[writes[-1]:i]), "not synced before its name"
+        row = next(j for j, x in enumerate(events) if j > i and x.startswith("write(1<") and os.path.basename(name) in x)
+        folders = [os.path.dirname(name)]
+        while folders[-1] != lake:
+            folders.append(os.path.dirname(folders[-1]))
+        for d in folders:
+            since = i if d == folders[0] else max(v for k, v in made.items() if os.path.dirname(k) == d and name.startswith(k))
+            assert any(x.startswith("fsync(") and f"<{d}>" in x for x in events[since:row]), f"told before {d} was synced"
+        gone = next(j for j, x in enumerate(events) if x.startswith("unlink(") and part in x)
+        assert gone > row, "out of the spool before it was told"
+    synced = [e for e in events if e.startswith("fsync(") and e.split("<")[1].split(">")[0].endswith(".part")]
+    assert len(synced) > n, "open segments are not synced"
+    return n
+
+
 place = ""
 
 
@@ -251,7 +292,7 @@ def main():
     mode, folder = sys.argv[1], os.path.abspath(sys.argv[2])
     every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     os.makedirs(folder, exist_ok=True)
-    run = {"kill": run_kill, "again": run_again, "fail": run_fail, "named": run_named}[mode]
+    run = {"kill": run_kill, "again": run_again, "fail": run_fail, "named": run_named, "order": run_order}[mode]
     try:
         n = run(folder, every, sample())
     except AssertionError as e:
