@@ -149,20 +149,13 @@ static int apply(struct run *r, struct value in, double (*fn)(double), struct va
 		(void)args;                                                                                            \
 		return apply(r, in, name, out);                                                                        \
 	}
-#define MATHS(X)                                                                                                       \
-	X(floor)                                                                                                       \
-	X(ceil)                                                                                                        \
-	X(round)                                                                                                       \
-	X(trunc)                                                                                                       \
-	X(rint)                                                                                                        \
-	X(nearbyint)                                                                                                   \
-	X(sqrt)                                                                                                        \
-	X(cbrt)                                                                                                        \
-	X(fabs)                                                                                                        \
-	X(exp)                                                                                                         \
-	X(exp2)                                                                                                        \
-	X(exp10) X(expm1) X(log) X(log2) X(log10) X(log1p) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh)        \
-		X(cosh) X(tanh) X(asinh) X(acosh) X(atanh)
+/* clang-format off */
+#define MATHS(X) \
+	X(floor) X(ceil) X(round) X(trunc) X(rint) X(nearbyint) X(sqrt) X(cbrt) X(fabs) \
+	X(exp) X(exp2) X(exp10) X(expm1) X(log) X(log2) X(log10) X(log1p) \
+	X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(tanh) X(asinh) X(acosh) X(atanh)
+/* clang-format on */
+
 MATHS(MATH)
 
 static int b_pow(struct run *r, struct value in, const struct value *args, struct value *out)
