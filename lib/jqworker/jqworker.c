@@ -77,30 +77,6 @@ static int64_t clock_us(clockid_t clock)
 
 /* ---- the spawner's socket ---- */
 
-static void command(const struct jqworker *w, uint32_t what, uint32_t slot)
-{
-	struct command c = {what, slot};
-
-	while (send(w->control, &c, sizeof c, MSG_NOSIGNAL) < 0 && errno == EINTR)
-		;
-}
-
-/* The next report: 1, 0 when there is none within timeout_ms, -1 when the spawner has gone. */
-static int hear(const struct jqworker *w, struct report *r, int timeout_ms)
-{
-	struct pollfd p = {w->control, POLLIN, 0};
-	ssize_t n;
-	int rc;
-
-	do
-		rc = poll(&p, 1, timeout_ms);
-	while (rc < 0 && errno == EINTR);
-	if (rc <= 0)
-		return rc;
-	n = recv(w->control, r, sizeof *r, 0);
-	return n == sizeof *r ? 1 : -1;
-}
-
 static int lose_spawner(struct err *err)
 {
 	return err_set(err, ERR_IO, "the parent of the workers of libjq has ended");
@@ -146,13 +122,13 @@ static void start(struct jqworker *w, uint32_t slot)
 	s->cpu_us = 0;
 	s->wall_us = clock_us(CLOCK_MONOTONIC);
 	s->late_record = UINT64_MAX;
-	command(w, COMMAND_SPAWN, slot);
+	spawner_command(w->control, COMMAND_SPAWN, slot);
 }
 
 static int wait_compiled(struct jqworker *w, struct err *err)
 {
 	struct report r;
-	int rc = hear(w, &r, COMPILE_MS);
+	int rc = spawner_hear(w->control, &r, COMPILE_MS);
 
 	if (rc == 0)
 		return err_set(err, ERR_PROGRAM, "the program could not be compiled within %ds", COMPILE_MS / 1000);
@@ -455,7 +431,7 @@ static void check_time(struct jqworker *w, uint32_t slot)
 		s->wall_us = wall_us;
 	} else if (cpu_us - s->cpu_us >= limit_us || wall_us - s->wall_us >= limit_us * WALL_FACTOR) {
 		s->late_record = done;
-		command(w, COMMAND_KILL, slot);
+		spawner_command(w->control, COMMAND_KILL, slot);
 	}
 }
 
@@ -473,7 +449,7 @@ static int wait_for(struct jqworker *w, const struct slot *s, struct err *err)
 	if (rc > 0 && p[1].revents) {
 		struct report r;
 
-		if (hear(w, &r, 0) < 0)
+		if (spawner_hear(w->control, &r, 0) < 0)
 			return lose_spawner(err);
 		return take_report(w, &r, err);
 	}

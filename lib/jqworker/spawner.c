@@ -33,6 +33,31 @@ void size_add(struct buf *out, size_t bytes)
 	buf_addf(out, "%zu", bytes);
 }
 
+/* ---- the parent's side ---- */
+
+void spawner_command(int control, uint32_t what, uint32_t slot)
+{
+	struct command c = {what, slot};
+
+	while (send(control, &c, sizeof c, MSG_NOSIGNAL) < 0 && errno == EINTR)
+		;
+}
+
+int spawner_hear(int control, struct report *r, int timeout_ms)
+{
+	struct pollfd p = {control, POLLIN, 0};
+	ssize_t n;
+	int rc;
+
+	do
+		rc = poll(&p, 1, timeout_ms);
+	while (rc < 0 && errno == EINTR);
+	if (rc <= 0)
+		return rc;
+	n = recv(control, r, sizeof *r, 0);
+	return n == sizeof *r ? 1 : -1;
+}
+
 /* ---- what a child must not keep ---- */
 
 /* Ends with its parent: by the signal, or at once if the parent has ended before it was asked for. */

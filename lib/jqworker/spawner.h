@@ -42,6 +42,13 @@ struct spawner {
 /* Runs in the forked child. */
 _Noreturn void spawner_run(struct spawner *s);
 
+/* ---- the parent's side of its control socket ---- */
+
+void spawner_command(int control, uint32_t what, uint32_t slot);
+
+/* The next report: 1, 0 when there is none within timeout_ms, -1 when the spawner has gone. */
+int spawner_hear(int control, struct report *r, int timeout_ms);
+
 /* Appends a size as people write it: "512M", "64K", "1000". */
 void size_add(struct buf *out, size_t bytes);
 
