@@ -282,7 +282,7 @@ static void rejects_are_told_or_kept(void **state)
 	assert_int_equal(f->status, 5);
 	assert_string_equal(read_file("c", f->out_text, sizeof f->out_text), "1\n");
 	assert_run(f, "a --max-rejects 1", 5, "1\n",
-		"tlm-copy: a:2 (byte 1): bad\ntlm-copy: 1 records rejected, the limit of --max-rejects\n"
+		"tlm-copy: a:2 (byte 1): bad\ntlm-copy: 1 record rejected, the limit of --max-rejects\n"
 		"tlm-copy: 1 of 2 records rejected: 1 json (--rejects FILE keeps them)\n");
 }
 
