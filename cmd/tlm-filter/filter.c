@@ -382,6 +382,7 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 			jq_input_call(f->program));
 		goto fail;
 	}
+	*at = SIZE_MAX;
 	is_native = opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program);
 	if (opts->evaluator == FILTER_NATIVE && !is_native) {
 		err_set(err, ERR_PROGRAM, "--evaluator=native: only libjq runs %s", jq_foreign(f->program));

@@ -34,7 +34,7 @@ struct filter_opts {
 
 struct filter;
 
-/* NULL with ERR_PROGRAM when the program does not compile; then *at is the byte where. */
+/* NULL with ERR_PROGRAM when the program does not compile; then *at is the byte where, or SIZE_MAX. */
 struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err);
 void filter_close(struct filter *f);
 

@@ -11,22 +11,6 @@
 #include "source/source.h"
 #include "tool/tool.h"
 
-/* The line of the program where an error is, and a mark below the place. */
-static void show_place(struct tool *t, struct slice program, size_t at)
-{
-	size_t start = at, end = at, line, column;
-
-	while (start > 0 && program.p[start - 1] != '\n')
-		start--;
-	while (end < program.len && program.p[end] != '\n')
-		end++;
-	if (end - start > 200 || !json_is_utf8(program.p, program.len))
-		return;
-	jq_place((struct slice){program.p + start, end - start}, at - start, &line, &column);
-	tool_warn(t, "  %.*s", (int)(end - start), program.p + start);
-	tool_warn(t, "  %*s", (int)column, "^");
-}
-
 static struct filter *open_filter(struct tool *t, const struct options *o, struct slice program, struct err *err)
 {
 	bool is_colored = o->is_color || (!o->is_mono && !t->common.output && tool_color(t, STDOUT_FILENO));
@@ -51,7 +35,7 @@ static struct filter *open_filter(struct tool *t, const struct options *o, struc
 	if (!f && err->code == ERR_PROGRAM) {
 		err->input = "program";
 		if (at != SIZE_MAX)
-			show_place(t, program, at);
+			options_show_place(t, program, at);
 	}
 	free(dirs);
 	free(program_dir);
@@ -82,7 +66,7 @@ static int run(struct tool *t, struct options *o, struct buf *program, struct er
 	int n_used;
 
 	options_finish(o);
-	if (options_program(o, t->operands, t->n_operands, program, &n_used, err) ||
+	if (options_check_where(o, t, err) || options_program(o, t->operands, t->n_operands, program, &n_used, err) ||
 		!(source = tool_source(t, n_used, err)) || !(f = open_filter(t, o, buf_slice(program), err)))
 		goto out;
 	if (o->is_explain || t->common.is_dry_run) {

@@ -423,3 +423,35 @@ char *options_program_dir(const struct options *o)
 
 	return slash ? mem_dup(path, slash == path ? 1 : (size_t)(slash - path)) : NULL;
 }
+
+void options_show_place(struct tool *t, struct slice program, size_t at)
+{
+	size_t start = at, end = at, line, column;
+
+	while (start > 0 && program.p[start - 1] != '\n')
+		start--;
+	while (end < program.len && program.p[end] != '\n')
+		end++;
+	if (end - start > 200 || !json_is_utf8(program.p, program.len))
+		return;
+	jq_place((struct slice){program.p + start, end - start}, at - start, &line, &column);
+	tool_warn(t, "  %.*s", (int)(end - start), program.p + start);
+	tool_warn(t, "  %*s", (int)column, "^");
+}
+
+/* `.a) | (.b` would be a program inside select(), and is none. */
+int options_check_where(const struct options *o, struct tool *t, struct err *err)
+{
+	struct jq_program *program;
+	size_t at;
+
+	if (!o->where)
+		return 0;
+	program = jq_program_open(slice_str(o->where), o->vars, o->n_vars, &at, err);
+	if (!program) {
+		err->input = "program";
+		options_show_place(t, slice_str(o->where), at);
+	}
+	jq_program_close(program);
+	return program ? 0 : -1;
+}

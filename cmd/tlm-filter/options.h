@@ -8,6 +8,7 @@
 #include "err/err.h"
 #include "jq/jq.h"
 #include "opt/opt.h"
+#include "tool/tool.h"
 
 struct options {
 	const char *where;     /* --where PROGRAM */
@@ -33,6 +34,12 @@ void options_release(struct options *o);
 /* The program of --where, -f or the first operand; *n_used: how many operands it took. 0, or -1 with err. */
 int options_program(const struct options *o, char *const *operands, int n_operands, struct buf *program, int *n_used,
 	struct err *err);
+
+/* Tells the line of a program where an error is, and marks the place below it. */
+void options_show_place(struct tool *t, struct slice program, size_t at);
+
+/* The program of --where must be one by itself; places are told in what was typed. 0, or -1 with err. */
+int options_check_where(const struct options *o, struct tool *t, struct err *err);
 
 /* Completes vars with $ARGS and $__prog_args, closes named and positional. */
 void options_finish(struct options *o);

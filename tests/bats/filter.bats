@@ -159,6 +159,9 @@ stat_of() {
 	status_of tlm-filter $'.a |\n  é + )' trips.ndjson
 	[ "$status" -eq 3 ]
 	same $'tlm-filter:     é + )\ntlm-filter:     ^\ntlm-filter: program: line 2, column 3: unexpected \'é\'' "$(cat err)"
+	status_of tlm-filter --where '.a) | (.b' trips.ndjson
+	[ "$status" -eq 3 ]
+	grep -qF "program: line 1, column 3: unexpected ')'" err
 	status_of tlm-filter 'nosuch(1)' trips.ndjson
 	[ "$status" -eq 3 ]
 	grep -q 'nosuch/1 is not defined' err
