@@ -15,7 +15,7 @@
 
 static void check_bad(const char *text, const char *part)
 {
-	struct agg_list list;
+	struct agg_list list = {0};
 	struct err err = ERR_INIT;
 
 	assert_int_equal(agg_list_parse(&list, text, &err), -1);
@@ -50,7 +50,7 @@ static void mistakes_are_told_with_their_place(void **state)
 static void names_and_states_are_shared(void **state)
 {
 	static const char *const names[] = {"count", "mean_a_b", "s", "p99_9_a_b", "median_a_b", "count_x"};
-	struct agg_list list;
+	struct agg_list list = {0};
 	struct err err = ERR_INIT;
 
 	(void)state;
@@ -266,7 +266,7 @@ static void approximate_results_say_so(void **state)
 
 static void wrong_types_are_told(void **state)
 {
-	struct agg_list list;
+	struct agg_list list = {0};
 	struct err err = ERR_INIT;
 	struct agg_value v;
 	struct json_record r;

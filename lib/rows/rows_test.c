@@ -145,7 +145,7 @@ static void check_refused(const char *groups, const char *list, const char *part
 {
 	struct rows_field *fields = NULL;
 	size_t n = 0;
-	struct agg_list aggs;
+	struct agg_list aggs = {0};
 	struct err err = ERR_INIT;
 	struct rows_opts opts = {.has_bounds = true, .list = &aggs};
 	struct rows *rows = NULL;

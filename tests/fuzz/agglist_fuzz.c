@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char *text = malloc(size + 1);
 	struct err err = ERR_INIT;
 	struct rows_field *fields = NULL;
-	struct agg_list list;
+	struct agg_list list = {0};
 	size_t n = 0;
 
 	memcpy(text, data, size);
