@@ -169,7 +169,7 @@ static int say_ahead(struct agg *g, const struct at *at, int64_t time_us, struct
 	struct buf by = BUF_INIT;
 	int result;
 
-	by.len += num_print_duration(buf_reserve(&by, NUM_DOUBLE_BYTES), time_us - stream_us);
+	by.len += num_print_rough_duration(buf_reserve(&by, NUM_DOUBLE_BYTES), time_us - stream_us);
 	buf_add_str(&by, " ahead of the stream, more than --max-ahead");
 	result = reject_field(g, at, REJECT_AHEAD, g->time.path.text, buf_cstr(&by), err);
 	buf_release(&by);
@@ -377,7 +377,7 @@ static void tell_late(const struct engine_counts *c, struct buf *out)
 		buf_add_str(out, "1 record was late, by ");
 	else
 		buf_addf(out, "%llu records were late, by at most ", (unsigned long long)c->late);
-	out->len += num_print_duration(buf_reserve(out, NUM_DOUBLE_BYTES), c->late_max_us);
+	out->len += num_print_rough_duration(buf_reserve(out, NUM_DOUBLE_BYTES), c->late_max_us);
 	buf_add_str(out, ", and in no row: a longer --delay waits for such records, --late FILE keeps them");
 }
 

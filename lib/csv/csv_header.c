@@ -191,12 +191,17 @@ static int read_names(struct csv *c, const char *p, size_t len, char delimiter, 
 
 	*used = 0;
 	while (taken == 1) {
+		const char *start = p + *used;
 		size_t n = 0;
 
-		taken = take_cell(p + *used, len - *used, delimiter, &cell, &n);
+		taken = take_cell(start, len - *used, delimiter, &cell, &n);
 		*used += n;
 		if (taken < 0)
 			err_set(err, ERR_IO, "the header has text behind a closing quote");
+		else if (taken > 0 && cell.len && *start != '"' && memchr(cell.p, '\r', cell.len))
+			/* A file of such line ends would be one long header and no rows. */
+			taken = err_set(err, ERR_IO,
+				"the header has a carriage return without a line feed: lines end in LF or CRLF");
 		else if (taken > 0 && !(taken == 2 && cell.len == 0 && c->n_columns > 0) && add_column(c, &cell, err))
 			taken = -1;
 	}

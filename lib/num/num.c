@@ -43,6 +43,7 @@ static const struct unit size_units[] = {
 };
 
 enum { UNITS_DURATION = sizeof duration_units / sizeof *duration_units };
+enum { ROUGH_CHARS = 5 }; /* an exact duration of so many is short enough for people */
 enum { UNITS_SIZE = sizeof size_units / sizeof *size_units };
 
 /* More than 100,000 days would not fit the arithmetic of times. */
@@ -212,4 +213,25 @@ size_t num_print_duration(char out[NUM_DOUBLE_BYTES], int64_t us)
 	n = strlen(unit->name);
 	memcpy(out + len, unit->name, n);
 	return len + n;
+}
+
+size_t num_print_rough_duration(char out[NUM_DOUBLE_BYTES], int64_t us)
+{
+	const struct unit *unit = duration_units;
+	size_t len = num_print_duration(out, us);
+	uint64_t v = (uint64_t)us, parts; /* steps in a unit: 1, 10, 100 */
+
+	if (len <= ROUGH_CHARS)
+		return len;
+	while (v < unit->factor)
+		unit++;
+	parts = v < unit->factor * 10 ? 100 : v < unit->factor * 100 ? 10 : 1;
+	v = (v + unit->factor / parts - 1) / (unit->factor / parts);
+	len = num_print_i64(out, (int64_t)(v / parts));
+	if (v % parts)
+		out[len++] = '.';
+	for (v %= parts; v; v = v * 10 % parts)
+		out[len++] = (char)('0' + v * 10 / parts);
+	memcpy(out + len, unit->name, strlen(unit->name));
+	return len + strlen(unit->name);
 }

@@ -80,4 +80,10 @@ size_t num_print_i128(char out[NUM_I128_BYTES], num_i128 value);
 /* "1.5h", "250ms", "0s": the shortest form with one unit that num_parse_duration() reads back. */
 size_t num_print_duration(char out[NUM_DOUBLE_BYTES], int64_t us);
 
+/*
+ * For people: as num_print_duration() where that has at most five characters, else three digits of the largest unit
+ * that us reaches, rounded up (to a duration that is long enough): "1.79d" for 153845s. us is not negative.
+ */
+size_t num_print_rough_duration(char out[NUM_DOUBLE_BYTES], int64_t us);
+
 #endif

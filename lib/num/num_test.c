@@ -81,6 +81,38 @@ static void durations_print_and_read_back(void **state)
 	}
 }
 
+static void rough_durations_are_short_and_long_enough(void **state)
+{
+	static const struct {
+		int64_t us;
+		const char *text;
+	} cases[] = {{0, "0s"}, {1, "1us"}, {61500000, "61.5s"}, {100000000, "100s"}, {1234567, "1.24s"},
+		{INT64_C(153845000000), "1.79d"}, {INT64_C(153845000000) / 2, "21.4h"}, {1000001, "1.01s"},
+		{INT64_C(3600000001), "1.01h"}, {INT64_C(100) * 86400000000 + 1, "101d"}, {59999999, "60s"},
+		{99999, "100ms"}, {1050, "1.05ms"}, {INT64_C(5400000001), "1.51h"}, {INT64_C(7200000000), "2h"}};
+	uint64_t random = 1;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char out[NUM_DOUBLE_BYTES];
+		size_t len = num_print_rough_duration(out, cases[i].us);
+
+		out[len] = '\0';
+		assert_string_equal(out, cases[i].text);
+	}
+	for (int i = 0; i < 100000; i++) {
+		char out[NUM_DOUBLE_BYTES];
+		int64_t us = (int64_t)(next_random(&random) % UINT64_C(8640000000000000) >> next_random(&random) % 50);
+		size_t len = num_print_rough_duration(out, us);
+		int64_t back;
+		struct err err = ERR_INIT;
+
+		assert_int_equal(num_parse_duration((struct slice){out, len}, &back, &err), 0);
+		assert_in_range(len, 2, 6);
+		assert_true(back >= us && (double)back <= (double)us * 1.01);
+	}
+}
+
 static void sizes_are_exact(void **state)
 {
 	static const struct {
@@ -261,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(durations_are_exact),
 		cmocka_unit_test(durations_print_and_read_back),
+		cmocka_unit_test(rough_durations_are_short_and_long_enough),
 		cmocka_unit_test(sizes_are_exact),
 		cmocka_unit_test(whole_numbers_have_bounds),
 		cmocka_unit_test(numbers_of_json_are_told_from_others),

@@ -139,7 +139,7 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	echo '{"ts":"2026-11-22T11:01:20.000001Z"}' >>trips
 	echo '{"ts":"2026-11-22T11:01:20Z"}' >>trips
 	agg --time ts -w 1m --max-ahead 1h count trips --rejects bad
-	[ "$(jq -r '"\(.reason) \(.line) \(.message)"' bad)" = 'ahead 5 ts 3600000001us ahead of the stream, more than --max-ahead' ]
+	[ "$(jq -r '"\(.reason) \(.line) \(.message)"' bad)" = 'ahead 5 ts 1.01h ahead of the stream, more than --max-ahead' ]
 }
 
 @test "--coerce takes numbers written as text" {

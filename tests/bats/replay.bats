@@ -118,6 +118,16 @@ stat_of() {
 	grep -q 'the header is longer than --max-line' err
 }
 
+@test "line ends that are a lone carriage return are named, not taken for one long header" {
+	printf 'a,b\r1,2\r3,4\r' >mac.csv
+	status_of tlm-replay mac.csv trips.csv
+	[ "$status" -eq 2 ]
+	grep -q '^tlm-replay: mac.csv:1 .*: the header has a carriage return without a line feed' err
+	cmp out trips.ndjson
+	printf '"a\rb",c\r\n1,2\r\n' >quoted.csv
+	same '{"a\rb":1,"c":2}' "$(tlm-replay quoted.csv)"
+}
+
 @test "suffixes, and the options that say otherwise" {
 	printf 'a\tb\n1\tx,y\n' >t.tsv
 	gzip -k t.tsv
