@@ -5,9 +5,12 @@
 #include "merge.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "mem/mem.h"
 #include "sorter.h"
+
+enum { OWN_FILES = 32 };
 
 struct head {
 	struct reader *in;
@@ -30,6 +33,18 @@ struct merge {
 	struct err stop_err;
 	struct reader *last;
 };
+
+/* A merge has all inputs open at once: as many as this process may have. */
+static void raise_file_limit(size_t n)
+{
+	struct rlimit limit;
+	rlim_t want = (rlim_t)n + OWN_FILES;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur >= want)
+		return;
+	limit.rlim_cur = limit.rlim_max < want ? limit.rlim_max : want;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
 
 static int open_heads(struct merge *m, bool is_repeat, struct err *err)
 {
@@ -59,6 +74,8 @@ struct merge *merge_open(
 	struct merge *m = mem_alloc(1, sizeof *m);
 
 	*m = (struct merge){.opts = o, .tool = t, .names = names, .n_names = n_names};
+	if (o->needs_time)
+		raise_file_limit(n_names);
 	m->heads = mem_alloc(n_names, sizeof *m->heads);
 	m->heap = mem_alloc(n_names, sizeof *m->heap);
 	if (open_heads(m, false, err)) {

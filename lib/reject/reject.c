@@ -9,6 +9,8 @@
 #include "mem/mem.h"
 #include "sink/sink.h"
 
+#define CSV_HINT " (tlm-replay reads CSV and TSV)"
+
 enum { ROWS_BYTES = 64 << 10, MESSAGE_BYTES = ERR_MSG_BYTES };
 
 struct reject {
@@ -17,6 +19,7 @@ struct reject {
 	struct sink *sink; /* NULL: the short form, or a dry run */
 	struct buf rows;   /* not yet handed to the sink */
 	bool has_good;     /* a record was good, whatever the books say */
+	bool has_csv;      /* an input with rejects is called CSV, which this tool does not read */
 };
 
 struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger, struct err *err)
@@ -128,6 +131,12 @@ static void add_row(struct reject *r, enum reject_reason reason, const char *sou
 
 /* ---- the short form ---- */
 
+/* Whether the name says CSV ("x.csv", "x.tsv.zst"), which only tlm-replay reads. */
+static bool is_foreign_csv(const struct reject *r, const char *name)
+{
+	return (strstr(name, ".csv") || strstr(name, ".tsv")) && strcmp(r->ledger->tool, "tlm-replay") != 0;
+}
+
 static void say_one(struct reject *r, const struct err *what)
 {
 	char text[512];
@@ -150,18 +159,12 @@ static void say_totals(struct reject *r)
 			reject_reason_name((enum reject_reason)i));
 		is_first = false;
 	}
-	buf_add_str(&line, " (--rejects FILE keeps them)");
+	buf_add_str(&line, r->has_csv ? CSV_HINT : " (--rejects FILE keeps them)");
 	meter_say(r->opts.meter, l->tool, buf_cstr(&line));
 	buf_release(&line);
 }
 
 /* ---- one record ---- */
-
-/* "x.csv", "x.tsv.zst": only tlm-replay reads these. */
-static bool is_csv_name(const char *name)
-{
-	return strstr(name, ".csv") || strstr(name, ".tsv");
-}
 
 /* Whether the run must stop now; what holds the place and the message of this record. */
 static int judge(const struct reject *r, const struct err *what, struct err *err)
@@ -177,10 +180,8 @@ static int judge(const struct reject *r, const struct err *what, struct err *err
 		return err_set(err, ERR_DATA, "%llu record%s rejected, the limit of --max-rejects",
 			(unsigned long long)l->rejected, l->rejected == 1 ? "" : "s");
 	if (l->rejected == REJECT_FIRST_RECORDS && l->read == l->rejected && !r->has_good) {
-		bool is_csv = is_csv_name(what->input) && strcmp(l->tool, "tlm-replay") != 0;
-
 		err_set(err, ERR_DATA, "the first %d records were all rejected, the last one: %.100s%s",
-			(int)REJECT_FIRST_RECORDS, what->msg, is_csv ? " (tlm-replay reads CSV and TSV)" : "");
+			(int)REJECT_FIRST_RECORDS, what->msg, is_foreign_csv(r, what->input) ? CSV_HINT : "");
 		return err_at(err, what->input, what->line, what->byte);
 	}
 	return 0;
@@ -197,6 +198,7 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 	va_end(ap);
 	r->ledger->rejected++;
 	r->ledger->rejects[reason]++;
+	r->has_csv |= reason == REJECT_JSON && is_foreign_csv(r, b->name);
 	if (r->sink) {
 		add_row(r, reason, b->name, line, byte, what.msg, raw, raw_bytes);
 		if (r->rows.len >= ROWS_BYTES && reject_flush(r, err))

@@ -226,6 +226,27 @@ static void first_of_a_kind_is_told(void **state)
 		"tlm-filter: 3 of 100 records rejected: 2 json, 1 type (--rejects FILE keeps them)\n");
 }
 
+static void a_short_csv_is_told_too(void **state)
+{
+	struct fixture *f = *state;
+
+	f->batch.name = "day.csv.zst";
+	open_rejects(f, false);
+	assert_non_null(strstr(catch_stderr(f, reject_five), " 1 type (tlm-replay reads CSV and TSV)\n"));
+}
+
+static void a_dry_run_opens_no_place(void **state)
+{
+	struct fixture *f = *state;
+
+	f->opts.is_dry_run = true;
+	open_rejects(f, true);
+	assert_int_equal(add(f, REJECT_JSON, 1, "x", "m"), 0);
+	assert_int_equal(f->ledger.rejected, 1);
+	assert_int_equal(reject_finish(f->r, false, &f->err), STATUS_OK);
+	assert_int_not_equal(access(f->path, F_OK), 0);
+}
+
 static void verbose_tells_all(void **state)
 {
 	struct fixture *f = *state;
@@ -337,6 +358,8 @@ int main(void)
 		TEST(failed_start_keeps_the_old_file),
 		TEST(unwritable_place_is_an_error),
 		TEST(first_of_a_kind_is_told),
+		TEST(a_short_csv_is_told_too),
+		TEST(a_dry_run_opens_no_place),
 		TEST(verbose_tells_all),
 		TEST(quiet_tells_nothing),
 		TEST(clean_run_is_ok),

@@ -192,7 +192,35 @@ static uint64_t bytes_out(const struct sink *k)
 	return ((const struct file_sink *)k)->bytes_out;
 }
 
-/* A fifo, a device, a pipe of /dev/fd: written as it is. */
+/* The descriptor that a name such as /dev/stdout or /dev/fd/3 stands for, or -1. */
+static int named_fd(const char *name)
+{
+	static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+
+	if (strcmp(name, "/dev/stdout") == 0)
+		return STDOUT_FILENO;
+	if (strcmp(name, "/dev/stderr") == 0)
+		return STDERR_FILENO;
+	for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+		size_t len = strlen(folders[i]), n_digits;
+
+		if (strncmp(name, folders[i], len) != 0)
+			continue;
+		n_digits = strspn(name + len, "0123456789");
+		if (n_digits >= 1 && n_digits <= 6 && name[len + n_digits] == '\0')
+			return atoi(name + len);
+	}
+	return -1;
+}
+
+/* Not opened anew: what others wrote to the file behind it stays, and its offset is shared. */
+static int open_named_fd(struct file_sink *f, int fd, struct err *err)
+{
+	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	return f->fd < 0 ? err_sys(err, "cannot open") : 0;
+}
+
+/* A fifo, a device: written as it is. */
 static int open_in_place(struct file_sink *f, struct err *err)
 {
 	do
@@ -231,8 +259,11 @@ static int open_beside(struct file_sink *f, mode_t mode, struct err *err)
 /* A link is followed, so that it stays a link to the new file. */
 static int open_file(struct file_sink *f, struct err *err)
 {
+	int fd = named_fd(f->name);
 	struct stat st;
 
+	if (fd >= 0)
+		return open_named_fd(f, fd, err);
 	if (stat(f->name, &st) != 0) {
 		if (errno != ENOENT || lstat(f->name, &st) == 0)
 			return err_sys(err, "cannot open");

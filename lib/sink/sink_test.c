@@ -159,6 +159,32 @@ static void what_is_no_file_is_written_in_place(void **state)
 	assert_int_equal(finish(k, false), -1);
 }
 
+/* { echo before; tool -o /dev/fd/N; echo after; } >shared keeps all three. */
+static void a_named_descriptor_is_shared(void **state)
+{
+	struct err err = ERR_INIT;
+	int fd = open("shared", O_WRONLY | O_CREAT, 0600);
+	struct buf text;
+	struct sink *k;
+	char name[32];
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "before\n", 7), 7);
+	snprintf(name, sizeof name, "/dev/fd/%d", fd);
+	k = sink_file(name, &err);
+	assert_non_null(k);
+	put(k, "row\n");
+	assert_int_equal(finish(k, true), 0);
+	assert_int_equal(write(fd, "after\n", 6), 6);
+	close(fd);
+	text = contents("shared");
+	assert_string_equal(buf_cstr(&text), "before\nrow\nafter\n");
+	buf_release(&text);
+	assert_null(sink_file(name, &err));
+	assert_int_equal(err.code, ERR_IO);
+}
+
 static void refusals_are_named(void **state)
 {
 	static const struct {
@@ -318,6 +344,7 @@ int main(void)
 		cmocka_unit_test(a_file_appears_when_the_run_was_good),
 		cmocka_unit_test(an_old_file_stays_when_the_run_was_bad),
 		cmocka_unit_test(what_is_no_file_is_written_in_place),
+		cmocka_unit_test(a_named_descriptor_is_shared),
 		cmocka_unit_test(refusals_are_named),
 		cmocka_unit_test(small_batches_wait_for_the_flush),
 		cmocka_unit_test(a_reader_that_left_is_a_quiet_end),

@@ -180,6 +180,13 @@ stat_of() {
 	cmp <(tlm-replay --rate 1e9 in2.ndjson in1.ndjson) <(cat in2.ndjson in1.ndjson)
 }
 
+@test "more inputs than open files by default are merged" {
+	local i
+	for i in $(seq 100); do echo "{\"t\":$i}" >"in$i.ndjson"; done
+	(ulimit -Sn 40 && tlm-replay --time t:s in*.ndjson >out)
+	cmp out <(seq 100 | sed 's/.*/{"t":&}/')
+}
+
 @test "the sort window puts in order what it holds, as sort -s does" {
 	awk 'BEGIN { srand(7); for (i = 0; i < 20000; i++) printf "{\"t\":%d,\"n\":%d}\n", i + int(rand() * 50), i }' >in.ndjson
 	awk -F'[:,]' '{ print $2 "\t" $0 }' in.ndjson | sort -s -n -k1,1 | cut -f2 >want
