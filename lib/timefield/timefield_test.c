@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "timefield/timefield.h"
 
 static void expect_parts(const char *text, const char *path, enum etime_kind kind, const char *pattern)
@@ -108,12 +110,40 @@ static void times_are_got_or_refused_with_a_reason(void **state)
 	expect_time("ts", "\"20224-02-19 15:58:20\"", 0, not_a_time);
 }
 
+/* Epochs are read as words where they are whole and of usual length: the border of either way, digit by digit. */
+static void whole_epochs_of_any_length(void **state)
+{
+	static const char no[] = "is not a time of the format";
+	char text[32];
+	int64_t want = 0;
+
+	(void)state;
+	for (int n = 1; n <= 14; n++) {
+		want = want * 10 + n % 10;
+		snprintf(text, sizeof text, "%lld", (long long)want);
+		expect_time("t:us", text, want, NULL);
+		expect_time("t:ms", text, want * 1000, NULL);
+		if (n <= 11)
+			expect_time("t:s", text, want * 1000000, NULL);
+		snprintf(text, sizeof text, "-%lld", (long long)want);
+		expect_time("t:ms", text, want * -1000, NULL);
+		snprintf(text, sizeof text, "%lld.5", (long long)want);
+		expect_time("t:ms", text, want * 1000 + 500, NULL);
+	}
+	expect_time("t:s", "253402300799", INT64_C(253402300799000000), NULL);
+	expect_time("t:s", "253402300800", 0, no);
+	expect_time("t:ms", "253402300799999", INT64_C(253402300799999000), NULL);
+	expect_time("t:ms", "253402300800000", 0, no);
+	expect_time("t:us", "253402300799999999", INT64_C(253402300799999999), NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(field_ends_at_the_first_colon_outside_quotes),
 		cmocka_unit_test(bad_fields_are_refused),
 		cmocka_unit_test(times_are_got_or_refused_with_a_reason),
+		cmocka_unit_test(whole_epochs_of_any_length),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
