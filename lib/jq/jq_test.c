@@ -155,6 +155,8 @@ static void paths_are_assigned(void **state)
 	check("(.a, .a.b) |= {b: .}", "{\"a\":{\"b\":1}}\n", "{\"a\":{\"b\":{\"b\":{\"b\":1}}}}\n");
 	check("{x: ., y: .} | .x.a.b = 2", "{\"a\":{\"b\":1}}\n",
 		"{\"x\":{\"a\":{\"b\":2}},\"y\":{\"a\":{\"b\":1}}}\n");
+	check("(.a.c, .a, .a.b.c) |= (if type == \"object\" then {b: ., d: .} else . + 1 end)", "{\"a\":{\"c\":1}}\n",
+		"{\"a\":{\"b\":{\"c\":3},\"d\":{\"c\":2}}}\n");
 	check(".a as $a | .a[0] = 9 | [$a, .a]", "{\"a\":[1,2]}\n", "[[1,2],[9,2]]\n");
 	check("del(.[0,2], .[-1])", "[1,2,3,4]\n", "[2]\n");
 	check(".[1:2] = [7,8]", "[1,2,3]\n", "[1,7,8,3]\n");
@@ -169,6 +171,10 @@ static void sums_share_nothing(void **state)
 		"{\"a\":\"a\"}\n", "[\"ab\",\"abc\",\"abd\",\"abce\"]\n");
 	check("(.a + [2]) as $x | ($x + [3]) as $y | ($x + [4]) as $z | ($y + [5]) as $w | [$x, $y, $z, $w]",
 		"{\"a\":[1]}\n", "[[1,2],[1,2,3],[1,2,4],[1,2,3,5]]\n");
+	check("(.a + \"b\") as $x | ($x + \"c\") as $y | ($y + \"d\") as $z | ($y + \"e\") as $w | [$y, $z, $w]",
+		"{\"a\":\"a\"}\n", "[\"abc\",\"abcd\",\"abce\"]\n");
+	check("(.a + [2]) as $x | ($x + [3]) as $y | ($y + [4]) as $z | ($y + [5]) as $w | [$y, $z, $w]",
+		"{\"a\":[1]}\n", "[[1,2,3],[1,2,3,4],[1,2,3,5]]\n");
 	check("([1] + [2]) as $x | ($x | .[0] = 9) as $y | [$x, $y, $x + [3]]", "0\n", "[[1,2],[9,2],[1,2,3]]\n");
 }
 
@@ -190,6 +196,20 @@ static void duplicate_keys_are_jqs(void **state)
 	check("[.[]]", "{\"a\":1,\"b\":2,\"a\":3}\n", "[3,2]\n");
 	check("select(.a == 3)", "{\"a\":1,\"a\":3}\n", "{\"a\":1,\"a\":3}\n");
 	check(".a.b", "{\"a\":{\"b\":1},\"a\":{}}\n", "null\n");
+}
+
+/* Above a dozen members an object is found through its index. */
+static void large_objects_find_their_members(void **state)
+{
+	struct buf in = BUF_INIT;
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		buf_addf(&in, "%s\"k%d\":%d", i ? "," : "{", i % 30, i);
+	buf_add_str(&in, "}\n");
+	check("[length, (. + {} | .k0, .k9, .k10, .k29), has(\"k30\"), (.k5 = 1 | .k5, length), (.z = 1 | .z, length)]",
+		buf_cstr(&in), "[30,30,39,10,29,false,1,30,1,31]\n");
+	buf_release(&in);
 }
 
 /* The short way and the evaluator must agree; every pair of operator, constant and value. */
@@ -350,6 +370,7 @@ int main(void)
 		cmocka_unit_test(sums_share_nothing),
 		cmocka_unit_test(untouched_values_keep_their_text),
 		cmocka_unit_test(duplicate_keys_are_jqs),
+		cmocka_unit_test(large_objects_find_their_members),
 		cmocka_unit_test(judge_and_evaluator_agree),
 		cmocka_unit_test(bad_programs_say_where),
 		cmocka_unit_test(foreign_programs_are_recognised),
