@@ -62,158 +62,69 @@ static int call_loop(void *opts, const char *name, const char *const *args, stru
 	return 0;
 }
 
+/* clang-format off */
 static const struct opt options[] = {
 	{.kind = OPT_HEADING, .help = "Pace (default: as fast as it can)"},
-	{.name = "speed",
-		.kind = OPT_CALL,
-		.n_args = 1,
-		.call = call_speed,
-		.arg = "N|max",
-		.is_short = true,
-		.help = "N times the speed of the recording, by --time: 1, 60, 0.5. Default: max, as fast as it can."},
-	{.name = "rate",
-		.kind = OPT_CALL,
-		.n_args = 1,
-		.call = call_rate,
-		.arg = "N",
-		.is_short = true,
-		.help = "at most N records a second (a token bucket that holds one second). With --speed both must "
-			"allow it."},
-	{.name = "max-gap",
-		.kind = OPT_DURATION,
-		.offset = AT(max_gap_us),
-		.arg = "DURATION",
-		.min = 1,
-		.max = DURATION_MAX_US,
-		.is_short = true,
-		.help = "a longer gap in the recording is played as one of this length; --rebase shifts times to "
-			"match."},
-	{.name = "loop",
-		.kind = OPT_CALL,
-		.n_args = 1,
-		.call = call_loop,
-		.arg = "N|inf",
-		.is_short = true,
-		.help = "play everything N times; files only. With --time the times of each further loop are moved on "
-			"by "
-			"the span of the recording and its mean gap, so time never runs back."},
-	{.name = "catchup",
-		.kind = OPT_ENUM,
-		.offset = AT(catchup),
-		.arg = "HOW",
-		.values = catchups,
-		.help = "what --speed does when the output cannot keep up: burst sends all that is due at once, skip "
-			"leaves "
-			"out what is more than 100ms late (counted as filtered), stretch moves the rest of the "
-			"schedule. "
-			"Default: burst."},
+	{.name = "speed", .kind = OPT_CALL, .n_args = 1, .call = call_speed, .arg = "N|max", .is_short = true,
+	 .help = "N times the speed of the recording, by --time: 1, 60, 0.5. Default: max, as fast as it can."},
+	{.name = "rate", .kind = OPT_CALL, .n_args = 1, .call = call_rate, .arg = "N", .is_short = true,
+	 .help = "at most N records a second (a token bucket that holds one second). With --speed both must allow it."},
+	{.name = "max-gap", .kind = OPT_DURATION, .offset = AT(max_gap_us), .arg = "DURATION", .min = 1, .max = DURATION_MAX_US,
+	 .is_short = true,
+	 .help = "a longer gap in the recording is played as one of this length; --rebase shifts times to match."},
+	{.name = "loop", .kind = OPT_CALL, .n_args = 1, .call = call_loop, .arg = "N|inf", .is_short = true,
+	 .help = "play everything N times; files only. With --time the times of each further loop are moved on by "
+		 "the span of the recording and its mean gap, so time never runs back."},
+	{.name = "catchup", .kind = OPT_ENUM, .offset = AT(catchup), .arg = "HOW", .values = catchups,
+	 .help = "what --speed does when the output cannot keep up: burst sends all that is due at once, skip "
+		 "leaves out what is more than 100ms late (counted as filtered), stretch moves the rest of the "
+		 "schedule by what it is late then. Default: burst."},
 	{.kind = OPT_HEADING, .help = "Selection and order"},
-	{.name = "time",
-		.kind = OPT_STRING,
-		.offset = AT(time),
-		.arg = "FIELD[:FORMAT]",
-		.is_short = true,
-		.help = "which field is the recorded time; FORMAT is s, ms, us, ns, iso or a pattern of strptime with "
-			"%f. "
-			"Needed for --speed N, --from, --to, --max-gap, --rebase, --sort-window. With it several "
-			"inputs are "
-			"merged in time order, without it they follow one another."},
-	{.name = "from",
-		.kind = OPT_STRING,
-		.offset = AT(from),
-		.arg = "TIME",
-		.is_short = true,
-		.help = "leave out records before this recorded time: RFC 3339, or a value in the format of --time."},
-	{.name = "to",
-		.kind = OPT_STRING,
-		.offset = AT(to),
-		.arg = "TIME",
-		.is_short = true,
-		.help = "leave out records at or after this recorded time."},
-	{.name = "limit",
-		.kind = OPT_INT,
-		.offset = AT(limit),
-		.arg = "N",
-		.min = 1,
-		.max = INT64_MAX,
-		.is_short = true,
-		.help = "stop after N records were sent."},
-	{.name = "sort-window",
-		.kind = OPT_DURATION,
-		.offset = AT(sort_window_us),
-		.arg = "DURATION",
-		.min = 1,
-		.max = DURATION_MAX_US,
-		.help = "put records of one input in order that are out of it by up to this much recorded time. They "
-			"are held "
-			"in memory for as long; one that is still too late is sent at once."},
+	{.name = "time", .kind = OPT_STRING, .offset = AT(time), .arg = "FIELD[:FORMAT]", .is_short = true,
+	 .help = "which field is the recorded time; FORMAT is s, ms, us, ns, iso or a pattern of strptime with %f. "
+		 "Needed for --speed N, --from, --to, --max-gap, --rebase, --sort-window. With it several inputs "
+		 "are merged in time order, without it they follow one another."},
+	{.name = "from", .kind = OPT_STRING, .offset = AT(from), .arg = "TIME", .is_short = true,
+	 .help = "leave out records before this recorded time: RFC 3339, or a value in the format of --time."},
+	{.name = "to", .kind = OPT_STRING, .offset = AT(to), .arg = "TIME", .is_short = true,
+	 .help = "leave out records at or after this recorded time."},
+	{.name = "limit", .kind = OPT_INT, .offset = AT(limit), .arg = "N", .min = 1, .max = INT64_MAX, .is_short = true,
+	 .help = "stop after N records were sent."},
+	{.name = "sort-window", .kind = OPT_DURATION, .offset = AT(sort_window_us), .arg = "DURATION", .min = 1,
+	 .max = DURATION_MAX_US,
+	 .help = "put records of one input in order that are out of it by up to this much recorded time. They are "
+		 "held in memory for as long; one that is still too late is sent at once."},
 	{.kind = OPT_HEADING, .help = "Rewriting the time"},
-	{.name = "rebase",
-		.kind = OPT_ENUM,
-		.offset = AT(rebase),
-		.arg = "HOW",
-		.values = rebases,
-		.help = "move the time of each record to the present, in its own format, other bytes untouched: shift "
-			"keeps "
-			"the distances of the recording, scale writes the time at which the record is due. Default: "
-			"none."},
-	{.name = "rebase-to",
-		.kind = OPT_STRING,
-		.offset = AT(rebase_to),
-		.arg = "TIME",
-		.help = "the new time of the first record. Default: the time of the start."},
+	{.name = "rebase", .kind = OPT_ENUM, .offset = AT(rebase), .arg = "HOW", .values = rebases,
+	 .help = "move the time of each record to the present, in its own format, other bytes untouched: shift "
+		 "keeps the distances of the recording, scale writes the time at which the record is due. Default: "
+		 "none."},
+	{.name = "rebase-to", .kind = OPT_STRING, .offset = AT(rebase_to), .arg = "TIME",
+	 .help = "the new time of the first record. Default: the time of the start."},
 	{.kind = OPT_HEADING, .help = "CSV and TSV"},
-	{.name = "csv",
-		.kind = OPT_FLAG,
-		.offset = AT(is_csv),
-		.is_short = true,
-		.help = "every input is CSV. Default: by suffix, .csv, .tsv, .csv.zst ...; all else, and stdin, is "
-			"NDJSON."},
+	{.name = "csv", .kind = OPT_FLAG, .offset = AT(is_csv), .is_short = true,
+	 .help = "every input is CSV. Default: by suffix, .csv, .tsv, .csv.zst ...; all else, and stdin, is NDJSON."},
 	{.name = "tsv", .kind = OPT_FLAG, .offset = AT(is_tsv), .is_short = true, .help = "every input is TSV."},
 	{.name = "ndjson", .kind = OPT_FLAG, .offset = AT(is_ndjson), .help = "every input is NDJSON."},
-	{.name = "header",
-		.kind = OPT_STRING,
-		.offset = AT(header),
-		.arg = "NAMES",
-		.help = "names of the columns, with commas between them; the first row is data then."},
-	{.name = "skip-lines",
-		.kind = OPT_INT,
-		.offset = AT(skip_lines),
-		.arg = "N",
-		.min = 0,
-		.max = UINT32_MAX,
-		.help = "leave out the first N lines of each input."},
-	{.name = "delimiter",
-		.kind = OPT_STRING,
-		.offset = AT(delimiter),
-		.arg = "CHAR",
-		.help = "what stands between cells: one byte, or \\t. Default: a comma, in TSV a tab."},
-	{.name = "types",
-		.kind = OPT_STRING,
-		.offset = AT(types),
-		.arg = "NAME:TYPE,...",
-		.help = "columns that are always str or always num; a cell that is no number is rejected then. "
-			"Default: a cell "
-			"that is a JSON number of at most 17 digits (integers up to 2^53) is a number, all else a "
-			"string."},
-	{.name = "no-infer",
-		.kind = OPT_FLAG,
-		.offset = AT(no_infer),
-		.help = "every cell is a string, except in columns that --types calls num."},
-	{.name = "empty",
-		.kind = OPT_ENUM,
-		.offset = AT(empty),
-		.arg = "HOW",
-		.values = empties,
-		.help = "what an empty cell becomes: null, string (\"\") or omit (no field). Default: null."},
-	{.name = "encoding",
-		.kind = OPT_ENUM,
-		.offset = AT(encoding),
-		.arg = "NAME",
-		.values = encodings,
-		.help = "utf-8 or latin1. Default: utf-8; rows with other bytes are rejected."},
+	{.name = "header", .kind = OPT_STRING, .offset = AT(header), .arg = "NAMES",
+	 .help = "names of the columns, with commas between them; the first row is data then."},
+	{.name = "skip-lines", .kind = OPT_INT, .offset = AT(skip_lines), .arg = "N", .min = 0, .max = UINT32_MAX,
+	 .help = "leave out the first N lines of each input."},
+	{.name = "delimiter", .kind = OPT_STRING, .offset = AT(delimiter), .arg = "CHAR",
+	 .help = "what stands between cells: one byte, or \\t. Default: a comma, in TSV a tab."},
+	{.name = "types", .kind = OPT_STRING, .offset = AT(types), .arg = "NAME:TYPE,...",
+	 .help = "columns that are always str or always num; a cell that is no number is rejected then. Default: a "
+		 "cell that is a JSON number of at most 17 digits (integers up to 2^53) is a number, all else a "
+		 "string."},
+	{.name = "no-infer", .kind = OPT_FLAG, .offset = AT(no_infer),
+	 .help = "every cell is a string, except in columns that --types calls num."},
+	{.name = "empty", .kind = OPT_ENUM, .offset = AT(empty), .arg = "HOW", .values = empties,
+	 .help = "what an empty cell becomes: null, string (\"\") or omit (no field). Default: null."},
+	{.name = "encoding", .kind = OPT_ENUM, .offset = AT(encoding), .arg = "NAME", .values = encodings,
+	 .help = "utf-8 or latin1. Default: utf-8; rows with other bytes are rejected."},
 	{.kind = OPT_END},
 };
+/* clang-format on */
 
 static const struct opt_hint hints[] = {
 	{"--follow", "tlm-replay reads files to their end; for a growing file write: tail -F FILE | tlm-replay"},
@@ -231,13 +142,11 @@ const struct opt_spec replay_spec = {
 	.tool = "tlm-replay",
 	.summary = "replay recorded telemetry as NDJSON, as fast as it can or at its own pace",
 	.usage = "[options] [SOURCE...] [-o SINK]",
-	.details = "Sources are files or - for stdin (the default): NDJSON, CSV or TSV, compressed or not (gz zst xz "
-		   "lz4 bz2). "
-		   "Every record is checked; one that is not good JSON, or a row that does not fit its header, is "
-		   "rejected. "
-		   "Without --speed and --rate records leave as fast as the reader takes them. With a pace each record "
-		   "is due "
-		   "at start + (time - first time) / speed on the monotonic clock; --stats tells how late they left.",
+	.details = "Sources are files or - for stdin (the default): NDJSON, CSV or TSV, compressed or not (gz zst "
+		   "xz lz4 bz2). Every record is checked; one that is not good JSON, or a row that does not fit its "
+		   "header, is rejected. Without --speed and --rate records leave as fast as the reader takes them. "
+		   "With a pace each record is due at start + (time - first time) / speed on the monotonic clock; "
+		   "--stats tells how late they left.",
 	.examples = "  tlm-replay trips.csv.zst\n"
 		    "  tlm-replay --time timeMili:ms --speed 60 --max-gap 5m trips.csv\n"
 		    "  tlm-replay --time timeMili:ms --dry-run a.ndjson b.ndjson\n",

@@ -5,11 +5,17 @@
 
 #include "mem/mem.h"
 
+#define MESSAGE_TIME "@kafka" /* the time of a message, not a field of its record */
+
 int timefield_parse(struct timefield *field, const char *text, struct err *err)
 {
 	size_t used;
 
 	*field = (struct timefield){FIELDPATH_INIT, {ETIME_AUTO, NULL}, NULL};
+	if (strcmp(text, MESSAGE_TIME) == 0 || strncmp(text, MESSAGE_TIME ":", strlen(MESSAGE_TIME ":")) == 0)
+		return err_set(err, ERR_USAGE,
+			"time field " MESSAGE_TIME ": kafka is not supported in this version (a field: [\"" MESSAGE_TIME
+			"\"])");
 	if (fieldpath_parse(&field->path, slice_str(text), &used, err))
 		return -1;
 	if (text[used] && text[used] != ':') {

@@ -35,6 +35,8 @@ static void field_ends_at_the_first_colon_outside_quotes(void **state)
 	expect_parts("ts:us", "ts", ETIME_MICROS, NULL);
 	expect_parts("ts:ns", "ts", ETIME_NANOS, NULL);
 	expect_parts(".[\"x:y\"]:iso", ".[\"x:y\"]", ETIME_ISO, NULL);
+	expect_parts("[\"@kafka\"]:ms", "[\"@kafka\"]", ETIME_MILLIS, NULL);
+	expect_parts("@kafka2:ms", "@kafka2", ETIME_MILLIS, NULL);
 	expect_parts("Time:%Y-%m-%d %H:%M:%S", "Time", ETIME_STRPTIME, "%Y-%m-%d %H:%M:%S");
 }
 
@@ -45,6 +47,8 @@ static void bad_fields_are_refused(void **state)
 		{":ms", "path ':ms': expected a key at byte 1"},
 		{"ts:", "unknown time format '' (know s, ms, us, ns, iso, or a pattern such as %Y-%m-%d)"},
 		{"ts:parsec", "unknown time format 'parsec' (know s, ms, us, ns, iso, or a pattern such as %Y-%m-%d)"},
+		{"@kafka", "time field @kafka: kafka is not supported in this version (a field: [\"@kafka\"])"},
+		{"@kafka:ms", "time field @kafka: kafka is not supported in this version (a field: [\"@kafka\"])"},
 		{"my ts:ms", "time field 'my ts:ms': expected ':' and a format, or the end, at byte 3"},
 		{"a[:ms", "path 'a[:ms': expected an index or a quoted key at byte 3"},
 	};

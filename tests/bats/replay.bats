@@ -335,6 +335,8 @@ signalled() {
 	same $'{"t":2}\n{"t":3}\n{"t":7}\n{"t":5}\n{"t":8}' "$(cat out)"
 	signalled --time t:s --speed 1000 two.ndjson silent
 	same $'{"t":2}\n{"t":3}\n{"t":7}\n{"t":5}\n{"t":8}' "$(cat out)"
+	signalled --dry-run silent
+	[ ! -s out ]
 	signalled --time t:s --speed 0.01 two.ndjson silent
 	same '{"t":2}' "$(cat out)"
 	[ "$(stat_of read) $(stat_of kept)" = "1 1" ]
