@@ -2,6 +2,7 @@
 #include "aggregate/kinds.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { DIGITS_OF_MOMENTS = 12 };
 #define WORD 0x1p63 /* integers of 64 bits print as such: -WORD .. WORD - 1 */
@@ -64,12 +65,27 @@ static bool exact_total(const struct agg_sum_state *s, num_i128 *total)
 	return true;
 }
 
-static struct dd total_of(const struct agg_sum_state *s)
+/* x + y rounded to odd: where it is not exact the last bit is 1, so that a later rounding sees on which side it lay. */
+static double add_to_odd(double x, double y)
 {
-	struct dd total = dd_from_i128(integer_part(s));
+	struct dd s = dd_two_sum(x, y);
+	uint64_t bits;
 
-	dd_add_dd(&total, s->rest);
-	return total;
+	memcpy(&bits, &s.high, sizeof bits);
+	if (isfinite(s.high) && (s.low < 0 || s.low > 0) && bits % 2 == 0)
+		bits += (s.low > 0) == (s.high > 0) ? 1 : UINT64_MAX;
+	memcpy(&s.high, &bits, sizeof bits);
+	return s.high;
+}
+
+/* The double nearest to whole + part (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
+static double round_sum(num_i128 whole, struct dd part)
+{
+	struct dd w = dd_from_i128(whole), s;
+
+	dd_add(&part, w.low);
+	s = dd_two_sum(w.high, part.high);
+	return s.high + add_to_odd(s.low, part.low);
 }
 
 static void finish_sum(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -81,19 +97,24 @@ static void finish_sum(const struct agg_call *call, const void *state, struct ag
 	if (s->n && exact_total(s, &total) && (s->rest.high == 0 || is_word(total)))
 		set_integer(r, total);
 	else if (s->n)
-		set_double(r, total_of(s).high);
+		set_double(r, round_sum(integer_part(s), s->rest));
 }
 
 static void finish_mean(const struct agg_call *call, const void *state, struct agg_result *r)
 {
 	const struct agg_sum_state *s = state;
 	num_i128 total, n = (num_i128)s->n;
+	struct dd rest = s->rest;
 
 	(void)call;
-	if (s->n && exact_total(s, &total) && total % n == 0 && (s->rest.high == 0 || is_word(total / n)))
+	if (!s->n)
+		return;
+	if (exact_total(s, &total) && total % n == 0 && (s->rest.high == 0 || is_word(total / n))) {
 		set_integer(r, total / n);
-	else if (s->n)
-		set_double(r, dd_divide(total_of(s), (double)s->n).high);
+		return;
+	}
+	dd_add(&rest, (double)(integer_part(s) % n));
+	set_double(r, round_sum(integer_part(s) / n, dd_divide(rest, (double)s->n)));
 }
 
 static void finish_min(const struct agg_call *call, const void *state, struct agg_result *r)

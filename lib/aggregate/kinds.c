@@ -65,7 +65,7 @@ static void add_i128(struct agg_sum_state *s, uint64_t low, uint64_t high)
 
 /* A large double is an integer: where 128 bits hold billions of them it is added to those, so that it does not push
  * small numbers out of the double-double. */
-#define WHOLE_MIN 0x1p53
+#define WHOLE_MIN 0x1p52
 #define WHOLE_END 0x1p90
 
 static void add_whole(struct agg_sum_state *s, double value)

@@ -327,7 +327,7 @@ def result(call, entries, exact_max):
         return print_double(nearest(Fraction(math.isqrt(int(variance * scale * scale)), scale)), 12)
     if f in ("sum", "mean"):
         def is_whole(x):  # what is added as an integer
-            return x.is_integer or 2 ** 53 <= abs(x.exact) < 2 ** 90
+            return x.is_integer or 2 ** 52 <= abs(x.exact) < 2 ** 90
         whole = sum(x.exact for x in numbers if is_whole(x))
         other = sum(x.exact for x in numbers if not is_whole(x))
         total = Fraction(whole + other)
