@@ -87,14 +87,14 @@ static void choose_name(const struct csv *c, struct buf *name)
 	}
 }
 
-static int add_column(struct csv *c, const struct buf *cell, struct err *err)
+static int add_column(struct csv *c, const struct buf *cell, bool is_latin1, struct err *err)
 {
 	struct csv_column column = {.type = c->opts.no_infer ? CSV_STR : CSV_AUTO};
 
 	if (c->n_columns == CSV_COLUMNS_MAX)
 		return err_set(err, ERR_IO, "the header has more than %d columns", CSV_COLUMNS_MAX);
 	buf_reserve(&column.key, CSV_COPY_BYTES);
-	if (c->opts.is_latin1)
+	if (is_latin1)
 		csv_add_latin1(&column.name, buf_slice(cell));
 	else
 		buf_add_slice(&column.name, buf_slice(cell));
@@ -183,9 +183,11 @@ static int set_types(struct csv *c, struct err *err)
 	return r;
 }
 
-/* 1, 0 when the row does not end here, -1 with err. */
-static int read_names(struct csv *c, const char *p, size_t len, char delimiter, size_t *used, struct err *err)
+/* Names from the input, or from an option: 1, 0 when the row does not end here, -1 with err. */
+static int read_names(struct csv *c, const char *p, size_t len, bool is_of_input, size_t *used, struct err *err)
 {
+	char delimiter = is_of_input ? c->opts.delimiter : ',';
+	bool is_latin1 = is_of_input && c->opts.is_latin1;
 	struct buf cell = BUF_INIT;
 	int taken = 1;
 
@@ -202,7 +204,8 @@ static int read_names(struct csv *c, const char *p, size_t len, char delimiter, 
 			/* A file of such line ends would be one long header and no rows. */
 			taken = err_set(err, ERR_IO,
 				"the header has a carriage return without a line feed: lines end in LF or CRLF");
-		else if (taken > 0 && !(taken == 2 && cell.len == 0 && c->n_columns > 0) && add_column(c, &cell, err))
+		else if (taken > 0 && !(taken == 2 && cell.len == 0 && c->n_columns > 0) &&
+			 add_column(c, &cell, is_latin1, err))
 			taken = -1;
 	}
 	if (taken < 0)
@@ -225,7 +228,7 @@ void csv_forget_columns(struct csv *c)
 
 int csv_read_header(struct csv *c, const char *p, size_t len, size_t *used, struct err *err)
 {
-	int r = read_names(c, p, len, c->opts.delimiter, used, err);
+	int r = read_names(c, p, len, true, used, err);
 
 	if (r < 0)
 		return -1;
@@ -247,7 +250,7 @@ int csv_read_header(struct csv *c, const char *p, size_t len, size_t *used, stru
 int csv_set_header(struct csv *c, const char *names, struct err *err)
 {
 	size_t used;
-	int r = read_names(c, names, strlen(names), ',', &used, err);
+	int r = read_names(c, names, strlen(names), false, &used, err);
 
 	if (r < 0 || r == 0 || names[0] == '\0' || used < strlen(names)) {
 		err_reset(err);

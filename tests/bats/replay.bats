@@ -128,6 +128,12 @@ stat_of() {
 	same '{"a\rb":1,"c":2}' "$(tlm-replay quoted.csv)"
 }
 
+@test "latin1 is the encoding of the input, not of the command line" {
+	printf 'caf\xe9\n\xfc\n' >latin.csv
+	same '{"café":"ü"}' "$(tlm-replay --encoding latin1 --types café:str latin.csv)"
+	same '{"né":"ü"}' "$(tlm-replay --encoding latin1 --header né --types né:str --skip-lines 1 latin.csv)"
+}
+
 @test "suffixes, and the options that say otherwise" {
 	printf 'a\tb\n1\tx,y\n' >t.tsv
 	gzip -k t.tsv
