@@ -21,7 +21,7 @@ struct reader {
 	struct batch place; /* of the input alone, for rejects of CSV */
 	struct buf lines;   /* made of CSV, or of the good ones among bad */
 	struct buf tmp;
-	size_t row; /* CSV: the row that the next record came from */
+	uint64_t max; /* of reader_text(): no row behind so many good ones is looked at; 0: no limit */
 	bool has_text, has_long, has_ended, is_stopped;
 	bool has_good; /* a record of it was good */
 	bool has_stop; /* the rejects said stop; told when what was good before has gone out */
@@ -33,10 +33,10 @@ static int reject_row(void *context, const struct csv_bad *bad, struct err *err)
 	struct reader *in = context;
 	size_t n_good;
 
-	if (in->is_repeat)
+	csv_rows(in->csv, &n_good);
+	if (in->is_repeat || (in->max && n_good >= in->max))
 		return 0;
 	in->tool->ledger.read++;
-	csv_rows(in->csv, &n_good);
 	if (n_good || in->has_good)
 		reject_note_good(in->tool->reject);
 	in->is_stopped = reject_add(in->tool->reject, REJECT_CSV, &in->place, bad->line, bad->byte, bad->raw,
@@ -135,7 +135,6 @@ static int convert(struct reader *in, struct err *err)
 	int r = 0;
 
 	buf_reset(&in->lines);
-	in->row = 0;
 	if (in->batch.kind == BATCH_LINES)
 		r = csv_feed(in->csv, in->batch.p, in->batch.len, in->batch.first_line, &in->lines, err);
 	else if (in->batch.kind == BATCH_TOO_LONG)
@@ -396,9 +395,11 @@ static enum reader_result check_lines(struct reader *in, struct slice *text, uin
 
 enum reader_result reader_text(struct reader *in, struct slice *text, uint64_t *n, uint64_t max, struct err *err)
 {
-	enum reader_result got = fill(in, text, err);
+	enum reader_result got;
 	size_t n_rows;
 
+	in->max = max;
+	got = fill(in, text, err);
 	if (got != READ_RECORD)
 		return got;
 	if (in->csv) {

@@ -174,6 +174,15 @@ stat_of() {
 	same "$(cat trips.ndjson trips.ndjson | head -n 8)" "$(tlm-replay --limit 8 --loop 5 trips.csv)"
 }
 
+@test "limit: nothing behind it is judged" {
+	printf 'a\n1\n2\n3,4\n' >bad.csv
+	status_of tlm-replay --limit 2 --strict --stats bad.csv
+	[ "$status $(stat_of read) $(stat_of rejected)" = "0 2 0" ]
+	printf '{"a":1}\n{"a":2}\n}\n' >bad.ndjson
+	status_of tlm-replay --limit 2 --strict --stats bad.ndjson
+	[ "$status $(stat_of read) $(stat_of rejected)" = "0 2 0" ]
+}
+
 @test "several inputs are merged as sort -s does, or follow one another" {
 	need jq
 	for i in 1 2 3 4 5; do
