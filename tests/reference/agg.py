@@ -311,7 +311,7 @@ def result(call, entries, exact_max):
         return (min if f == "first" else max)(present, key=lambda p: p[0])[1].text
     if f == "distinct":
         n = len({group_value(v) for _, v in present})
-        return str(n) if n <= exact_max else (n * 0.9, n * 1.1)
+        return str(n) if n <= exact_max else (n * 0.9 - 2, n * 1.1 + 2)
     numbers = [v.number for _, v in present]
     n = len(numbers)
     if not n:
