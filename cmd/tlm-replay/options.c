@@ -266,6 +266,18 @@ static int check_loops(const struct replay_opts *o, const char *const *names, si
 	return 0;
 }
 
+/* A merge reads its inputs side by side: each would get pieces of stdin. */
+static int check_stdin(const struct replay_opts *o, const char *const *names, size_t n_names, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_names; i++)
+		n += strcmp(names[i], "-") == 0;
+	if (n > 1 && o->needs_time)
+		return err_set(err, ERR_USAGE, "-: stdin cannot be merged with itself");
+	return 0;
+}
+
 int replay_opts_check(struct replay_opts *o, const char *const *names, size_t n_names, struct err *err)
 {
 	bool has_csv = false;
@@ -281,6 +293,8 @@ int replay_opts_check(struct replay_opts *o, const char *const *names, size_t n_
 		return err_set(err, ERR_USAGE, "%s: needs --time FIELD[:FORMAT]", time_user(o));
 	o->needs_time = o->has_time && (time_user(o) || n_names > 1 || o->loops > 1);
 	if (check_pace(o, err) || check_csv(o, has_csv, err) || read_times(o, err))
+		return -1;
+	if (check_stdin(o, names, n_names, err))
 		return -1;
 	return check_loops(o, names, n_names, err);
 }

@@ -3,8 +3,8 @@
  *
  * It reads, flushes the sink before it waits, hands too-long lines to the rejects, tells the stage when an input ends,
  * prints and remembers inputs that fail and goes on with the next, ends the run when the output fails, stops at a
- * signal (the stage's end() still runs, within the grace period), keeps the meter, and asks the ledger at the end. One
- * thread.
+ * signal (what the source holds and the stage ends with still goes out, within the grace period), keeps the meter, and
+ * asks the ledger at the end. One thread.
  */
 #ifndef TLM_PUMP_H
 #define TLM_PUMP_H

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "batch/batch.h"
@@ -201,22 +202,53 @@ bool tool_color(const struct tool *t, int fd)
 
 /* ---- places ---- */
 
-struct source *tool_source(struct tool *t, int first_operand, struct err *err)
+/* Whether both names lead to one regular file. */
+static bool is_same_file(const char *a, const char *b)
 {
-	static const char *const standard[] = {"-"};
-	const char *const *names = (const char *const *)t->operands + first_operand;
-	size_t n = first_operand < t->n_operands ? (size_t)(t->n_operands - first_operand) : 0;
+	struct stat a_st, b_st;
+
+	return stat(a, &a_st) == 0 && stat(b, &b_st) == 0 && S_ISREG(a_st.st_mode) && a_st.st_dev == b_st.st_dev &&
+	       a_st.st_ino == b_st.st_ino;
+}
+
+static int check_source(const struct tool *t, const char *name, struct err *err)
+{
 	struct place place;
 
-	for (size_t i = 0; i < n; i++) {
-		if (place_parse(&place, names[i], err))
-			return NULL;
-		if (place.kind == PLACE_LAKE_DIR) {
-			err_set(err, ERR_USAGE, "%.120s: a lake cannot be read", names[i]);
-			return NULL;
-		}
-	}
-	return source_files(n ? names : standard, n ? n : 1, t->common.max_line_bytes);
+	if (place_parse(&place, name, err))
+		return -1;
+	if (place.kind == PLACE_LAKE_DIR)
+		return err_set(err, ERR_USAGE, "%.120s: a lake cannot be read", name);
+	if (place.kind == PLACE_PATH && t->common.rejects && is_same_file(name, t->common.rejects))
+		return err_set(err, ERR_USAGE, "--rejects %.100s: is a source, its records would be lost", name);
+	return 0;
+}
+
+int tool_source_names(
+	const struct tool *t, int first_operand, const char *const **names, size_t *n_names, struct err *err)
+{
+	static const char *const standard[] = {"-"};
+
+	*names = standard;
+	*n_names = 1;
+	if (first_operand >= t->n_operands)
+		return 0;
+	*names = (const char *const *)t->operands + first_operand;
+	*n_names = (size_t)(t->n_operands - first_operand);
+	for (size_t i = 0; i < *n_names; i++)
+		if (check_source(t, (*names)[i], err))
+			return -1;
+	return 0;
+}
+
+struct source *tool_source(struct tool *t, int first_operand, struct err *err)
+{
+	const char *const *names;
+	size_t n_names;
+
+	if (tool_source_names(t, first_operand, &names, &n_names, err))
+		return NULL;
+	return source_files(names, n_names, t->common.max_line_bytes);
 }
 
 struct sink *tool_sink(struct tool *t, struct err *err)

@@ -67,7 +67,11 @@ void tool_warn(struct tool *t, const char *fmt, ...) __attribute__((format(print
 /* Whether colour is wanted on this descriptor (--color, NO_COLOR, TERM, isatty). */
 bool tool_color(const struct tool *t, int fd);
 
-/* Sources of the operands (none: stdin), and the sink of -o (none: stdout); NULL with err. */
+/* The names of the sources from an operand on, checked (none: "-"). Returns 0, or -1 with err. */
+int tool_source_names(
+	const struct tool *t, int first_operand, const char *const **names, size_t *n_names, struct err *err);
+
+/* The source of these names, and the sink of -o (none: stdout); NULL with err. */
 struct source *tool_source(struct tool *t, int first_operand, struct err *err);
 struct sink *tool_sink(struct tool *t, struct err *err);
 

@@ -132,6 +132,13 @@ bad_places() {
 	run_tool ""
 	[ "$status" = 2 ] && is_one_message
 }
+rejects_of_source() {
+	ln -f three.ndjson linked.ndjson
+	run_tool three.ndjson --rejects linked.ndjson
+	[ "$status" = 2 ] && [ ! -s out ] && is_one_message && [ "$(wc -l <three.ndjson)" = 3 ]
+}
+@test "rejects do not go over a source" { each rejects_of_source; }
+
 @test "places of other kinds are refused by name" { each bad_places; }
 
 # The long options and lone letters of --help: one per line. A line of an option begins with two or six blanks.

@@ -422,6 +422,7 @@ signalled() {
 		--encoding utf-16
 		--skip-lines -1
 		kafka:trips
+		--time timeMili:ms - -
 	END
 }
 
