@@ -119,32 +119,42 @@ static bool add_iso(struct buf *out, struct slice old, int64_t new_us)
 	return true;
 }
 
-/* A pattern: strftime prints it; the digits of %f are as many as the old text leaves room for. */
+/* The conversion of the fraction in a pattern, or NULL; "%%f" is none. */
+static const char *find_fraction(const char *pattern)
+{
+	for (const char *p = strchr(pattern, '%'); p; p = strchr(p + 2, '%'))
+		if (p[1] == 'f')
+			return p;
+	return NULL;
+}
+
+/*
+ * A pattern: strftime prints it; the digits of %f are as many as the old text leaves room for. An epoch with a fraction
+ * is the one that has a sign: "-0.5".
+ */
 static bool add_pattern(struct buf *out, const char *pattern, struct slice old, int64_t new_us)
 {
-	const char *f = strstr(pattern, "%f");
+	const char *f = find_fraction(pattern);
 	struct err err = ERR_INIT;
-	size_t begin = out->len, digits;
-	struct etime_civil t;
+	struct buf tail = BUF_INIT;
+	size_t begin = out->len, fixed, digits = MICRO_DIGITS;
+	bool is_good;
 
 	if (!f)
 		return etime_strftime(out, slice_str(pattern), NULL, new_us, &err) == 0;
-	etime_civil(NULL, new_us, &t);
-	if (etime_strftime(out, (struct slice){pattern, (size_t)(f - pattern)}, NULL, new_us, &err))
-		return false;
-	{
-		struct buf tail = BUF_INIT;
-		bool is_good = etime_strftime(&tail, slice_str(f + 2), NULL, new_us, &err) == 0;
-		size_t fixed = out->len - begin + tail.len;
-
-		digits = old.len > fixed ? old.len - fixed : MICRO_DIGITS;
-		if (digits > MICRO_DIGITS)
-			digits = MICRO_DIGITS;
-		add_fraction(out, t.micros, digits, old);
-		buf_add_slice(out, buf_slice(&tail));
-		buf_release(&tail);
-		return is_good;
+	if (new_us < 0 && strncmp(pattern, "%s", 2) == 0) {
+		buf_add_char(out, '-');
+		new_us = -new_us;
 	}
+	is_good = etime_strftime(out, (struct slice){pattern, (size_t)(f - pattern)}, NULL, new_us, &err) == 0 &&
+		  etime_strftime(&tail, slice_str(f + 2), NULL, new_us, &err) == 0;
+	fixed = out->len - begin + tail.len;
+	if (old.len > fixed && old.len - fixed < MICRO_DIGITS)
+		digits = old.len - fixed;
+	add_fraction(out, (int32_t)(new_us - floor_div(new_us, 1000000) * 1000000), digits, old);
+	buf_add_slice(out, buf_slice(&tail));
+	buf_release(&tail);
+	return is_good;
 }
 
 /* The new text of the field, from the old one. */
