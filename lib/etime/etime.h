@@ -89,7 +89,7 @@ int64_t etime_days(int32_t year, int month, int day);
 
 /*
  * Appends strftime(3) output for the instant in zone (NULL: UTC). Conversions: %Y %m %d %H %M %S %j %y %e %F %T
- * %R %D %u %w %V %G %U %W %a %A %b %B %p %I %s %f (6 digits) %z %Z %%; names in English.
+ * %R %D %u %w %V %G %U %W %a %A %b %B %h %p %I %k %l %s %f (6 digits) %z %Z %n %t %%; names in English.
  * Returns 0, or -1 with ERR_PROGRAM for any other (a caller checks a pattern once with any time).
  */
 int etime_strftime(struct buf *out, struct slice pattern, const struct etime_zone *zone, int64_t us, struct err *err);

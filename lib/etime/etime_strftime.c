@@ -15,6 +15,14 @@ static void add2(struct buf *out, int value)
 	out->len += 2;
 }
 
+/* With a blank for a leading zero. */
+static void add_padded2(struct buf *out, int value)
+{
+	add2(out, value);
+	if (value < 10)
+		out->p[out->len - 2] = ' ';
+}
+
 static void add_year(struct buf *out, int32_t year)
 {
 	char *from = buf_reserve(out, 8);
@@ -79,9 +87,7 @@ static bool add_date(struct buf *out, char conversion, const struct etime_civil 
 		add2(out, c->day);
 		return true;
 	case 'e':
-		add2(out, c->day);
-		if (c->day < 10)
-			out->p[out->len - 2] = ' ';
+		add_padded2(out, c->day);
 		return true;
 	case 'j':
 		buf_add_char(out, (char)('0' + c->yearday / 100));
@@ -113,6 +119,7 @@ static bool add_date(struct buf *out, char conversion, const struct etime_civil 
 		buf_add_str(out, etime_weekdays[c->weekday]);
 		return true;
 	case 'b':
+	case 'h':
 		buf_add(out, etime_months[c->month - 1], 3);
 		return true;
 	case 'B':
@@ -125,12 +132,20 @@ static bool add_date(struct buf *out, char conversion, const struct etime_civil 
 
 static bool add_clock(struct buf *out, char conversion, const struct etime_civil *c)
 {
+	int hour12 = c->hour % 12 ? c->hour % 12 : 12;
+
 	switch (conversion) {
 	case 'H':
 		add2(out, c->hour);
 		return true;
+	case 'k':
+		add_padded2(out, c->hour);
+		return true;
 	case 'I':
-		add2(out, c->hour % 12 ? c->hour % 12 : 12);
+		add2(out, hour12);
+		return true;
+	case 'l':
+		add_padded2(out, hour12);
 		return true;
 	case 'M':
 		add2(out, c->minute);
@@ -146,6 +161,12 @@ static bool add_clock(struct buf *out, char conversion, const struct etime_civil
 		return true;
 	case 'z':
 		add_offset(out, c->offset_s);
+		return true;
+	case 'n':
+		buf_add_char(out, '\n');
+		return true;
+	case 't':
+		buf_add_char(out, '\t');
 		return true;
 	case '%':
 		buf_add_char(out, '%');
@@ -221,7 +242,7 @@ int etime_strftime(struct buf *out, struct slice pattern, const struct etime_zon
 			!add_other(out, conversion, &c, zone, us))
 			return err_set(err, ERR_PROGRAM,
 				"time pattern has %%%c, which is not known (know Y m d H M S j y e F T R D u w V G U W "
-				"a A b B p I s f z Z %%)",
+				"a A b B h p I k l s f z Z n t %%)",
 				conversion);
 	}
 	return 0;

@@ -307,7 +307,8 @@ static void far_instants_print_in_bounds(void **state)
 static void patterns_print_as_the_c_library_does(void **state)
 {
 	static const char *const zones[] = {"UTC", "Europe/Warsaw", "America/St_Johns", "Africa/Casablanca"};
-	static const char pattern[] = "%m %d %H %M %S %j %y %e %T %R %D %u %w %V %U %W %a %A %b %B %p %I %s %z %Z %%";
+	static const char pattern[] =
+		"%m %d %H %M %S %j %y %e %T %R %D %u %w %V %U %W %a %A %b %B %h %p %I %k %l %s %z %Z %n %t %%";
 	struct buf out = BUF_INIT;
 	uint64_t random = 1;
 
