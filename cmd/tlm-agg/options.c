@@ -1,0 +1,70 @@
+#include "options.h"
+
+#include <stddef.h>
+
+#include "agg.h"
+#include "tool/tool.h"
+
+static const char *const time_forms[] = {"iso", "s", "ms", "us", NULL};
+static const char *const formats[] = {"ndjson", "csv", "tsv", "table", NULL};
+
+#define AT(member) offsetof(struct agg_options, member)
+
+/* clang-format off */
+static const struct opt options[] = {
+	{.kind = OPT_HEADING, .help = "Time and windows"},
+	{.name = "time", .kind = OPT_STRING, .offset = AT(time), .arg = "FIELD[:FORMAT]", .is_short = true,
+	 .help = "the field of the event time; FORMAT is s, ms, us, ns, iso or a pattern of strptime(3) with %f. Rows of tlm-agg need none."},
+	{.name = "window", .letter = 'w', .kind = OPT_STRING, .offset = AT(window), .arg = "DURATION|all", .is_short = true,
+	 .help = "length of a window, 1m for example; all (default) is the whole stream."},
+	{.name = "every", .kind = OPT_DURATION, .offset = AT(every_us), .arg = "DURATION", .is_short = true, .min = 1, .max = INT64_MAX,
+	 .help = "a new window begins so often: hopping windows. Default: the length of -w."},
+	{.name = "offset", .kind = OPT_DURATION, .offset = AT(offset_us), .arg = "DURATION",
+	 .help = "windows begin so long after a multiple of --every."},
+	{.name = "delay", .kind = OPT_DURATION, .offset = AT(delay_us), .arg = "DURATION", .is_short = true,
+	 .help = "wait so long (in event time) for records out of order. Default 0s."},
+	{.name = "grace", .kind = OPT_DURATION, .offset = AT(grace_us), .arg = "DURATION",
+	 .help = "keep a complete window open so much longer. Default 0s."},
+	{.name = "late", .kind = OPT_STRING, .offset = AT(late), .arg = "PLACE", .is_file = true, .is_short = true,
+	 .help = "where records go that come after their windows have closed. Without it they are counted and the status is 5."},
+	{.name = "max-ahead", .kind = OPT_DURATION, .offset = AT(max_ahead_us), .arg = "DURATION", .is_short = true,
+	 .help = "reject a record that is later than all before it by more than this."},
+	{.name = "no-flush", .kind = OPT_FLAG, .offset = AT(no_flush),
+	 .help = "windows that are open at the end of the input give no row."},
+	{.kind = OPT_HEADING, .help = "Groups and values"},
+	{.name = "group-by", .letter = 'g', .kind = OPT_LIST, .offset = AT(groups), .arg = "PATH[,...]", .is_short = true,
+	 .help = "one row per value of these fields; PATH as NAME renames. May be given more than once."},
+	{.name = "coerce", .kind = OPT_FLAG, .offset = AT(is_coercing), .is_short = true,
+	 .help = "take numbers written as text."},
+	{.name = "exact", .kind = OPT_INT, .offset = AT(exact_max), .arg = "N", .min = 1, .max = AGG_EXACT_MAX,
+	 .help = "values of a group that percentiles and distinct keep before they become approximate. Default 512."},
+	{.kind = OPT_HEADING, .help = "Output"},
+	{.name = "format", .kind = OPT_ENUM, .offset = AT(format), .arg = "FORM", .values = formats, .is_short = true,
+	 .help = "ndjson (default), csv, tsv, or table for people."},
+	{.name = "time-out", .kind = OPT_ENUM, .offset = AT(time_out), .arg = "FORM", .values = time_forms,
+	 .help = "window_start and window_end as iso (default), or as integers: s, ms, us."},
+	{.kind = OPT_END},
+};
+
+static const struct opt_hint hints[] = {
+	{"--by", "-g FIELD groups"},
+	{"--group", "-g FIELD groups"},
+	{"--session", "session windows are not in this version"},
+	{"--emit", "rows leave when their window closes; --emit is not in this version"},
+	{"-f", "the aggregates are the first operand: 'count, mean(value)'; -g FIELD groups"},
+	{NULL, NULL},
+};
+
+const struct opt_spec options_spec = {
+	.tool = "tlm-agg",
+	.summary = "aggregates records by windows of event time and by groups",
+	.usage = "[options] AGGREGATES [SOURCE...] [-o SINK]",
+	.details = "AGGREGATES is a list of count, count(FIELD), sum(FIELD), mean, min, max, range, first, last, stddev, var, "
+		   "pNN (p50, p95, p99.9), median and distinct, each with `as NAME`. Absent and null values are skipped.",
+	.examples = "tlm-agg --time ts:iso -w 5m -g deviceId 'count, p95(value)' day.ndjson.zst\n"
+		    "tlm-agg -g variable --format table 'count, max(value)' trips.ndjson\n",
+	.options = options,
+	.common = tool_common_options,
+	.hints = hints,
+};
+/* clang-format on */
