@@ -265,6 +265,7 @@ int pump_run(struct pump *p, struct source *source, struct stage *stage, struct 
 	struct run r = {.p = p, .source = source, .stage = stage, .sink = sink, .err = err};
 	enum flow flow = FLOW_ON;
 
+	p->has_run = true;
 	batch_init(&r.in);
 	while (flow == FLOW_ON)
 		flow = stop_signal() ? FLOW_STOPPED : step(&r);

@@ -23,6 +23,7 @@ struct pump {
 	struct reject *reject;
 	struct meter *meter;
 	int status;      /* worst status of what was survived: a failed input is STATUS_LOCAL */
+	bool has_run;    /* pump_run() was called */
 	bool is_counted; /* the source counts bytes_in itself (replay); else the pump does, by the batches */
 };
 

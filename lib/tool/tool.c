@@ -313,7 +313,7 @@ int tool_finish(struct tool *t, struct err *err)
 	meter_erase(&t->meter);
 	if (err->code != ERR_NONE && err->code != ERR_PIPE)
 		print_error(t, err);
-	finish_rejects(t, err->code != ERR_NONE, &sub);
+	finish_rejects(t, err->code != ERR_NONE || !t->pump.has_run, &sub);
 	close_stdout(&sub);
 	if (sub.code != ERR_NONE && sub.code != ERR_PIPE && sub.code != err->code)
 		print_error(t, &sub);

@@ -245,6 +245,9 @@ stat_of() {
 	status_of tlm-filter --evaluator native 'def f: 1; f' trips.ndjson
 	[ "$status" -eq 3 ]
 	same "$(tlm-filter --explain .)" "$(tlm-filter --dry-run . trips.ndjson)"
+	echo old >rejects
+	tlm-filter --explain --rejects rejects . trips.ndjson
+	same old "$(cat rejects)"
 }
 
 @test "-n -s --stream --seq and programs that read are refused with what to use instead" {
