@@ -86,7 +86,7 @@ class Peer:
 
 def duck(sql, threads=1):
     """A DuckDB statement as a command; {F} stays for the file."""
-    return (f"'{sys.executable}' -c \"import duckdb,sys; c = duckdb.connect(); c.execute('set threads = {threads}');"
+    return (f"'{sys.executable}' -c \"import duckdb,sys; c = duckdb.connect(); c.execute('set threads = {threads}; set enable_progress_bar = false');"
             f" c.execute('set timezone = \\'UTC\\''); c.execute(sys.argv[1])\" \"{sql}\"")
 
 
@@ -173,9 +173,8 @@ def bench_agg():
 
 def bench_replay():
     big, small = data()
-    csv = make("telemetry.csv", "'%s' -c \"import duckdb; duckdb.execute(\\\"copy (select * from read_json('%s', columns = {deviceId:"
-               " 'VARCHAR', timeMili: 'BIGINT', timestamp: 'VARCHAR', value: 'DOUBLE', variable: 'VARCHAR', alarmClass: 'INTEGER'}))"
-               " to '/dev/stdout' (format csv, header)\\\")\"" % (sys.executable, big))
+    read = JSON.replace("{F}", str(big))
+    csv = make("telemetry.csv", duck(f"copy (select * from {read}) to '/dev/stdout' (format csv, header)"))
     small_csv = make("telemetry-small.csv", f"head -n 300001 '{csv}'")
     row("replay NDJSON, pipe", "tlm-replay {F} | cat >/dev/null", big, [
         Peer("cat \\| cat", "cat {F} | cat >/dev/null", big, compare=False)], small)
