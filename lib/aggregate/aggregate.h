@@ -15,7 +15,11 @@
  * - var and stddev (of a sample, n - 1) print 12 digits. pNN is the nearest rank, median averages the two middle
  * values: exact up to exact_max values of a state, then from a DDSketch. distinct is exact (by a 64-bit hash) up to
  * exact_max values, then a HyperLogLog. See sketch.h for the errors.
- * - first and last are those of the smallest and the largest (time, input, line), and keep the text of the record.
+ * - first and last are those of the smallest and the largest (time, input, line), and keep the text of the record; so
+ * do argmin, argmax (ties: the earlier record), values, mode, topk and set (ties: the smaller value; a value that was
+ * written in several ways is shown as its earliest record has it). The last three are null and approximate beyond
+ * AGG_TALLY_MAX different values.
+ * - skew, kurt, covar, corr, slope and r2 come from sums in double-double and print 12 digits, as var.
  *
  * Memory: agg_list_release(); states may own memory: agg_states_release() for each. Not thread safe per state.
  */
@@ -33,6 +37,8 @@
 #include "num/num.h"
 
 enum { AGG_EXACT_DEFAULT = 512, AGG_EXACT_MAX = 1 << 20 };
+enum { AGG_TALLY_MAX = 65536 }; /* different values of mode, topk and set; n of values(f, n) and topk(f, n) */
+enum { AGG_DIGITS_MAX = 15 };   /* of round(..., digits) */
 
 /* ---- values ---- */
 
@@ -78,6 +84,8 @@ struct agg_field {
 struct agg_state {
 	const struct agg_kind *kind;
 	int32_t field;   /* index in fields, -1: none (count) */
+	int32_t second;  /* of a kind with two fields, else -1 */
+	uint32_t limit;  /* n of a kind that depends on it, else 0 */
 	uint32_t offset; /* of the state in the block of a group, a multiple of 8 */
 };
 
@@ -86,6 +94,9 @@ struct agg_call {
 	const struct agg_function *function;
 	uint32_t state;                  /* index in states */
 	uint64_t percent, percent_scale; /* pNN: the share is percent / (100 * percent_scale) */
+	uint32_t n;                      /* of topk(f, n), values(f, n) */
+	bool is_rounded;                 /* round(..., digits) */
+	int digits;
 };
 
 struct agg_list {
@@ -105,7 +116,8 @@ struct agg_list {
 
 /*
  * Returns 0, or -1 with ERR_PROGRAM and the byte of the text: "" (empty), "avg(x)" (unknown, with the right name),
- * "sum" (needs a field), "p101(x)", "count, count" (a name twice), "sum(x) as".
+ * "sum" (needs a field), "p101(x)", "count, count" (a name twice), "sum(x) as",
+ * "topk(x)" (needs a number), "round(set(x), 1)".
  */
 int agg_list_parse(struct agg_list *list, const char *text, struct err *err);
 void agg_list_release(struct agg_list *list);

@@ -45,6 +45,23 @@ static void mistakes_are_told_with_their_place(void **state)
 	check_bad("sum(a.b), sum(a_b)", "two columns");
 	check_bad("sum(x) as", "expected a name");
 	check_bad("sum(x) as 'a'", "expected a name");
+	check_bad("argmax(x)", "byte 9: expected ',' and a second field");
+	check_bad("corr(x, y, z)", "byte 10: expected ')' behind the arguments");
+	check_bad("topk(x)", "byte 7: expected ',' and a number");
+	check_bad("topk(x, 0)", "byte 9: expected a number from 1 to 65536");
+	check_bad("values(x, 65537)", "byte 11: expected a number from 1 to 65536");
+	check_bad("topk(x, y)", "byte 9: expected a number");
+	check_bad("mean(x, 2)", "byte 7: expected ')' behind the field");
+	check_bad("mode", "needs a field");
+	check_bad("round", "byte 6: expected '(', as in round(mean(value), 2)");
+	check_bad("round(x, 2)", "byte 7: unknown function 'x'");
+	check_bad("round(mean(x))", "byte 14: expected ',' and the number of digits");
+	check_bad("round(mean(x), 16)", "byte 16: expected a number from 0 to 15");
+	check_bad("round(mean(x), 2", "byte 17: expected ')' behind the number of digits");
+	check_bad("round(set(x), 2)", "byte 7: no number to round: 'set'");
+	check_bad("round(round(mean(x), 2), 1)", "unknown function 'round'");
+	check_bad("mean(x), round(mean(x), 2)", "two columns have the name 'mean_x'");
+	check_bad("regr_slope(x, y)", "it is called slope here");
 }
 
 static void names_and_states_are_shared(void **state)
@@ -64,6 +81,17 @@ static void names_and_states_are_shared(void **state)
 		assert_string_equal(list.calls[i].name, names[i]);
 	assert_int_equal(list.n_fields, 2);
 	assert_int_equal(list.n_states, 4);
+	agg_list_release(&list);
+	/* one state for what is made of the same pairs; values(x, 2) is no part of values(x, 3) */
+	assert_int_equal(agg_list_parse(&list,
+				 "corr( x , y ),round(slope(x,y),2), r2(y, x), values(x, 2), values(x, 3), topk(x, 1), "
+				 "mode(x)",
+				 &err),
+		0);
+	assert_string_equal(list.calls[0].name, "corr_x_y");
+	assert_string_equal(list.calls[1].name, "slope_x_y");
+	assert_string_equal(list.calls[4].name, "values_x_3");
+	assert_int_equal(list.n_states, 5);
 	agg_list_release(&list);
 }
 
@@ -199,6 +227,45 @@ static void results_are_exact(void **state)
 	check_fold("p51(x)", "1 2 3 4", "3");
 	check_fold("p0(x)", "3 1 2", "1");
 	check_fold("p100(x)", "3 1 2", "3");
+	check_fold("mode(x)", "2 1.0 1 \"a\" 2", "1.0");
+	check_fold("mode(x)", "", "null");
+	check_fold("mode(x)", "3 null null", "3");
+	check_fold("topk(x, 2)", "\"b\" 10 1e1 true \"b\" \"\\u0062\" false",
+		"[{\"value\":\"b\",\"count\":3},{\"value\":10,\"count\":2}]");
+	check_fold("topk(x, 2)", "5 4 3", "[{\"value\":3,\"count\":1},{\"value\":4,\"count\":1}]");
+	check_fold("set(x)", "\"a\" 10 9 true 9.0 -1", "[true,-1,9,10,\"a\"]");
+	check_fold("set(x)", "null", "null");
+	check_fold("values(x, 2)", "null 3.0 [1] 4", "[3.0,[1]]");
+	check_fold("values(x, 2)", "", "null");
+	check_fold("argmax(x, x)", "1 2.0 2 null", "2.0");
+	check_fold("argmin(x, x)", "9007199254740993 9007199254740992.0 9007199254740992", "9007199254740992.0");
+	check_fold("argmin(x, x)", "null", "null");
+	check_fold("skew(x)", "1 2", "null");
+	check_fold("skew(x)", "1 2 3", "0");
+	check_fold("skew(x)", "0.1 0.1 0.1", "null");
+	check_fold("skew(x)", "4.000000000000001 5.000000000000001 6.000000000000001", "0");
+	check_fold("skew(x)", "1 2 4 1 8", "1.4301684243");
+	check_fold("kurt(x)", "1 2 3", "null");
+	check_fold("kurt(x)", "1 2 4 1 8", "1.58145065398");
+	check_fold("covar(x, x)", "1 2 4", "2.33333333333");
+	check_fold("covar(x, x)", "1", "null");
+	check_fold("corr(x, x)", "0.1 0.2 0.4", "1");
+	check_fold("corr(x, x)", "0.1 0.1 0.1", "null");
+	check_fold("slope(x, x)", "0.1 0.2 0.4", "1");
+	check_fold("r2(x, x)", "1000000 1000001", "1");
+	check_fold("round(mean(x), 2)", "2.675", "2.68");
+	check_fold("round(mean(x), 2)", "-2.675", "-2.68");
+	check_fold("round(mean(x), 0)", "0.5", "1");
+	check_fold("round(mean(x), 1)", "-0.04", "0");
+	check_fold("round(mean(x), 3)", "0.25", "0.25");
+	check_fold("round(mean(x), 2)", "1.5e-05 0.00499", "0");
+	check_fold("round(sum(x), 3)", "1e-300 -5e-324", "0");
+	check_fold("round(sum(x), 3)", "1e+22 5e-1", "1e+22");
+	check_fold("round(sum(x), 15)", "0.30000000000000004", "0.3");
+	check_fold("round(sum(x), 2)", "9223372036854775807 1", "9223372036854775808");
+	check_fold("round(first(x), 1)", "1.25", "1.3");
+	check_fold("round(first(x), 1)", "\"1.25\"", "\"1.25\"");
+	check_fold("round(max(x), 1)", "", "null");
 	check_fold("distinct(x)", "1 1.0 1e0 \"1\" \"\\u0031\" true null", "3");
 }
 
@@ -206,7 +273,10 @@ static void results_are_exact(void **state)
 static void merging_changes_nothing(void **state)
 {
 	static const char all[] =
-		"sum(x), mean(x), min(x), max(x), p95(x), median(x), distinct(x), first(x), last(x), count";
+		"sum(x), mean(x), min(x), max(x), p95(x), median(x), distinct(x), first(x), last(x), count, argmin(x, "
+		"x), "
+		"argmax(x, x), mode(x), topk(x, 9), set(x), values(x, 20), skew(x), kurt(x), covar(x, x), corr(x, x), "
+		"slope(x, x), r2(x, x)";
 	struct fold one, parts[2];
 	struct buf text = BUF_INIT;
 	struct agg_result r;
@@ -221,7 +291,9 @@ static void merging_changes_nothing(void **state)
 			char value[32];
 			struct fold *part = &parts[rand() % 2];
 
-			snprintf(value, sizeof value, "%.*f", i % 4, (rand() % 100000) / 7.0);
+			/* some of them are equal, but not as they are written */
+			snprintf(value, sizeof value, "%.*f", i % 4,
+				i % 3 ? (rand() % 100000) / 7.0 : 1 + 15000.0 * (rand() % 2));
 			fold_add(&one, value);
 			part->line = one.line - 1;
 			fold_add(part, value);
@@ -265,6 +337,35 @@ static void approximate_results_say_so(void **state)
 	fold_close(&f);
 }
 
+/* mode, topk and set hold so many values and no more, however they were merged */
+static void tallies_end(void **state)
+{
+	struct fold parts[2];
+	struct agg_result r;
+	char value[32];
+
+	(void)state;
+	for (int extra = 0; extra < 2; extra++) {
+		fold_open(&parts[0], "mode(x), set(x)");
+		fold_open(&parts[1], "mode(x), set(x)");
+		for (int i = 0; i < AGG_TALLY_MAX + extra; i++) {
+			snprintf(value, sizeof value, "%d", i);
+			fold_add(&parts[i % 2], value);
+		}
+		agg_states_merge(&parts[0].list, parts[0].states, parts[1].states);
+		agg_result(&parts[0].list, 0, parts[0].states, &r);
+		assert_int_equal(r.is_approximate, extra);
+		assert_int_equal(r.type, extra ? AGG_NULL : AGG_TEXT);
+		/* what is too much stays so */
+		agg_states_merge(&parts[1].list, parts[1].states, parts[0].states);
+		fold_add(&parts[1], "1");
+		agg_result(&parts[1].list, 1, parts[1].states, &r);
+		assert_int_equal(r.type, extra ? AGG_NULL : AGG_TEXT);
+		fold_close(&parts[0]);
+		fold_close(&parts[1]);
+	}
+}
+
 static void wrong_types_are_told(void **state)
 {
 	struct agg_list list = {0};
@@ -300,6 +401,7 @@ int main(void)
 		cmocka_unit_test(results_are_exact),
 		cmocka_unit_test(merging_changes_nothing),
 		cmocka_unit_test(approximate_results_say_so),
+		cmocka_unit_test(tallies_end),
 		cmocka_unit_test(wrong_types_are_told),
 	};
 

@@ -2,6 +2,7 @@
 #include "aggregate/kinds.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { DIGITS_OF_MOMENTS = 12 };
@@ -13,7 +14,7 @@ static bool is_word(num_i128 v)
 }
 
 /* A double as the nearest thing it is: null, an integer, or itself. */
-static void set_double(struct agg_result *r, double value)
+void agg_set_double(struct agg_result *r, double value)
 {
 	r->value = value;
 	if (!isfinite(value)) {
@@ -32,12 +33,12 @@ static void set_integer(struct agg_result *r, num_i128 value)
 	r->integer = value;
 }
 
-static void set_num(struct agg_result *r, struct agg_num num)
+void agg_set_num(struct agg_result *r, struct agg_num num)
 {
 	if (num.rest)
 		set_integer(r, (num_i128)num.value + num.rest);
 	else
-		set_double(r, num.value);
+		agg_set_double(r, num.value);
 }
 
 static void finish_count(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -97,7 +98,7 @@ static void finish_sum(const struct agg_call *call, const void *state, struct ag
 	if (s->n && exact_total(s, &total) && (s->rest.high == 0 || is_word(total)))
 		set_integer(r, total);
 	else if (s->n)
-		set_double(r, round_sum(integer_part(s), s->rest));
+		agg_set_double(r, round_sum(integer_part(s), s->rest));
 }
 
 static void finish_mean(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -114,7 +115,7 @@ static void finish_mean(const struct agg_call *call, const void *state, struct a
 		return;
 	}
 	dd_add(&rest, (double)(integer_part(s) % n));
-	set_double(r, round_sum(integer_part(s) / n, dd_divide(rest, (double)s->n)));
+	agg_set_double(r, round_sum(integer_part(s) / n, dd_divide(rest, (double)s->n)));
 }
 
 static void finish_min(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -123,7 +124,7 @@ static void finish_min(const struct agg_call *call, const void *state, struct ag
 
 	(void)call;
 	if (s->is_used)
-		set_num(r, (struct agg_num){s->min, s->min_rest});
+		agg_set_num(r, (struct agg_num){s->min, s->min_rest});
 }
 
 static void finish_max(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -132,7 +133,7 @@ static void finish_max(const struct agg_call *call, const void *state, struct ag
 
 	(void)call;
 	if (s->is_used)
-		set_num(r, (struct agg_num){s->max, s->max_rest});
+		agg_set_num(r, (struct agg_num){s->max, s->max_rest});
 }
 
 static void finish_range(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -150,7 +151,7 @@ static void finish_range(const struct agg_call *call, const void *state, struct 
 	range = dd_two_sum(s->max, -s->min);
 	dd_add(&range, s->max_rest);
 	dd_add(&range, -s->min_rest);
-	set_double(r, range.high);
+	agg_set_double(r, range.high);
 }
 
 /* The variance of a sample: (sum of squares - sum^2 / n) / (n - 1). */
@@ -172,7 +173,7 @@ static bool find_variance(const struct agg_moments_state *s, double *variance)
 	return true;
 }
 
-static void set_digits(struct agg_result *r, double value)
+void agg_set_digits(struct agg_result *r, double value)
 {
 	r->value = value;
 	r->type = isfinite(value) ? AGG_DIGITS : AGG_NULL;
@@ -184,7 +185,7 @@ static void finish_var(const struct agg_call *call, const void *state, struct ag
 
 	(void)call;
 	if (find_variance(state, &variance))
-		set_digits(r, variance);
+		agg_set_digits(r, variance);
 }
 
 static void finish_stddev(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -193,7 +194,7 @@ static void finish_stddev(const struct agg_call *call, const void *state, struct
 
 	(void)call;
 	if (find_variance(state, &variance))
-		set_digits(r, sqrt(variance));
+		agg_set_digits(r, sqrt(variance));
 }
 
 static void finish_text(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -225,7 +226,7 @@ static void finish_percentile(const struct agg_call *call, const void *state, st
 	if (!q)
 		return;
 	rank = ((num_i128)q->n * (num_i128)call->percent + whole - 1) / whole;
-	set_num(r, value_at(q, rank ? (uint64_t)rank : 1));
+	agg_set_num(r, value_at(q, rank ? (uint64_t)rank : 1));
 	r->is_approximate = q->sketch != NULL;
 }
 
@@ -239,15 +240,15 @@ static void set_middle(struct agg_result *r, struct agg_num a, struct agg_num b)
 		if (total % 2 == 0 && is_word(total / 2))
 			set_integer(r, total / 2);
 		else
-			set_double(r, (double)total / 2);
+			agg_set_double(r, (double)total / 2);
 		return;
 	}
 	sum = dd_two_sum(a.value, b.value);
 	dd_add(&sum, a.rest + b.rest);
 	if (isfinite(sum.high))
-		set_double(r, sum.high / 2);
+		agg_set_double(r, sum.high / 2);
 	else
-		set_double(r, a.value / 2 + b.value / 2);
+		agg_set_double(r, a.value / 2 + b.value / 2);
 }
 
 static void finish_median(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -258,7 +259,7 @@ static void finish_median(const struct agg_call *call, const void *state, struct
 	if (!q)
 		return;
 	if (q->n % 2)
-		set_num(r, value_at(q, q->n / 2 + 1));
+		agg_set_num(r, value_at(q, q->n / 2 + 1));
 	else
 		set_middle(r, value_at(q, q->n / 2), value_at(q, q->n / 2 + 1));
 	r->is_approximate = q->sketch != NULL;
@@ -271,6 +272,71 @@ static void finish_distinct(const struct agg_call *call, const void *state, stru
 	(void)call;
 	set_integer(r, (num_i128)agg_distinct_count(d));
 	r->is_approximate = d && d->hll;
+}
+
+/* ---- round ---- */
+
+/* The text of a finite double as digits * 10^exponent, digits below 10^17. */
+static uint64_t read_decimal(const char *p, size_t len, int *exponent)
+{
+	uint64_t digits = 0;
+	bool is_fraction = false;
+	size_t i = 0;
+
+	*exponent = 0;
+	for (; i < len && p[i] != 'e'; i++) {
+		if (p[i] == '.') {
+			is_fraction = true;
+		} else if (p[i] != '-') {
+			digits = digits * 10 + (uint64_t)(p[i] - '0');
+			*exponent -= is_fraction;
+		}
+	}
+	if (i < len) {
+		int64_t e = 0;
+
+		/* num prints "e+17" */
+		for (bool is_minus = p[++i] == '-'; ++i < len;)
+			e = e * 10 + (is_minus ? '0' - p[i] : p[i] - '0');
+		*exponent += (int)e;
+	}
+	return digits;
+}
+
+static void round_double(struct agg_result *r, int digits)
+{
+	char text[NUM_DOUBLE_BYTES];
+	size_t len = r->type == AGG_DIGITS ? num_print_digits(text, r->value, DIGITS_OF_MOMENTS)
+					   : num_print_double(text, r->value);
+	uint64_t decimal, unit = 1;
+	int exponent;
+
+	/* beyond 2^53 there is nothing behind the point */
+	if (fabs(r->value) >= 0x1p53)
+		return;
+	decimal = read_decimal(text, len, &exponent);
+	if (-exponent > digits + 18)
+		decimal = 0;
+	for (; - exponent > digits && decimal; exponent++)
+		unit *= 10;
+	decimal = (decimal + unit / 2) / unit;
+	len = (size_t)snprintf(text, sizeof text, "%llue%d", (unsigned long long)decimal, exponent);
+	agg_set_double(r, num_to_double(text, len) * (r->value < 0 ? -1 : 1) + 0.0);
+}
+
+void agg_round(struct agg_result *r, int digits)
+{
+	struct agg_value v = {.is_integer = false};
+
+	if (r->type == AGG_TEXT && num_is_json(r->text.p, r->text.len)) {
+		agg_read_number_plain(r->text.p, r->text.len, &v);
+		if (v.is_integer)
+			set_integer(r, v.integer);
+		else
+			agg_set_double(r, v.num.value);
+	}
+	if (r->type == AGG_DOUBLE || r->type == AGG_DIGITS)
+		round_double(r, digits);
 }
 
 void agg_result_print(struct buf *out, const struct agg_result *r)
@@ -298,19 +364,32 @@ void agg_result_print(struct buf *out, const struct agg_result *r)
 }
 
 const struct agg_function agg_functions[] = {
-	{"count", &agg_kind_records, false, false, false, finish_count, "records of the group"},
-	{"count", &agg_kind_present, true, false, false, finish_count, "values that are neither absent nor null"},
-	{"sum", &agg_kind_sum, true, false, false, finish_sum, "sum"},
-	{"mean", &agg_kind_sum, true, false, false, finish_mean, "arithmetic mean"},
-	{"min", &agg_kind_extrema, true, false, false, finish_min, "smallest number"},
-	{"max", &agg_kind_extrema, true, false, false, finish_max, "largest number"},
-	{"range", &agg_kind_extrema, true, false, false, finish_range, "max - min"},
-	{"first", &agg_kind_first, true, false, false, finish_text, "value of the earliest record"},
-	{"last", &agg_kind_last, true, false, false, finish_text, "value of the latest record"},
-	{"stddev", &agg_kind_moments, true, false, false, finish_stddev, "standard deviation of a sample"},
-	{"var", &agg_kind_moments, true, false, false, finish_var, "variance of a sample"},
-	{"pNN", &agg_kind_quantile, true, true, true, finish_percentile, "percentile by nearest rank: p50 p95 p99.9"},
-	{"median", &agg_kind_quantile, true, false, true, finish_median, "mean of the two middle values"},
-	{"distinct", &agg_kind_distinct, true, false, true, finish_distinct, "number of different values"},
-	{NULL, NULL, false, false, false, NULL, NULL},
+	{"count", &agg_kind_records, "", 0, finish_count, "records of the group"},
+	{"count", &agg_kind_present, "f", 0, finish_count, "values that are neither absent nor null"},
+	{"sum", &agg_kind_sum, "f", 0, finish_sum, "sum"},
+	{"mean", &agg_kind_sum, "f", 0, finish_mean, "arithmetic mean"},
+	{"min", &agg_kind_extrema, "f", 0, finish_min, "smallest number"},
+	{"max", &agg_kind_extrema, "f", 0, finish_max, "largest number"},
+	{"range", &agg_kind_extrema, "f", 0, finish_range, "max - min"},
+	{"first", &agg_kind_first, "f", 0, finish_text, "value of the earliest record"},
+	{"last", &agg_kind_last, "f", 0, finish_text, "value of the latest record"},
+	{"stddev", &agg_kind_moments, "f", 0, finish_stddev, "standard deviation of a sample"},
+	{"var", &agg_kind_moments, "f", 0, finish_var, "variance of a sample"},
+	{"pNN", &agg_kind_quantile, "f", AGG_PERCENTILE | AGG_SKETCHED, finish_percentile,
+		"percentile by nearest rank: p50 p95 p99.9"},
+	{"median", &agg_kind_quantile, "f", AGG_SKETCHED, finish_median, "mean of the two middle values"},
+	{"distinct", &agg_kind_distinct, "f", AGG_SKETCHED, finish_distinct, "number of different values"},
+	{"argmin", &agg_kind_argmin, "ff", 0, agg_finish_arg, "value where the second field is smallest"},
+	{"argmax", &agg_kind_argmax, "ff", 0, agg_finish_arg, "value where the second field is largest"},
+	{"mode", &agg_kind_tally, "f", AGG_SKETCHED, agg_finish_mode, "the most frequent value"},
+	{"topk", &agg_kind_tally, "fn", AGG_SKETCHED | AGG_COMPOUND, agg_finish_topk, "the n most frequent values"},
+	{"set", &agg_kind_tally, "f", AGG_SKETCHED | AGG_COMPOUND, agg_finish_set, "the different values"},
+	{"values", &agg_kind_values, "fn", AGG_COMPOUND, agg_finish_values, "the n earliest values"},
+	{"skew", &agg_kind_powers, "f", 0, agg_finish_skew, "skewness of a sample"},
+	{"kurt", &agg_kind_powers, "f", 0, agg_finish_kurt, "excess kurtosis of a sample"},
+	{"covar", &agg_kind_pairs, "ff", 0, agg_finish_covar, "covariance of a sample"},
+	{"corr", &agg_kind_pairs, "ff", 0, agg_finish_corr, "coefficient of correlation"},
+	{"slope", &agg_kind_pairs, "ff", 0, agg_finish_slope, "least squares: the first field per one of the second"},
+	{"r2", &agg_kind_pairs, "ff", 0, agg_finish_r2, "square of corr"},
+	{NULL, NULL, "", 0, NULL, NULL},
 };

@@ -53,8 +53,18 @@ static void merge_count(void *into, const void *from, struct agg_list *list)
 	s->n += f->n;
 }
 
-const struct agg_kind agg_kind_records = {sizeof(struct agg_count_state), AGG_ANY, add_count, merge_count, NULL};
-const struct agg_kind agg_kind_present = {sizeof(struct agg_count_state), AGG_ANY, add_count, merge_count, NULL};
+const struct agg_kind agg_kind_records = {
+	.bytes = sizeof(struct agg_count_state),
+	.need = AGG_ANY,
+	.add = add_count,
+	.merge = merge_count,
+};
+const struct agg_kind agg_kind_present = {
+	.bytes = sizeof(struct agg_count_state),
+	.need = AGG_ANY,
+	.add = add_count,
+	.merge = merge_count,
+};
 
 /* ---- sum, mean ---- */
 
@@ -101,7 +111,12 @@ static void merge_sum(void *into, const void *from, struct agg_list *list)
 	dd_add_dd(&s->rest, f->rest);
 }
 
-const struct agg_kind agg_kind_sum = {sizeof(struct agg_sum_state), AGG_NUMBER, add_sum, merge_sum, NULL};
+const struct agg_kind agg_kind_sum = {
+	.bytes = sizeof(struct agg_sum_state),
+	.need = AGG_NUMBER,
+	.add = add_sum,
+	.merge = merge_sum,
+};
 
 /* ---- min, max ---- */
 
@@ -140,7 +155,11 @@ static void merge_extrema(void *into, const void *from, struct agg_list *list)
 }
 
 const struct agg_kind agg_kind_extrema = {
-	sizeof(struct agg_extrema_state), AGG_NUMBER, add_extrema, merge_extrema, NULL};
+	.bytes = sizeof(struct agg_extrema_state),
+	.need = AGG_NUMBER,
+	.add = add_extrema,
+	.merge = merge_extrema,
+};
 
 /* ---- var, stddev ---- */
 
@@ -173,11 +192,15 @@ static void merge_moments(void *into, const void *from, struct agg_list *list)
 }
 
 const struct agg_kind agg_kind_moments = {
-	sizeof(struct agg_moments_state), AGG_NUMBER, add_moments, merge_moments, NULL};
+	.bytes = sizeof(struct agg_moments_state),
+	.need = AGG_NUMBER,
+	.add = add_moments,
+	.merge = merge_moments,
+};
 
 /* ---- first, last ---- */
 
-static int compare_places(const struct agg_place *a, const struct agg_place *b)
+int agg_place_cmp(const struct agg_place *a, const struct agg_place *b)
 {
 	if (a->time_us != b->time_us)
 		return a->time_us < b->time_us ? -1 : 1;
@@ -186,7 +209,7 @@ static int compare_places(const struct agg_place *a, const struct agg_place *b)
 	return (a->line > b->line) - (a->line < b->line);
 }
 
-static void set_text(struct agg_text_state *s, const struct agg_place *place, const char *p, size_t len)
+void agg_text_set(struct agg_text_state *s, const struct agg_place *place, const char *p, size_t len)
 {
 	if (len > s->cap || !s->text) {
 		s->cap = (uint32_t)(len + len / 2 + 8);
@@ -202,8 +225,8 @@ static void add_first(void *state, const struct agg_value *v, const struct agg_p
 	struct agg_text_state *s = state;
 
 	(void)list;
-	if (!s->text || compare_places(place, &s->place) < 0)
-		set_text(s, place, v->span.p, v->span.len);
+	if (!s->text || agg_place_cmp(place, &s->place) < 0)
+		agg_text_set(s, place, v->span.p, v->span.len);
 }
 
 static void add_last(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
@@ -211,8 +234,8 @@ static void add_last(void *state, const struct agg_value *v, const struct agg_pl
 	struct agg_text_state *s = state;
 
 	(void)list;
-	if (!s->text || compare_places(place, &s->place) > 0)
-		set_text(s, place, v->span.p, v->span.len);
+	if (!s->text || agg_place_cmp(place, &s->place) > 0)
+		agg_text_set(s, place, v->span.p, v->span.len);
 }
 
 static void merge_first(void *into, const void *from, struct agg_list *list)
@@ -221,8 +244,8 @@ static void merge_first(void *into, const void *from, struct agg_list *list)
 	const struct agg_text_state *f = from;
 
 	(void)list;
-	if (f->text && (!s->text || compare_places(&f->place, &s->place) < 0))
-		set_text(s, &f->place, f->text, f->len);
+	if (f->text && (!s->text || agg_place_cmp(&f->place, &s->place) < 0))
+		agg_text_set(s, &f->place, f->text, f->len);
 }
 
 static void merge_last(void *into, const void *from, struct agg_list *list)
@@ -231,8 +254,8 @@ static void merge_last(void *into, const void *from, struct agg_list *list)
 	const struct agg_text_state *f = from;
 
 	(void)list;
-	if (f->text && (!s->text || compare_places(&f->place, &s->place) > 0))
-		set_text(s, &f->place, f->text, f->len);
+	if (f->text && (!s->text || agg_place_cmp(&f->place, &s->place) > 0))
+		agg_text_set(s, &f->place, f->text, f->len);
 }
 
 static void release_text(void *state)
@@ -242,5 +265,17 @@ static void release_text(void *state)
 	free(s->text);
 }
 
-const struct agg_kind agg_kind_first = {sizeof(struct agg_text_state), AGG_ANY, add_first, merge_first, release_text};
-const struct agg_kind agg_kind_last = {sizeof(struct agg_text_state), AGG_ANY, add_last, merge_last, release_text};
+const struct agg_kind agg_kind_first = {
+	.bytes = sizeof(struct agg_text_state),
+	.need = AGG_ANY,
+	.add = add_first,
+	.merge = merge_first,
+	.release = release_text,
+};
+const struct agg_kind agg_kind_last = {
+	.bytes = sizeof(struct agg_text_state),
+	.need = AGG_ANY,
+	.add = add_last,
+	.merge = merge_last,
+	.release = release_text,
+};

@@ -5,26 +5,42 @@
 #include "aggregate/aggregate.h"
 #include "sketch/sketch.h"
 
+/* What a kind with two fields, or one that depends on the n of its call, is given of a record. */
+struct agg_input {
+	const struct agg_value *a, *b; /* both present; b is NULL where there is one field */
+	const struct agg_place *place;
+	struct agg_list *list;
+	uint32_t limit; /* n of a kind with has_limit */
+};
+
 struct agg_kind {
 	uint32_t bytes; /* of the state, a multiple of 8; all zero is the empty state */
-	enum agg_need need;
+	enum agg_need need, second_need;
+	bool has_limit; /* calls with another n have another state */
 	void (*add)(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list);
+	void (*add_input)(void *state, const struct agg_input *in); /* in place of add, which is NULL then */
 	void (*merge)(void *into, const void *from, struct agg_list *list);
 	void (*release)(void *state); /* NULL: owns no memory */
+};
+
+enum {
+	AGG_PERCENTILE = 1, /* the name is p and a number */
+	AGG_SKETCHED = 2,   /* may be approximate */
+	AGG_COMPOUND = 4    /* an array: cannot be rounded */
 };
 
 struct agg_function {
 	const char *name;
 	const struct agg_kind *kind;
-	bool has_field;     /* f(FIELD), else the bare name */
-	bool is_percentile; /* the name is p and a number */
-	bool is_sketched;   /* may be approximate */
+	const char *arguments; /* one letter each: f a field, n a number from 1; "": the bare name */
+	unsigned flags;
 	void (*finish)(const struct agg_call *call, const void *state, struct agg_result *result);
 	const char *help;
 };
 
 extern const struct agg_kind agg_kind_records, agg_kind_present, agg_kind_sum, agg_kind_extrema, agg_kind_moments,
-	agg_kind_first, agg_kind_last, agg_kind_quantile, agg_kind_distinct;
+	agg_kind_first, agg_kind_last, agg_kind_quantile, agg_kind_distinct, agg_kind_argmin, agg_kind_argmax,
+	agg_kind_powers, agg_kind_pairs, agg_kind_tally, agg_kind_values;
 
 extern const struct agg_function agg_functions[]; /* name NULL is the end */
 
@@ -118,8 +134,26 @@ static inline int agg_num_cmp(struct agg_num a, struct agg_num b)
 	return (a.rest > b.rest) - (a.rest < b.rest);
 }
 
+/* The order of records: by time, input, line. */
+int agg_place_cmp(const struct agg_place *a, const struct agg_place *b);
+
+void agg_text_set(struct agg_text_state *s, const struct agg_place *place, const char *p, size_t len);
+
+/* Results: null where not finite; a double as the nearest thing it is; 12 digits. */
+void agg_set_double(struct agg_result *r, double value);
+void agg_set_num(struct agg_result *r, struct agg_num num);
+void agg_set_digits(struct agg_result *r, double value);
+
+/* Rounds a number to so many digits behind the point, half away from zero, as it would be printed. */
+void agg_round(struct agg_result *r, int digits);
+
 /* Sorts the values of an exact state. */
 void agg_quantile_sort(struct agg_quantile *q);
+
+/* Results of moments.c and tally.c. */
+typedef void agg_finish(const struct agg_call *call, const void *state, struct agg_result *r);
+agg_finish agg_finish_skew, agg_finish_kurt, agg_finish_covar, agg_finish_corr, agg_finish_slope, agg_finish_r2,
+	agg_finish_arg, agg_finish_values, agg_finish_mode, agg_finish_topk, agg_finish_set;
 
 uint64_t agg_distinct_count(const struct agg_distinct *d);
 

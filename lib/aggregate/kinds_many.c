@@ -129,7 +129,12 @@ void agg_quantile_sort(struct agg_quantile *q)
 }
 
 const struct agg_kind agg_kind_quantile = {
-	sizeof(struct agg_quantile_state), AGG_NUMBER, add_quantile, merge_quantile, release_quantile};
+	.bytes = sizeof(struct agg_quantile_state),
+	.need = AGG_NUMBER,
+	.add = add_quantile,
+	.merge = merge_quantile,
+	.release = release_quantile,
+};
 
 /* ---- distinct ---- */
 
@@ -240,4 +245,9 @@ uint64_t agg_distinct_count(const struct agg_distinct *d)
 }
 
 const struct agg_kind agg_kind_distinct = {
-	sizeof(struct agg_distinct_state), AGG_SCALAR, add_distinct, merge_distinct, release_distinct};
+	.bytes = sizeof(struct agg_distinct_state),
+	.need = AGG_SCALAR,
+	.add = add_distinct,
+	.merge = merge_distinct,
+	.release = release_distinct,
+};

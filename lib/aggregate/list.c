@@ -8,7 +8,8 @@
 
 /*
  * list   = item { ',' item }
- * item   = function [ '(' path ')' ] [ 'as' name ]
+ * item   = ( call | 'round' '(' call ',' digits ')' ) [ 'as' name ]
+ * call   = function [ '(' path { ',' ( path | number ) } ')' ]
  * A name of the output is letters, digits and '_'.
  */
 struct parser {
@@ -74,13 +75,13 @@ static bool read_percent(struct slice word, uint64_t *percent, uint64_t *scale)
 	return true;
 }
 
-static const struct agg_function *find_function(struct slice word, bool has_field, struct agg_call *call)
+static const struct agg_function *find_function(struct slice word, bool has_arguments, struct agg_call *call)
 {
 	for (const struct agg_function *f = agg_functions; f->name; f++) {
-		if (f->has_field != has_field)
+		if ((*f->arguments != 0) != has_arguments)
 			continue;
-		if (f->is_percentile ? read_percent(word, &call->percent, &call->percent_scale)
-				     : slice_eq(word, slice_str(f->name)))
+		if (f->flags & AGG_PERCENTILE ? read_percent(word, &call->percent, &call->percent_scale)
+					      : slice_eq(word, slice_str(f->name)))
 			return f;
 	}
 	return NULL;
@@ -93,7 +94,10 @@ static const char *right_name(struct slice word)
 		{"stdev", "stddev"}, {"stddev_samp", "stddev"}, {"variance", "var"}, {"var_samp", "var"},
 		{"minimum", "min"}, {"maximum", "max"}, {"total", "sum"}, {"n", "count"}, {"uniq", "distinct"},
 		{"count_distinct", "distinct"}, {"approx_count_distinct", "distinct"}, {"nunique", "distinct"},
-		{"percentile", "pNN, for example p95"}, {"quantile", "pNN, for example p95"}, {"q50", "median"}};
+		{"percentile", "pNN, for example p95"}, {"quantile", "pNN, for example p95"}, {"skewness", "skew"},
+		{"kurtosis", "kurt"}, {"arg_min", "argmin"}, {"arg_max", "argmax"}, {"min_by", "argmin"},
+		{"max_by", "argmax"}, {"covar_samp", "covar"}, {"regr_slope", "slope"}, {"regr_r2", "r2"},
+		{"list", "values"}, {"array_agg", "values"}, {"top", "topk"}, {"q50", "median"}};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (slice_eq(word, slice_str(names[i][0])))
@@ -135,52 +139,95 @@ static uint32_t field_of(struct agg_list *list, struct fieldpath *path, enum agg
 	return (uint32_t)i;
 }
 
-static uint32_t state_of(struct agg_list *list, const struct agg_kind *kind, int32_t field)
+static uint32_t state_of(struct agg_list *list, const struct agg_kind *kind, const int32_t fields[2], uint32_t limit)
 {
 	size_t i = 0;
 
-	while (i < list->n_states && (list->states[i].kind != kind || list->states[i].field != field))
+	while (i < list->n_states && (list->states[i].kind != kind || list->states[i].field != fields[0] ||
+					     list->states[i].second != fields[1] || list->states[i].limit != limit))
 		i++;
 	if (i == list->n_states) {
 		list->states = mem_resize(list->states, ++list->n_states, sizeof *list->states);
-		list->states[i] = (struct agg_state){kind, field, list->state_bytes};
+		list->states[i] = (struct agg_state){kind, fields[0], fields[1], limit, list->state_bytes};
 		list->state_bytes += kind->bytes;
 		list->has_memory |= kind->release != NULL;
 	}
 	return (uint32_t)i;
 }
 
-/* "p99.9" and .a.b: "p99_9_a_b". */
-static char *default_name(struct slice word, const struct fieldpath *path)
+static void add_word(struct buf *name, struct slice word)
 {
-	struct buf name = BUF_INIT;
-
 	for (size_t i = 0; i < word.len; i++)
-		buf_add_char(&name, is_word_byte(word.p[i]) ? word.p[i] : '_');
-	if (path) {
-		buf_add_char(&name, '_');
-		fieldpath_name(&name, path);
-	}
-	buf_cstr(&name);
-	return name.p;
+		buf_add_char(name, is_word_byte(word.p[i]) ? word.p[i] : '_');
 }
 
-static int parse_path(struct parser *p, struct fieldpath *path)
+/* ---- arguments ---- */
+
+/* The field of a path, and its part of the default name. */
+static int parse_path(struct parser *p, struct buf *name, enum agg_need need, int32_t *field)
 {
 	struct err inner = ERR_INIT;
+	struct fieldpath path = FIELDPATH_INIT;
 	size_t used = 0;
 
-	skip_blanks(p);
-	if (fieldpath_parse(path, slice_str(p->at), &used, &inner))
+	if (fieldpath_parse(&path, slice_str(p->at), &used, &inner))
 		return fail_at(p, p->at, inner.msg, no_word);
 	p->at += used;
-	skip_blanks(p);
-	if (*p->at == ')') {
-		p->at++;
-		return 0;
+	fieldpath_name(name, &path);
+	*field = (int32_t)field_of(p->list, &path, need);
+	return 0;
+}
+
+static int parse_integer(struct parser *p, int64_t min, int64_t max, int64_t *value, struct slice *word)
+{
+	struct err inner = ERR_INIT;
+
+	*word = take_word(p, false);
+	if (!word->len || num_parse_int(*word, min, max, value, &inner))
+		return err_set(p->err, ERR_PROGRAM, "aggregate list, byte %zu: expected a number from %lld to %lld",
+			(size_t)(word->p - p->text) + 1, (long long)min, (long long)max);
+	return 0;
+}
+
+static int fail_arguments(struct parser *p, const char *arguments, size_t n)
+{
+	if (!arguments[n])
+		return fail_at(p, p->at, n == 1 ? "expected ')' behind the field" : "expected ')' behind the arguments",
+			no_word);
+	return fail_at(p, p->at, arguments[n] == 'f' ? "expected ',' and a second field" : "expected ',' and a number",
+		no_word);
+}
+
+/* What stands between the brackets; p->at is behind the first of them. */
+static int parse_arguments(struct parser *p, struct agg_call *call, struct buf *name, int32_t fields[2])
+{
+	const struct agg_kind *kind = call->function->kind;
+	const char *arguments = call->function->arguments;
+	size_t n = 0;
+
+	for (;; n++, p->at++) {
+		skip_blanks(p);
+		buf_add_char(name, '_');
+		if (arguments[n] == 'f') {
+			if (parse_path(p, name, n ? kind->second_need : kind->need, &fields[n]))
+				return -1;
+		} else {
+			int64_t number;
+			struct slice word;
+
+			if (parse_integer(p, 1, AGG_TALLY_MAX, &number, &word))
+				return -1;
+			add_word(name, word);
+			call->n = (uint32_t)number;
+		}
+		skip_blanks(p);
+		if (!arguments[n + 1] || *p->at != ',')
+			break;
 	}
-	fieldpath_release(path);
-	return fail_at(p, p->at, "expected ')' behind the field", no_word);
+	if (arguments[n + 1] || *p->at != ')')
+		return fail_arguments(p, arguments, n + 1);
+	p->at++;
+	return 0;
 }
 
 static int parse_as(struct parser *p, struct agg_call *call)
@@ -216,43 +263,93 @@ static struct agg_call *new_call(struct agg_list *list)
 	return &list->calls[list->n_calls - 1];
 }
 
-static int parse_item(struct parser *p)
+/* "p99.9" and .a.b: the name is "p99_9_a_b". */
+static int parse_call(struct parser *p, struct agg_call *call, struct buf *name)
 {
-	struct agg_call *call = new_call(p->list);
-	struct fieldpath path = FIELDPATH_INIT;
+	int32_t fields[2] = {-1, -1};
 	struct slice word;
-	const char *start;
-	bool has_field;
-	int32_t field = -1;
+	bool has_arguments;
 
 	skip_blanks(p);
-	start = p->at;
 	word = take_word(p, true);
 	if (!word.len)
 		return fail_at(p, p->at,
 			*p->at ? "expected a function, such as count or mean(value)" : "expected a function at the end",
 			no_word);
 	skip_blanks(p);
-	has_field = *p->at == '(';
-	if (has_field && slice_eq(word, SLICE_LIT("count")) && strncmp(p->at, "(*)", 3) == 0) {
+	has_arguments = *p->at == '(';
+	if (has_arguments && slice_eq(word, SLICE_LIT("count")) && strncmp(p->at, "(*)", 3) == 0) {
 		p->at += 3;
-		has_field = false;
+		has_arguments = false;
 	}
-	call->function = find_function(word, has_field, call);
+	call->function = find_function(word, has_arguments, call);
 	if (!call->function)
-		return fail_unknown(p, word, has_field);
-	if (call->function->is_percentile && call->percent > 100 * call->percent_scale)
+		return fail_unknown(p, word, has_arguments);
+	if (call->function->flags & AGG_PERCENTILE && call->percent > 100 * call->percent_scale)
 		return fail_at(p, word.p, "a percentile is from p0 to p100, not", word);
-	if (has_field) {
+	add_word(name, word);
+	if (has_arguments) {
 		p->at++;
-		if (parse_path(p, &path))
+		if (parse_arguments(p, call, name, fields))
 			return -1;
 	}
-	call->name = default_name(word, has_field ? &path : NULL);
-	if (has_field)
-		field = (int32_t)field_of(p->list, &path, call->function->kind->need);
-	call->state = state_of(p->list, call->function->kind, field);
-	p->list->has_sketch |= call->function->is_sketched;
+	call->state = state_of(p->list, call->function->kind, fields, call->function->kind->has_limit ? call->n : 0);
+	p->list->has_sketch |= (call->function->flags & AGG_SKETCHED) != 0;
+	return 0;
+}
+
+/* round(CALL, DIGITS); p->at is behind the word. */
+static int parse_round(struct parser *p, struct agg_call *call, struct buf *name)
+{
+	const char *start;
+	struct slice word;
+	int64_t digits;
+
+	skip_blanks(p);
+	if (*p->at != '(')
+		return fail_at(p, p->at, "expected '(', as in round(mean(value), 2)", no_word);
+	start = ++p->at;
+	if (parse_call(p, call, name))
+		return -1;
+	if (call->function->flags & AGG_COMPOUND)
+		return fail_at(p, start, "no number to round:", slice_str(call->function->name));
+	skip_blanks(p);
+	if (*p->at != ',')
+		return fail_at(p, p->at, "expected ',' and the number of digits, as in round(mean(value), 2)", no_word);
+	p->at++;
+	skip_blanks(p);
+	if (parse_integer(p, 0, AGG_DIGITS_MAX, &digits, &word))
+		return -1;
+	call->is_rounded = true;
+	call->digits = (int)digits;
+	skip_blanks(p);
+	if (*p->at != ')')
+		return fail_at(p, p->at, "expected ')' behind the number of digits", no_word);
+	p->at++;
+	return 0;
+}
+
+static int parse_item(struct parser *p)
+{
+	struct agg_call *call = new_call(p->list);
+	struct buf name = BUF_INIT;
+	const char *start;
+	int result;
+
+	skip_blanks(p);
+	start = p->at;
+	if (slice_eq(take_word(p, true), SLICE_LIT("round"))) {
+		result = parse_round(p, call, &name);
+	} else {
+		p->at = start;
+		result = parse_call(p, call, &name);
+	}
+	if (result) {
+		buf_release(&name);
+		return -1;
+	}
+	buf_cstr(&name);
+	call->name = name.p;
 	if (parse_as(p, call))
 		return -1;
 	return check_name(p, start, call->name);
@@ -295,15 +392,33 @@ void agg_list_release(struct agg_list *list)
 
 /* ---- states ---- */
 
+static void add_input(struct agg_list *list, const struct agg_state *s, void *state, const struct agg_value *values,
+	const struct agg_place *place)
+{
+	struct agg_input in = {.a = &values[s->field], .place = place, .list = list, .limit = s->limit};
+
+	if (s->second >= 0) {
+		in.b = &values[s->second];
+		if (!in.b->is_present)
+			return;
+	}
+	s->kind->add_input(state, &in);
+}
+
 void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place)
 {
 	for (size_t i = 0; i < list->n_states; i++) {
 		const struct agg_state *s = &list->states[i];
+		char *state = (char *)states + s->offset;
 
 		if (s->field < 0)
-			s->kind->add((char *)states + s->offset, NULL, place, list);
-		else if (values[s->field].is_present)
-			s->kind->add((char *)states + s->offset, &values[s->field], place, list);
+			s->kind->add(state, NULL, place, list);
+		else if (!values[s->field].is_present)
+			continue;
+		else if (s->kind->add)
+			s->kind->add(state, &values[s->field], place, list);
+		else
+			add_input(list, s, state, values, place);
 	}
 }
 
@@ -332,4 +447,6 @@ void agg_result(const struct agg_list *list, size_t call, const void *states, st
 
 	*result = (struct agg_result){.type = AGG_NULL};
 	c->function->finish(c, (const char *)states + list->states[c->state].offset, result);
+	if (c->is_rounded)
+		agg_round(result, c->digits);
 }

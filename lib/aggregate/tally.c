@@ -1,0 +1,371 @@
+/* tally: the states that keep values as they were written: argmin, argmax, values, mode, topk, set. */
+#include "aggregate/kinds.h"
+
+#include <stdlib.h>
+
+#include "group/group.h"
+#include "mem/mem.h"
+
+/* ---- argmin, argmax ---- */
+
+struct arg_state {
+	struct agg_num extreme;
+	struct agg_text_state value;
+};
+
+/* sign: 1 for the largest, -1 for the smallest. Of equal numbers the earlier record counts. */
+static void offer_arg(
+	struct arg_state *s, int sign, struct agg_num num, const struct agg_place *place, struct slice text)
+{
+	if (s->value.text) {
+		int order = agg_num_cmp(num, s->extreme) * sign;
+
+		if (order < 0 || (order == 0 && agg_place_cmp(place, &s->value.place) > 0))
+			return;
+	}
+	s->extreme = num;
+	agg_text_set(&s->value, place, text.p, text.len);
+}
+
+static void add_argmin(void *state, const struct agg_input *in)
+{
+	offer_arg(state, -1, in->b->num, in->place, (struct slice){in->a->span.p, in->a->span.len});
+}
+
+static void add_argmax(void *state, const struct agg_input *in)
+{
+	offer_arg(state, 1, in->b->num, in->place, (struct slice){in->a->span.p, in->a->span.len});
+}
+
+static void merge_arg(struct arg_state *s, int sign, const struct arg_state *f)
+{
+	if (f->value.text)
+		offer_arg(s, sign, f->extreme, &f->value.place, (struct slice){f->value.text, f->value.len});
+}
+
+static void merge_argmin(void *into, const void *from, struct agg_list *list)
+{
+	(void)list;
+	merge_arg(into, -1, from);
+}
+
+static void merge_argmax(void *into, const void *from, struct agg_list *list)
+{
+	(void)list;
+	merge_arg(into, 1, from);
+}
+
+static void release_arg(void *state)
+{
+	free(((struct arg_state *)state)->value.text);
+}
+
+const struct agg_kind agg_kind_argmin = {
+	.bytes = sizeof(struct arg_state),
+	.need = AGG_ANY,
+	.second_need = AGG_NUMBER,
+	.add_input = add_argmin,
+	.merge = merge_argmin,
+	.release = release_arg,
+};
+
+const struct agg_kind agg_kind_argmax = {
+	.bytes = sizeof(struct arg_state),
+	.need = AGG_ANY,
+	.second_need = AGG_NUMBER,
+	.add_input = add_argmax,
+	.merge = merge_argmax,
+	.release = release_arg,
+};
+
+static void set_slice(struct agg_result *r, struct slice text)
+{
+	r->type = AGG_TEXT;
+	r->text = text;
+}
+
+void agg_finish_arg(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct arg_state *s = state;
+
+	(void)call;
+	if (s->value.text)
+		set_slice(r, (struct slice){s->value.text, s->value.len});
+}
+
+/* ---- values ---- */
+
+/* The limit earliest values, in order of place. */
+struct values {
+	uint32_t n, cap, limit;
+	struct agg_text_state *items;
+	struct buf text; /* of the result */
+};
+
+struct values_state {
+	struct values *values; /* NULL: empty */
+};
+
+static void put_value(struct values_state *s, uint32_t limit, const struct agg_place *place, const char *p, size_t len)
+{
+	struct values *v = s->values;
+	uint32_t at;
+
+	if (!v) {
+		v = s->values = mem_alloc(1, sizeof *v);
+		v->limit = limit;
+	}
+	if (v->n == v->limit && agg_place_cmp(place, &v->items[v->n - 1].place) > 0)
+		return;
+	if (v->n == v->limit)
+		free(v->items[--v->n].text);
+	if (v->n == v->cap) {
+		v->cap = v->cap ? v->cap * 2 : 4;
+		v->items = mem_resize(v->items, v->cap, sizeof *v->items);
+	}
+	/* records come in order, or nearly so */
+	for (at = v->n; at && agg_place_cmp(place, &v->items[at - 1].place) < 0; at--)
+		v->items[at] = v->items[at - 1];
+	v->items[at] = (struct agg_text_state){.text = NULL};
+	agg_text_set(&v->items[at], place, p, len);
+	v->n++;
+}
+
+static void add_values(void *state, const struct agg_input *in)
+{
+	put_value(state, in->limit, in->place, in->a->span.p, in->a->span.len);
+}
+
+static void merge_values(void *into, const void *from, struct agg_list *list)
+{
+	const struct values *f = ((const struct values_state *)from)->values;
+
+	(void)list;
+	for (uint32_t i = 0; f && i < f->n; i++)
+		put_value(into, f->limit, &f->items[i].place, f->items[i].text, f->items[i].len);
+}
+
+static void release_values(void *state)
+{
+	struct values *v = ((struct values_state *)state)->values;
+
+	if (!v)
+		return;
+	for (uint32_t i = 0; i < v->n; i++)
+		free(v->items[i].text);
+	free(v->items);
+	buf_release(&v->text);
+	free(v);
+}
+
+const struct agg_kind agg_kind_values = {
+	.bytes = sizeof(struct values_state),
+	.need = AGG_ANY,
+	.has_limit = true,
+	.add_input = add_values,
+	.merge = merge_values,
+	.release = release_values,
+};
+
+void agg_finish_values(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct values *v = ((const struct values_state *)state)->values;
+
+	(void)call;
+	if (!v)
+		return;
+	buf_reset(&v->text);
+	for (uint32_t i = 0; i < v->n; i++) {
+		buf_add_char(&v->text, i ? ',' : '[');
+		buf_add(&v->text, v->items[i].text, v->items[i].len);
+	}
+	buf_add_char(&v->text, ']');
+	set_slice(r, buf_slice(&v->text));
+}
+
+/* ---- mode, topk, set ---- */
+
+/* How often each value came, and how its earliest record wrote it. */
+struct tally {
+	bool has_overflown; /* more than AGG_TALLY_MAX values: table is empty */
+	struct group_table table;
+	struct buf text; /* of the result */
+};
+
+struct tally_entry {
+	uint64_t n;
+	struct agg_text_state text;
+};
+
+struct tally_state {
+	struct tally *tally; /* NULL: empty */
+};
+
+static struct tally *tally_of(struct tally_state *s)
+{
+	if (!s->tally) {
+		s->tally = mem_alloc(1, sizeof *s->tally);
+		group_table_init(&s->tally->table, sizeof(struct tally_entry));
+	}
+	return s->tally;
+}
+
+static void clear_tally(struct tally *t)
+{
+	struct group_entry *e;
+
+	for (size_t at = 0; (e = group_table_next(&t->table, &at));)
+		free(((struct tally_entry *)(void *)e->state)->text.text);
+	group_table_release(&t->table);
+}
+
+static void put_tally(struct tally *t, struct slice key, uint64_t n, const struct agg_place *place, struct slice text)
+{
+	struct tally_entry *entry;
+	bool is_new;
+
+	if (t->has_overflown)
+		return;
+	entry = (struct tally_entry *)(void *)group_table_get(&t->table, key, group_hash(key), &is_new)->state;
+	entry->n += n;
+	if (is_new || agg_place_cmp(place, &entry->text.place) < 0)
+		agg_text_set(&entry->text, place, text.p, text.len);
+	if (t->table.n > AGG_TALLY_MAX) {
+		clear_tally(t);
+		t->has_overflown = true;
+	}
+}
+
+static void add_tally(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	buf_reset(&list->scratch);
+	group_key_add(&list->scratch, v->span, &list->scratch_text);
+	put_tally(tally_of(state), buf_slice(&list->scratch), 1, place, (struct slice){v->span.p, v->span.len});
+}
+
+static void merge_tally(void *into, const void *from, struct agg_list *list)
+{
+	struct tally *f = ((const struct tally_state *)from)->tally, *t;
+	struct group_entry *e;
+
+	(void)list;
+	if (!f)
+		return;
+	t = tally_of(into);
+	if (f->has_overflown && !t->has_overflown) {
+		clear_tally(t);
+		t->has_overflown = true;
+	}
+	for (size_t at = 0; !f->has_overflown && (e = group_table_next(&f->table, &at));) {
+		const struct tally_entry *entry = (const struct tally_entry *)(const void *)e->state;
+
+		put_tally(t, group_entry_key(&f->table, e), entry->n, &entry->text.place,
+			(struct slice){entry->text.text, entry->text.len});
+	}
+}
+
+static void release_tally(void *state)
+{
+	struct tally *t = ((struct tally_state *)state)->tally;
+
+	if (!t)
+		return;
+	if (!t->has_overflown)
+		clear_tally(t);
+	buf_release(&t->text);
+	free(t);
+}
+
+const struct agg_kind agg_kind_tally = {
+	.bytes = sizeof(struct tally_state),
+	.need = AGG_SCALAR,
+	.add = add_tally,
+	.merge = merge_tally,
+	.release = release_tally,
+};
+
+/* The tally, unless there is nothing to say of it. */
+static struct tally *tally_to_finish(const void *state, struct agg_result *r)
+{
+	struct tally *t = ((const struct tally_state *)state)->tally;
+
+	r->is_approximate = t && t->has_overflown;
+	return r->is_approximate ? NULL : t;
+}
+
+static const struct tally_entry *entry_of(const struct group_entry *e)
+{
+	return (const struct tally_entry *)(const void *)e->state;
+}
+
+static int compare_by_count(const void *a, const void *b)
+{
+	const struct group_entry *const *x = a, *const *y = b;
+	const struct tally_entry *p = entry_of(*x), *q = entry_of(*y);
+	struct slice k, l;
+
+	if (p->n != q->n)
+		return p->n > q->n ? -1 : 1;
+	k = (struct slice){(const char *)(p + 1), (*x)->key_bytes};
+	l = (struct slice){(const char *)(q + 1), (*y)->key_bytes};
+	return slice_cmp(k, l);
+}
+
+void agg_finish_mode(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct tally *t = tally_to_finish(state, r);
+	const struct group_entry *e, *best = NULL;
+
+	(void)call;
+	for (size_t at = 0; t && (e = group_table_next(&t->table, &at));) {
+		if (!best || compare_by_count(&e, &best) < 0)
+			best = e;
+	}
+	if (best)
+		set_slice(r, (struct slice){entry_of(best)->text.text, entry_of(best)->text.len});
+}
+
+void agg_finish_topk(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct tally *t = tally_to_finish(state, r);
+	struct group_entry **order;
+
+	if (!t)
+		return;
+	order = mem_alloc(t->table.n, sizeof(struct group_entry *));
+	group_table_sort(&t->table, order);
+	qsort(order, t->table.n, sizeof(struct group_entry *), compare_by_count);
+	buf_reset(&t->text);
+	for (uint32_t i = 0; i < t->table.n && i < call->n; i++) {
+		const struct tally_entry *e = entry_of(order[i]);
+
+		buf_add_str(&t->text, i ? ",{\"value\":" : "[{\"value\":");
+		buf_add(&t->text, e->text.text, e->text.len);
+		buf_addf(&t->text, ",\"count\":%llu}", (unsigned long long)e->n);
+	}
+	buf_add_char(&t->text, ']');
+	set_slice(r, buf_slice(&t->text));
+	free(order);
+}
+
+void agg_finish_set(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct tally *t = tally_to_finish(state, r);
+	struct group_entry **order;
+
+	(void)call;
+	if (!t)
+		return;
+	order = mem_alloc(t->table.n, sizeof(struct group_entry *));
+	group_table_sort(&t->table, order);
+	buf_reset(&t->text);
+	for (uint32_t i = 0; i < t->table.n; i++) {
+		const struct tally_entry *e = entry_of(order[i]);
+
+		buf_add_char(&t->text, i ? ',' : '[');
+		buf_add(&t->text, e->text.text, e->text.len);
+	}
+	buf_add_char(&t->text, ']');
+	set_slice(r, buf_slice(&t->text));
+	free(order);
+}
