@@ -234,6 +234,28 @@ static int reject_record(struct agg *g, const struct at *at, struct err *err)
 	return result;
 }
 
+/* Whether --where takes a record: 1, 0 when it was left out or rejected, -1 with err. */
+static int ask_where(struct agg *g, const struct at *at, struct err *err)
+{
+	struct slice raw = {at->record->p, at->record->len}, message;
+	enum condition_answer answer = condition_ask(g->where, at->record, &message);
+
+	switch (answer) {
+	case CONDITION_YES:
+		return 1;
+	case CONDITION_NO:
+		g->frame.ledger->read++;
+		g->frame.ledger->filtered++;
+		return 0;
+	case CONDITION_ERROR:
+	case CONDITION_LIMIT:
+		break;
+	}
+	g->frame.ledger->read++;
+	return reject_add(g->frame.reject, answer == CONDITION_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, at->batch,
+		at->line, 0, raw, raw.len, err, "--where: %.*s", (int)message.len, message.p);
+}
+
 static int take_batch(struct stage *stage, const struct batch *in, struct buf *out, struct err *err)
 {
 	struct agg *g = (struct agg *)stage;
@@ -249,6 +271,12 @@ static int take_batch(struct stage *stage, const struct batch *in, struct buf *o
 		if (record.status == JSON_BLANK) {
 			g->frame.ledger->empty++;
 			continue;
+		}
+		if (record.status == JSON_OK && g->where) {
+			result = ask_where(g, &at, err);
+			if (result <= 0)
+				continue;
+			result = 0;
 		}
 		if (record.status == JSON_OK && record.type == JSON_OBJECT && !g->engine) {
 			/* the first record: from here on with the paths that it needs */
@@ -307,7 +335,7 @@ static int plan(struct agg *g, const char *list, struct err *err)
 	struct rows *rows;
 
 	if (agg_list_parse(&g->list, list, err) || agg_plan_window(g, err) || agg_plan_groups(g, err) ||
-		agg_plan_time(g, err))
+		agg_plan_time(g, err) || agg_plan_where(g, err))
 		return -1;
 	g->list.is_coercing = g->opts.is_coercing;
 	g->list.exact_max = (uint32_t)g->opts.exact_max;
@@ -330,7 +358,7 @@ struct agg *agg_open(const struct agg_options *opts, const char *list, const str
 		goto fail;
 	g->have_ended = mem_alloc(frame->n_inputs, sizeof *g->have_ended);
 	g->values = mem_alloc(g->list.n_fields, sizeof *g->values);
-	g->scan = json_scan_open(NULL, frame->max_depth);
+	g->scan = json_scan_open(g->paths, frame->max_depth);
 	if (opts->late && frame->sink) {
 		g->late = sink_file(opts->late, err);
 		if (!g->late)
@@ -356,7 +384,10 @@ void agg_close(struct agg *g)
 	engine_close(g->engine);
 	rows_close(g->rows);
 	json_scan_close(g->scan);
-	json_paths_close(g->paths);
+	if (g->where)
+		condition_close(g->where);
+	else
+		json_paths_close(g->paths);
 	timefield_release(&g->time);
 	timefield_release(&g->time_end);
 	rows_fields_release(g->groups, g->n_groups);

@@ -24,6 +24,7 @@ struct agg_options {
 	int64_t grace_us;       /* --grace */
 	int64_t max_ahead_us;   /* --max-ahead, -1: no limit */
 	struct opt_list groups; /* -g */
+	const char *where;      /* --where PROGRAM, NULL: all records */
 	const char *late;       /* --late PLACE */
 	bool is_coercing;       /* --coerce */
 	bool no_flush;          /* --no-flush */

@@ -3,6 +3,7 @@
 #define TLM_AGG_IMPL_H
 
 #include "agg.h"
+#include "condition.h"
 #include "group/group.h"
 #include "json/json.h"
 #include "timefield/timefield.h"
@@ -26,8 +27,10 @@ struct agg {
 	enum time_from time_from;
 	struct timefield time, time_end; /* time_end: window_end of TIME_WINDOW */
 
+	struct condition *where;  /* NULL: all records */
+	struct json_paths *paths; /* what the scanner looks for: of where, if there is one */
+
 	/* from the first record on */
-	struct json_paths *paths;
 	struct json_scan *scan;
 	size_t time_slot, time_end_slot;
 	size_t *group_slots, *field_slots;
@@ -45,6 +48,7 @@ struct agg {
 /* agg_plan.c: options and the first record into what will be done. */
 int agg_plan_window(struct agg *g, struct err *err);
 int agg_plan_groups(struct agg *g, struct err *err);
+int agg_plan_where(struct agg *g, struct err *err); /* and the paths */
 int agg_plan_time(struct agg *g, struct err *err);
 int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err);
 struct rows *agg_plan_rows(const struct agg *g, struct err *err);

@@ -55,6 +55,17 @@ static int set_time(struct agg *g, const char *text, struct err *err)
 	return 0;
 }
 
+int agg_plan_where(struct agg *g, struct err *err)
+{
+	if (g->opts.where) {
+		g->where = condition_open("--where", g->opts.where, err);
+		if (!g->where)
+			return -1;
+	}
+	g->paths = g->where ? condition_paths(g->where) : json_paths_open();
+	return 0;
+}
+
 int agg_plan_time(struct agg *g, struct err *err)
 {
 	return g->opts.time ? set_time(g, g->opts.time, err) : 0;
@@ -105,7 +116,6 @@ struct rows *agg_plan_rows(const struct agg *g, struct err *err)
 /* Which paths the scanner looks for. */
 static void plan_slots(struct agg *g)
 {
-	g->paths = json_paths_open();
 	if (g->time_from == TIME_FIELD || g->time_from == TIME_WINDOW)
 		g->time_slot = json_paths_add(g->paths, &g->time.path);
 	if (g->time_from == TIME_WINDOW)
@@ -125,8 +135,8 @@ int agg_plan_first_record(struct agg *g, struct json_span record, struct err *er
 	g->rows = agg_plan_rows(g, err);
 	if (!g->rows)
 		return -1;
-	plan_slots(g);
 	json_scan_close(g->scan);
+	plan_slots(g);
 	g->scan = json_scan_open(g->paths, g->frame.max_depth);
 	return 0;
 }
@@ -161,6 +171,8 @@ void agg_explain(const struct agg *g, struct buf *out)
 
 	buf_addf(out, "time: %s\n",
 		g->opts.time ? g->opts.time : "of the window_end or session_end of the records, if they have it");
+	if (g->opts.where)
+		buf_addf(out, "records: those with %s\n", g->opts.where);
 	explain_window(g, out);
 	buf_addf(out, "late records: %s\n", g->opts.late ? g->opts.late : "counted, status 5");
 	buf_addf(out, "inputs: %u\ncolumns: ", g->frame.n_inputs);

@@ -32,6 +32,8 @@ static const struct opt options[] = {
 	{.name = "no-flush", .kind = OPT_FLAG, .offset = AT(no_flush),
 	 .help = "windows that are open at the end of the input give no row."},
 	{.kind = OPT_HEADING, .help = "Groups and values"},
+	{.name = "where", .kind = OPT_STRING, .offset = AT(where), .arg = "PROGRAM",
+	 .help = "only records for which this jq program gives a value that is neither false nor null."},
 	{.name = "group-by", .letter = 'g', .kind = OPT_LIST, .offset = AT(groups), .arg = "PATH[,...]", .is_short = true,
 	 .help = "one row per value of these fields; PATH as NAME renames. May be given more than once."},
 	{.name = "coerce", .kind = OPT_FLAG, .offset = AT(is_coercing), .is_short = true,

@@ -74,6 +74,11 @@ const struct json_paths *jq_paths(const struct jq_program *program)
 	return program->paths;
 }
 
+struct json_paths *jq_own_paths(struct jq_program *program)
+{
+	return program->paths;
+}
+
 void jq_explain(const struct jq_program *program, struct buf *out)
 {
 	if (program->foreign) {

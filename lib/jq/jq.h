@@ -52,6 +52,10 @@ bool jq_reads_environment(const struct jq_program *program);
 /* The paths that a native program reads directly: for json_scan_open(). */
 const struct json_paths *jq_paths(const struct jq_program *program);
 
+/* The same set for a caller that reads more of a record than the program does: it adds its own paths, before any
+ * scanner over the set is open; those of the program keep their slots. */
+struct json_paths *jq_own_paths(struct jq_program *program);
+
 /* For --explain: lines for people: which evaluator, its shape, the paths it reads. */
 void jq_explain(const struct jq_program *program, struct buf *out);
 

@@ -288,3 +288,41 @@ b          3         2  ██████████████████�
 	[ "$(wc -l <out)" = 60000 ]
 	jq -r .id out | sort -n -c
 }
+
+@test "--where takes what select() of tlm-filter passes on; the rest is filtered and moves no clock" {
+	printf '%s\n' '{"ts":"2030-01-01T00:00:00Z","id":"z","v":-1}' '[1]' '{"ts":"2026-11-22T10:01:30Z","id":"a","v":5}' >>trips
+	agg --time ts -w 1m -g id --where '.id == "a" or (.v // 0) > 2' 'count, sum(v)' trips --rejects bad --stats
+	[ "$status" = 0 ]
+	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","id":"a","count":2,"sum_v":170.5}
+{"window_start":"2026-11-22T10:01:00Z","window_end":"2026-11-22T10:02:00Z","id":"a","count":1,"sum_v":5}
+{"window_start":"2026-11-22T10:01:00Z","window_end":"2026-11-22T10:02:00Z","id":"b","count":1,"sum_v":3}' "$(cat out)"
+	[ "$(jq -c '[.read, .kept, .filtered, .rejected]' err)" = '[7,4,2,1]' ]
+	same 'program 6 --where: Cannot index array with string "id"' "$(jq -r '"\(.reason) \(.line) \(.message)"' bad)"
+	# decided on spans, evaluated, absent deep paths, several values, comments, functions: as the pipe answers
+	for p in '.v > 2' '.v' '.v == null' '.v > 2 and .id != "a" | not' '.a.b.c == null' '.v + 1 > 4' '(.v, .id) == "a"' 'empty' '.v>2 # x' \
+		'[.id] | index("a")' '.id as $i | $i == "b"' 'type == "array"' 'if .v then .v > 3 else true end' '.'; do
+		tlm-filter "select($p"$'\n)' trips --rejects /dev/null | jq -c . | uniq |
+			tlm-agg --time ts -w 1m -g id --late /dev/null --rejects /dev/null 'count, sum(v), last(v)' >pipe
+		agg --time ts -w 1m -g id --late /dev/null --rejects /dev/null --where "$p" 'count, sum(v), last(v)' trips
+		[ "$status" = 0 ] && cmp pipe out
+	done
+}
+
+@test "--where: the first record that it takes says where the time is" {
+	printf '%s\n' '{"k":1}' '{"k":2,"window_start":"1970-01-01T00:00:00Z","window_end":"1970-01-01T00:01:00Z"}' >in
+	agg --where '.k == 2' -w 1h count in
+	[ "$status" = 0 ] && has out '"window_end":"1970-01-01T01:00:00Z","count":1'
+}
+
+@test "--where: a program that does not compile or needs libjq is status 3" {
+	agg --where '.a | )' count trips
+	[ "$status" = 3 ] && has err "--where: line 1, column 6: "
+	agg --where '.a) | (.b' count trips
+	[ "$status" = 3 ] && has err '--where: line 1, column 3: '
+	agg --where '.ts | todate' count trips
+	[ "$status" = 3 ] && has err "--where: only libjq runs 'todate' at line 1, column 7: put tlm-filter 'select(...)' in front"
+	agg --where 'input' count trips
+	[ "$status" = 3 ] && has err '--where: the program calls input'
+	agg --dry-run --where '.v > 2' count trips
+	[ "$status" = 0 ] && has out 'records: those with .v > 2'
+}

@@ -1,0 +1,101 @@
+#include "condition.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "jq/jq.h"
+#include "mem/mem.h"
+
+/*
+ * The program runs as select(PROGRAM): comparisons of fields with constants are then decided on the spans of the
+ * record, without the evaluator. It is compiled alone first, so that errors name places of what the user wrote, and so
+ * that no bracket in it can end the select.
+ */
+struct condition {
+	struct jq_program *program;
+	struct jq_run *run;
+	struct buf out; /* what a select gives is the record: it is thrown away */
+};
+
+static struct jq_program *compile(const char *option, struct slice text, struct err *err)
+{
+	struct err inner = ERR_INIT;
+	size_t at;
+	struct jq_program *program = jq_program_open(text, NULL, 0, &at, &inner);
+
+	if (!program)
+		err_set(err, inner.code, "%s: %s", option, inner.msg);
+	else if (jq_input_call(program))
+		err_set(err, ERR_PROGRAM, "%s: the program calls %s, but it sees one record at a time", option,
+			jq_input_call(program));
+	else if (jq_foreign(program))
+		err_set(err, ERR_PROGRAM, "%s: only libjq runs %s: put tlm-filter 'select(...)' in front", option,
+			jq_foreign(program));
+	else
+		return program;
+	jq_program_close(program);
+	return NULL;
+}
+
+struct condition *condition_open(const char *option, const char *program, struct err *err)
+{
+	struct jq_program *alone = compile(option, slice_str(program), err);
+	struct jq_format format = {0};
+	struct buf text = BUF_INIT;
+	struct condition *c;
+
+	if (!alone)
+		return NULL;
+	jq_program_close(alone);
+	c = mem_alloc(1, sizeof *c);
+	buf_addf(&text, "select(%s\n)", program); /* the line end closes a comment */
+	c->program = compile(option, buf_slice(&text), err);
+	buf_release(&text);
+	if (!c->program) {
+		condition_close(c);
+		return NULL;
+	}
+	c->run = jq_run_open(c->program, &format, NULL);
+	return c;
+}
+
+void condition_close(struct condition *c)
+{
+	if (!c)
+		return;
+	jq_run_close(c->run);
+	jq_program_close(c->program);
+	buf_release(&c->out);
+	free(c);
+}
+
+struct json_paths *condition_paths(struct condition *c)
+{
+	return jq_own_paths(c->program);
+}
+
+static enum condition_answer evaluate(struct condition *c, const struct json_record *record, struct slice *message)
+{
+	struct jq_result result;
+
+	jq_run_record(c->run, record, &c->out, &result);
+	buf_reset(&c->out);
+	*message = result.message;
+	if (result.status != JQ_OK)
+		return result.status == JQ_ERROR ? CONDITION_ERROR : CONDITION_LIMIT;
+	return result.outputs ? CONDITION_YES : CONDITION_NO;
+}
+
+enum condition_answer condition_ask(struct condition *c, const struct json_record *record, struct slice *message)
+{
+	switch (jq_judge(c->run, record, &c->out)) {
+	case JQ_DROP:
+		return CONDITION_NO;
+	case JQ_KEEP:
+	case JQ_WROTE: /* not of a select */
+		return CONDITION_YES;
+	case JQ_EVALUATE:
+		break;
+	}
+	return evaluate(c, record, message);
+}
