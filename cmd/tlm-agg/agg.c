@@ -392,6 +392,7 @@ void agg_close(struct agg *g)
 	timefield_release(&g->time_end);
 	rows_fields_release(g->groups, g->n_groups);
 	agg_list_release(&g->list);
+	etime_zone_close(g->zone);
 	free(g->group_slots);
 	free(g->field_slots);
 	free(g->values);

@@ -17,7 +17,8 @@
 
 struct agg_options {
 	const char *time;       /* --time FIELD[:FORMAT], NULL: see the semantics of its default */
-	const char *window;     /* -w, "all" or a duration */
+	const char *window;     /* -w: "all", a duration, "day", "week", "month" */
+	const char *tz;         /* --tz, NULL: UTC */
 	int64_t every_us;       /* --every, 0: the window */
 	int64_t offset_us;      /* --offset */
 	int64_t delay_us;       /* --delay */
@@ -47,7 +48,7 @@ struct agg_frame {
 struct agg;
 
 /* list is the text of the aggregates. NULL with err: ERR_USAGE ("--every 2m is more than the window"), ERR_PROGRAM (the
- * list, a name twice), ERR_IO (--late). */
+ * list, a name twice, the time zone), ERR_IO (--late). */
 struct agg *agg_open(const struct agg_options *opts, const char *list, const struct agg_frame *frame, struct err *err);
 struct stage *agg_stage(struct agg *g); /* agg_close() closes it */
 void agg_close(struct agg *g);

@@ -21,6 +21,7 @@ struct agg {
 	struct agg_options opts;
 	struct agg_frame frame;
 	struct window_spec window;
+	struct etime_zone *zone; /* of a calendar; NULL is UTC */
 	struct agg_list list;
 	struct rows_field *groups;
 	size_t n_groups;

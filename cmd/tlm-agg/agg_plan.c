@@ -3,8 +3,39 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "etime/etime.h"
 #include "mem/mem.h"
 #include "num/num.h"
+
+static const char *const calendars[] = {[WINDOW_DAY] = "day", [WINDOW_WEEK] = "week", [WINDOW_MONTH] = "month"};
+
+static enum window_calendar find_calendar(const char *name)
+{
+	for (enum window_calendar c = WINDOW_DAY; c <= WINDOW_MONTH; c++) {
+		if (strcmp(name, calendars[c]) == 0)
+			return c;
+	}
+	return WINDOW_NO_CALENDAR;
+}
+
+/* Borders come from the calendar of a zone alone. */
+static int plan_calendar(struct agg *g, struct err *err)
+{
+	const struct agg_options *o = &g->opts;
+	struct err inner = ERR_INIT;
+
+	if (o->every_us)
+		return err_set(err, ERR_USAGE, "--every: a %s of the calendar cannot hop", o->window);
+	if (o->offset_us)
+		return err_set(err, ERR_USAGE, "--offset: a %s of the calendar begins at midnight of --tz", o->window);
+	if (!o->tz)
+		return 0;
+	g->zone = etime_zone_open(o->tz, &inner);
+	if (!g->zone)
+		return err_set(err, inner.code, "--tz: %.200s", inner.msg);
+	g->window.zone = g->zone;
+	return 0;
+}
 
 int agg_plan_window(struct agg *g, struct err *err)
 {
@@ -12,7 +43,11 @@ int agg_plan_window(struct agg *g, struct err *err)
 	struct window_spec *w = &g->window;
 	struct err inner = ERR_INIT;
 
-	*w = (struct window_spec){0};
+	*w = (struct window_spec){.calendar = find_calendar(o->window)};
+	if (w->calendar)
+		return plan_calendar(g, err);
+	if (o->tz)
+		return err_set(err, ERR_USAGE, "--tz: needs a window of the calendar, as in -w day");
 	if (strcmp(o->window, "all") == 0) {
 		w->is_all = true;
 		if (o->every_us)
@@ -153,6 +188,9 @@ static void explain_window(const struct agg *g, struct buf *out)
 {
 	if (g->window.is_all) {
 		buf_add_str(out, "window: the whole stream");
+	} else if (g->window.calendar) {
+		buf_addf(out, "window: a %s of the calendar in %s", calendars[g->window.calendar],
+			g->opts.tz ? g->opts.tz : "UTC");
 	} else {
 		explain_duration(out, "window: ", g->window.size_us);
 		explain_duration(out, " every ", g->window.advance_us);

@@ -101,7 +101,7 @@ static void a_window_closes_at_its_end(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}});
 	add(&s, 0);
 	add(&s, 9);
 	buf_add_str(&s.text, "| ");
@@ -120,7 +120,7 @@ static void delay_and_grace_keep_it_open(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .delay_us = 3, .grace_us = 2});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .delay_us = 3, .grace_us = 2});
 	add(&s, -1);
 	add(&s, 4); /* W = 1, the first window closes at 2 */
 	add(&s, -10);
@@ -138,7 +138,7 @@ static void hopping_windows_refuse_one_by_one(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 5, 0}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}});
 	add(&s, 7);
 	add(&s, 10); /* closes [0,10) */
 	add(&s, 7);  /* still in [5,15) */
@@ -156,7 +156,7 @@ static void an_empty_window_does_not_open_again(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 5, 0}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}});
 	add(&s, 31);
 	add(&s, 26); /* [20,30) has closed, [25,35) is open */
 	flush(&s, true);
@@ -169,7 +169,7 @@ static void sizes_need_not_fit_the_advance(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 4, 1}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 4, .offset_us = 1}});
 	add(&s, 1); /* -7 .. 1: three windows hold it: -7, -3, 1 */
 	add(&s, 3);
 	flush(&s, true);
@@ -181,7 +181,7 @@ static void rows_leave_by_end_and_group(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .delay_us = 100});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .delay_us = 100});
 	add_key(&s, 0, 15, "b");
 	add_key(&s, 0, 5, "b");
 	add_key(&s, 0, 5, "a");
@@ -196,7 +196,7 @@ static void inputs_wait_for_each_other(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .n_inputs = 2});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .n_inputs = 2});
 	add_key(&s, 0, 5, "");
 	add_key(&s, 0, 25, "");
 	engine_input_end(s.e, 0, &err);
@@ -212,7 +212,7 @@ static void a_record_ahead_moves_nothing(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .max_ahead_us = 20});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .max_ahead_us = 20});
 	add(&s, 5);
 	add(&s, 26);
 	add(&s, 4);
@@ -226,7 +226,7 @@ static void a_signal_leaves_windows_open(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 5, 0}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}});
 	add(&s, 7);
 	add(&s, 12);
 	flush(&s, false);
@@ -256,7 +256,7 @@ static void closed_windows_leave_nothing(void **state)
 	char key[16];
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 20, 10, 0}, .delay_us = 7});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 20, .advance_us = 10}, .delay_us = 7});
 	for (int64_t us = 0; us < 20000; us++) {
 		snprintf(key, sizeof key, "k%d", (int)(us * 7 % 100));
 		add_key(&s, 0, us, key);
@@ -281,7 +281,7 @@ static void many_windows_are_open(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {false, 10, 10, 0}, .delay_us = 10 * N});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .delay_us = 10 * N});
 	for (int64_t i = 0; i < N; i++)
 		add(&s, i * 7 % N * 10);
 	for (int64_t i = 0; i < 3 * N; i++) {

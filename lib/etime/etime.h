@@ -72,6 +72,10 @@ void etime_zone_close(struct etime_zone *zone);
 /* Offset of local time from UTC at an instant, in seconds east; zone NULL is UTC. */
 int32_t etime_zone_offset(const struct etime_zone *zone, int64_t us);
 
+/* The first instant at which local time is local_us (counted as if it were UTC) or later: of a time that comes twice
+ * the first, of one that was skipped the end of the gap. zone NULL is UTC. */
+int64_t etime_zone_reach(const struct etime_zone *zone, int64_t local_us);
+
 /* Broken-down local time of an instant. */
 struct etime_civil {
 	int32_t year;   /* 1..9999 */

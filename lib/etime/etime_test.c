@@ -235,7 +235,7 @@ static void damaged_zone_files_do_no_harm(void **state)
 		zone = etime_zone_open(name, &err);
 		opened += zone != NULL;
 		for (int64_t us = ETIME_MIN_US; zone && us < ETIME_MAX_US; us += ETIME_MAX_US / 50)
-			etime_zone_offset(zone, us);
+			etime_zone_offset(zone, us), etime_zone_reach(zone, us);
 		assert_int_equal(zone == NULL, err.code == ERR_PROGRAM);
 		etime_zone_close(zone);
 	}
@@ -302,6 +302,31 @@ static void far_instants_print_in_bounds(void **state)
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat"
 #pragma GCC diagnostic ignored "-Wformat-y2k"
+
+/* The definition, looked at every 15 minutes of the 26 hours before and at the microsecond before. */
+static void local_time_is_reached_first(void **state)
+{
+	static const char *const zones[] = {"UTC", "Europe/Warsaw", "America/St_Johns", "Pacific/Apia",
+		"Australia/Lord_Howe", "America/Sao_Paulo", "Africa/Casablanca"};
+	static const int64_t quarter_us = INT64_C(900) * 1000000;
+	struct err err = ERR_INIT;
+
+	(void)state;
+	for (size_t z = 0; z < sizeof zones / sizeof *zones; z++) {
+		struct etime_zone *zone = etime_zone_open(zones[z], &err);
+
+		assert_non_null(zone);
+		for (int64_t day = etime_days(1985, 1, 1); day < etime_days(2045, 1, 1); day++) {
+			int64_t local_us = day * 96 * quarter_us, us = etime_zone_reach(zone, local_us);
+
+			assert_true(us + etime_zone_offset(zone, us) * INT64_C(1000000) >= local_us);
+			for (int64_t before = us - 1; before > us - 104 * quarter_us; before -= quarter_us)
+				assert_true(before + etime_zone_offset(zone, before) * INT64_C(1000000) < local_us);
+		}
+		etime_zone_close(zone);
+	}
+	assert_int_equal(etime_zone_reach(NULL, -7), -7);
+}
 
 /* All of strftime against the C library, in zones that it knows as well. */
 static void patterns_print_as_the_c_library_does(void **state)
@@ -382,6 +407,7 @@ int main(void)
 		cmocka_unit_test(times_print_by_pattern),
 		cmocka_unit_test(unknown_conversions_are_refused),
 		cmocka_unit_test(zones_that_are_none_are_refused),
+		cmocka_unit_test(local_time_is_reached_first),
 		cmocka_unit_test(damaged_zone_files_do_no_harm),
 		cmocka_unit_test(fast_reader_agrees_with_the_plain_one),
 		cmocka_unit_test(far_instants_print_in_bounds),

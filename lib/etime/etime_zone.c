@@ -26,7 +26,8 @@ enum {
 	TYPES_MAX = 256,
 	RULE_TYPES = 2,
 	CYCLE_YEARS = 400,
-	NAME_MAX_BYTES = 128
+	NAME_MAX_BYTES = 128,
+	OFFSET_MAX_S = 8 * 86400 /* a rule may say 167 hours, either way */
 };
 
 static const int64_t CYCLE_S = INT64_C(146097) * 86400;
@@ -268,16 +269,24 @@ void etime_zone_close(struct etime_zone *zone)
 	free(zone);
 }
 
-static const struct type *find_type(const struct etime_zone *zone, int64_t s)
+/* A run of time without transitions: s lies in it, and the next one begins at end_s. */
+struct run {
+	const struct type *type;
+	int64_t end_s; /* INT64_MAX: none follows */
+};
+
+static struct run find_run(const struct etime_zone *zone, int64_t s)
 {
 	size_t low = 0, n = zone->n;
+	int64_t shift_s = 0;
 
 	if (n == 0)
-		return &zone->types[0];
+		return (struct run){&zone->types[0], INT64_MAX};
 	if (zone->repeats && s >= zone->at_s[n - 1])
-		s -= ((s - zone->at_s[n - 1]) / CYCLE_S + 1) * CYCLE_S;
+		shift_s = ((s - zone->at_s[n - 1]) / CYCLE_S + 1) * CYCLE_S;
+	s -= shift_s;
 	if (s < zone->at_s[0])
-		return &zone->types[0];
+		return (struct run){&zone->types[0], zone->at_s[0]};
 	/* the last transition that is not behind s lies in low..low+n-1 */
 	while (n > 1) {
 		size_t half = n / 2;
@@ -285,7 +294,13 @@ static const struct type *find_type(const struct etime_zone *zone, int64_t s)
 		low = zone->at_s[low + half] <= s ? low + half : low;
 		n -= half;
 	}
-	return &zone->types[zone->index[low]];
+	return (struct run){
+		&zone->types[zone->index[low]], low + 1 < zone->n ? zone->at_s[low + 1] + shift_s : INT64_MAX};
+}
+
+static const struct type *find_type(const struct etime_zone *zone, int64_t s)
+{
+	return find_run(zone, s).type;
 }
 
 static int64_t floor_s(int64_t us)
@@ -296,6 +311,25 @@ static int64_t floor_s(int64_t us)
 int32_t etime_zone_offset(const struct etime_zone *zone, int64_t us)
 {
 	return zone ? find_type(zone, floor_s(us))->offset_s : 0;
+}
+
+/* Local time rises with time between two transitions, so the first run that reaches local_us holds the instant. No run
+ * that ends OFFSET_MAX_S before local_us does. */
+int64_t etime_zone_reach(const struct etime_zone *zone, int64_t local_us)
+{
+	int64_t s = floor_s(local_us) - OFFSET_MAX_S;
+
+	while (zone) {
+		struct run run = find_run(zone, s);
+		int64_t us = local_us - run.type->offset_s * INT64_C(1000000);
+
+		if (us < s * 1000000)
+			us = s * 1000000;
+		if (floor_s(us) < run.end_s)
+			return us;
+		s = run.end_s;
+	}
+	return local_us;
 }
 
 const char *etime_zone_abbreviation(const struct etime_zone *zone, int64_t us)

@@ -9,11 +9,15 @@ static int64_t divide_floor(int64_t a, int64_t b)
 
 int64_t window_start(const struct window_spec *s, int64_t k)
 {
+	if (s->calendar)
+		return window_calendar_start(s, k);
 	return s->is_all ? WINDOW_NEVER : s->offset_us + k * s->advance_us;
 }
 
 int64_t window_end(const struct window_spec *s, int64_t k)
 {
+	if (s->calendar)
+		return window_calendar_start(s, k + 1);
 	return s->is_all ? WINDOW_FOREVER : s->offset_us + k * s->advance_us + s->size_us;
 }
 
@@ -29,6 +33,12 @@ struct window_pane window_pane_at(const struct window_spec *s, int64_t us)
 
 	if (s->is_all)
 		return p;
+	if (s->calendar) {
+		p.first = p.last = window_calendar_at(s, us);
+		p.start_us = window_calendar_start(s, p.first);
+		p.end_us = window_calendar_start(s, p.first + 1);
+		return p;
+	}
 	whole = s->size_us / s->advance_us;
 	rest = s->size_us % s->advance_us;
 	p.last = divide_floor(us - s->offset_us, s->advance_us);
@@ -46,5 +56,7 @@ struct window_pane window_pane_at(const struct window_spec *s, int64_t us)
 
 int64_t window_first_behind(const struct window_spec *s, int64_t us)
 {
+	if (s->calendar)
+		return window_calendar_at(s, us);
 	return s->is_all ? 0 : divide_floor(us - s->offset_us - s->size_us, s->advance_us) + 1;
 }

@@ -64,10 +64,16 @@ void window_clock_end(struct window_clock *c, uint32_t input);
 
 /* ---- geometry ---- */
 
+struct etime_zone;
+
+enum window_calendar { WINDOW_NO_CALENDAR, WINDOW_DAY, WINDOW_WEEK, WINDOW_MONTH };
+
 struct window_spec {
-	bool is_all;                 /* one window without bounds; the rest is 0 */
-	int64_t size_us, advance_us; /* 0 < advance <= size */
-	int64_t offset_us;           /* starts are offset + k * advance */
+	bool is_all;                   /* one window without bounds; the rest is 0 */
+	int64_t size_us, advance_us;   /* 0 < advance <= size */
+	int64_t offset_us;             /* starts are offset + k * advance */
+	enum window_calendar calendar; /* days, weeks from Monday on, months of a zone instead; the rest is 0 */
+	const struct etime_zone *zone; /* of the calendar, borrowed; NULL is UTC */
 };
 
 /* Windows are numbered by k: [start, end). */
@@ -84,5 +90,9 @@ struct window_pane window_pane_at(const struct window_spec *s, int64_t us);
 
 /* The number of the oldest window that ends behind us. */
 int64_t window_first_behind(const struct window_spec *s, int64_t us);
+
+/* calendar.c: the start of window k, which is the end of k - 1, and the number of the window that holds a time. */
+int64_t window_calendar_start(const struct window_spec *s, int64_t k);
+int64_t window_calendar_at(const struct window_spec *s, int64_t us);
 
 #endif

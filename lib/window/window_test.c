@@ -5,13 +5,19 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
+#include "etime/etime.h"
 #include "window/window.h"
 
 /* Every window by the definition: [offset + k * advance, + size). */
 static void panes_agree_with_the_definition(void **state)
 {
-	static const struct window_spec specs[] = {{false, 10, 10, 0}, {false, 10, 10, 3}, {false, 10, 1, 0},
-		{false, 10, 3, 0}, {false, 10, 3, 2}, {false, 7, 5, 4}, {false, 12, 4, 1}, {false, 1, 1, 0}};
+	static const struct window_spec specs[] = {{.size_us = 10, .advance_us = 10},
+		{.size_us = 10, .advance_us = 10, .offset_us = 3}, {.size_us = 10, .advance_us = 1},
+		{.size_us = 10, .advance_us = 3}, {.size_us = 10, .advance_us = 3, .offset_us = 2},
+		{.size_us = 7, .advance_us = 5, .offset_us = 4}, {.size_us = 12, .advance_us = 4, .offset_us = 1},
+		{.size_us = 1, .advance_us = 1}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
@@ -38,6 +44,77 @@ static void panes_agree_with_the_definition(void **state)
 			}
 		}
 	}
+}
+
+static int64_t read_iso(const char *text)
+{
+	static const struct etime_format iso = {ETIME_ISO, NULL};
+	int64_t us;
+
+	assert_true(etime_parse(&iso, text, strlen(text), false, &us));
+	return us;
+}
+
+static void expect_calendar(
+	enum window_calendar calendar, const char *zone_name, const char *time, const char *start, const char *end)
+{
+	struct err err = ERR_INIT;
+	struct etime_zone *zone = etime_zone_open(zone_name, &err);
+	struct window_spec s = {.calendar = calendar, .zone = zone};
+	struct window_pane p = window_pane_at(&s, read_iso(time));
+	char text[2 * ETIME_ISO_BYTES + 2];
+	size_t len = etime_print_iso(text, p.start_us);
+
+	text[len++] = ' ';
+	len += etime_print_iso(text + len, p.end_us);
+	text[len] = '\0';
+	if (p.start_us != read_iso(start) || p.end_us != read_iso(end))
+		fail_msg("%s in %s: %s, not %s %s", time, zone_name, text, start, end);
+	assert_int_equal(p.first, p.last);
+	assert_int_equal(window_start(&s, p.first), p.start_us);
+	assert_int_equal(window_end(&s, p.first), p.end_us);
+	assert_int_equal(window_first_behind(&s, p.end_us - 1), p.first);
+	assert_true(window_first_behind(&s, p.end_us) > p.first);
+	assert_int_equal(window_pane_at(&s, p.start_us).first, p.first);
+	assert_true(window_pane_at(&s, p.start_us - 1).first < p.first);
+	etime_zone_close(zone);
+}
+
+static void calendars_follow_the_clocks_of_a_zone(void **state)
+{
+	static const struct {
+		enum window_calendar calendar;
+		const char *zone, *time, *start, *end;
+	} cases[] = {
+		{WINDOW_DAY, "UTC", "1969-12-31T23:59:59.999999Z", "1969-12-31T00:00:00Z", "1970-01-01T00:00:00Z"},
+		{WINDOW_WEEK, "UTC", "1970-01-01T00:00:00Z", "1969-12-29T00:00:00Z", "1970-01-05T00:00:00Z"},
+		{WINDOW_MONTH, "UTC", "1969-12-31T23:59:59Z", "1969-12-01T00:00:00Z", "1970-01-01T00:00:00Z"},
+		{WINDOW_MONTH, "UTC", "2024-02-29T12:00:00Z", "2024-02-01T00:00:00Z", "2024-03-01T00:00:00Z"},
+		/* 23 and 25 hours */
+		{WINDOW_DAY, "Europe/Warsaw", "2026-03-29T12:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T22:00:00Z"},
+		{WINDOW_DAY, "Europe/Warsaw", "2026-10-25T22:59:59Z", "2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"},
+		{WINDOW_WEEK, "Europe/Warsaw", "2026-03-29T21:59:59Z", "2026-03-22T23:00:00Z", "2026-03-29T22:00:00Z"},
+		{WINDOW_MONTH, "Europe/Warsaw", "2026-10-01T00:00:00Z", "2026-09-30T22:00:00Z", "2026-10-31T23:00:00Z"},
+		/* far behind the table of tzdata */
+		{WINDOW_DAY, "Europe/Warsaw", "3026-07-01T00:00:00Z", "3026-06-30T22:00:00Z", "3026-07-01T22:00:00Z"},
+		/* half an hour */
+		{WINDOW_DAY, "Australia/Lord_Howe", "2026-04-04T16:00:00Z", "2026-04-04T13:00:00Z",
+			"2026-04-05T13:30:00Z"},
+		/* a day that the zone skipped */
+		{WINDOW_DAY, "Pacific/Apia", "2011-12-30T09:59:59Z", "2011-12-29T10:00:00Z", "2011-12-30T10:00:00Z"},
+		{WINDOW_DAY, "Pacific/Apia", "2011-12-30T10:00:00Z", "2011-12-30T10:00:00Z", "2011-12-31T10:00:00Z"},
+		/* midnight skipped, and within a gap */
+		{WINDOW_DAY, "America/Sao_Paulo", "2017-10-15T03:00:00Z", "2017-10-15T03:00:00Z",
+			"2017-10-16T02:00:00Z"},
+		{WINDOW_DAY, "America/Toronto", "1919-03-31T04:30:00Z", "1919-03-31T04:30:00Z", "1919-04-01T04:00:00Z"},
+		/* one minute of the day, then the last hour of the day before again: the first midnight counts */
+		{WINDOW_DAY, "America/St_Johns", "2006-10-29T02:45:00Z", "2006-10-29T02:30:00Z",
+			"2006-10-30T03:30:00Z"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		expect_calendar(cases[i].calendar, cases[i].zone, cases[i].time, cases[i].start, cases[i].end);
 }
 
 static void watermark_is_the_least_of_the_inputs(void **state)
@@ -102,6 +179,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(panes_agree_with_the_definition),
+		cmocka_unit_test(calendars_follow_the_clocks_of_a_zone),
 		cmocka_unit_test(watermark_is_the_least_of_the_inputs),
 		cmocka_unit_test(a_silent_input_holds_until_it_ends),
 		cmocka_unit_test(ahead_is_by_more_than_the_limit),

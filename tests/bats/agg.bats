@@ -199,6 +199,32 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	[ "$status" = 2 ] && has err '-w: '
 }
 
+@test "days, weeks and months by the clocks of a zone" {
+	printf '{"ts":"%s"}\n' 2026-03-28T22:59:59Z 2026-03-28T23:00:00Z 2026-03-29T21:59:59Z 2026-03-29T22:00:00Z >in
+	agg --time ts -w day --tz Europe/Warsaw count in
+	same '{"window_start":"2026-03-27T23:00:00Z","window_end":"2026-03-28T23:00:00Z","count":1}
+{"window_start":"2026-03-28T23:00:00Z","window_end":"2026-03-29T22:00:00Z","count":2}
+{"window_start":"2026-03-29T22:00:00Z","window_end":"2026-03-30T22:00:00Z","count":1}' "$(cat out)"
+	agg --time ts -w week --tz Europe/Warsaw count in
+	same '{"window_start":"2026-03-22T23:00:00Z","window_end":"2026-03-29T22:00:00Z","count":3}
+{"window_start":"2026-03-29T22:00:00Z","window_end":"2026-04-05T22:00:00Z","count":1}' "$(cat out)"
+	agg --time ts -w month count in
+	same '{"window_start":"2026-03-01T00:00:00Z","window_end":"2026-04-01T00:00:00Z","count":4}' "$(cat out)"
+	agg --dry-run --time ts -w month --tz Asia/Kolkata count in
+	has out 'window: a month of the calendar in Asia/Kolkata'
+}
+
+@test "a calendar has no --every and no --offset, and other windows no --tz" {
+	agg --time ts -w day --every 1h count trips
+	[ "$status" = 2 ] && has err '--every: a day of the calendar cannot hop'
+	agg --time ts -w week --offset 1h count trips
+	[ "$status" = 2 ] && has err '--offset: a week of the calendar begins at midnight of --tz'
+	agg --time ts -w 1h --tz Europe/Warsaw count trips
+	[ "$status" = 2 ] && has err '--tz: needs a window of the calendar'
+	agg --time ts -w day --tz Mars/Base count trips
+	[ "$status" = 3 ] && has err "--tz: unknown time zone 'Mars/Base'"
+}
+
 @test "several inputs: nothing closes before all are read" {
 	sed 's/T10:0/T09:5/' trips >other
 	agg --time ts -w 1m -g id 'count' trips other

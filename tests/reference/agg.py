@@ -18,7 +18,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from datetime import datetime, timedelta, timezone
 from fractions import Fraction
+from zoneinfo import ZoneInfo
 
 # ---- JSON with the text of every value ----
 
@@ -228,6 +230,58 @@ def read_time(value, form):
 
 def print_time(us, form):
     return '"' + print_iso(us) + '"' if form == "iso" else str(us // UNITS[form])
+
+
+# ---- calendars ----
+
+EPOCH = datetime(1970, 1, 1)
+
+
+def utc_of(local, zone, fold):
+    """Seconds since the epoch of a local midnight by one of the two offsets around it."""
+    offset = local.replace(tzinfo=zone, fold=fold).utcoffset()
+    return (local - EPOCH - offset) // timedelta(seconds=1)
+
+
+def offset_at(zone, s):
+    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(seconds=s)).astimezone(zone).utcoffset()
+
+
+@functools.lru_cache(None)
+def midnight(day, zone):
+    """When the clocks first show the midnight of a date, or the end of the gap that skips it."""
+    local = datetime(day.year, day.month, day.day)
+    early, late = utc_of(local, zone, 1), utc_of(local, zone, 0)
+    if early >= late:
+        return late * 1000000
+    before = offset_at(zone, early)
+    while early < late:  # a gap: the second from which on the offset is another
+        middle = (early + late) // 2
+        if offset_at(zone, middle) == before:
+            early = middle + 1
+        else:
+            late = middle
+    return late * 1000000
+
+
+def next_period(kind, day):
+    if kind == "month":
+        return day.replace(year=day.year + day.month // 12, month=day.month % 12 + 1)
+    return day + timedelta(days=7 if kind == "week" else 1)
+
+
+def period(kind, zone, us):
+    """Start and end of the day, week or month that holds a time."""
+    day = EPOCH + timedelta(seconds=us // 1000000)
+    day = day.replace(hour=0, minute=0, second=0) - timedelta(days=2)
+    if kind == "week":
+        day -= timedelta(days=day.weekday())
+    if kind == "month":
+        day = day.replace(day=1)
+    while midnight(next_period(kind, day), zone) <= us:
+        day = next_period(kind, day)
+    assert midnight(day, zone) <= us
+    return midnight(day, zone), midnight(next_period(kind, day), zone)
 
 
 # ---- groups ----
@@ -542,6 +596,12 @@ class Reference:
         self.rejects.append((name, line, reason))
 
     # -- windows --
+    def windows_of(self, us):
+        """(start, end), newest first."""
+        if self.o["calendar"]:
+            return [period(self.o["calendar"], ZoneInfo(self.o["tz"] or "UTC"), us)]
+        return [(s, s + self.o["window"]) for s in self.starts_of(us)]
+
     def starts_of(self, us):
         size, every, offset = self.o["window"], self.o["every"], self.o["offset"]
         k = (us - offset) // every
@@ -657,24 +717,23 @@ class Reference:
             self.taken_ids.add(entry.place)
             self.windows.setdefault((0, 0), {}).setdefault(group, []).append(entry)
             return
-        starts = self.starts_of(us)
-        closed = [s for s in starts if watermark is not None and watermark >= s + o["window"] + o["grace"]]
-        if len(closed) == len(starts):
+        windows = self.windows_of(us)
+        closed = [w for w in windows if watermark is not None and watermark >= w[1] + o["grace"]]
+        if len(closed) == len(windows):
             self.counts["late"] += 1
-            newest = starts[0]
+            start, end = windows[0]
             self.late.append(
                 '{"reason":"late","source":%s,"line":%d,"time":"%s","window_start":%s,"window_end":%s,"windows":%d,'
                 '"late_us":%d,"raw":%s,"tool":"tlm-agg"}' % (
-                    escape(name), number, print_iso(us), print_time(newest, o["time_out"]),
-                    print_time(newest + o["window"], o["time_out"]), len(starts),
-                    watermark - (newest + o["window"] + o["grace"]), escape(line)))
+                    escape(name), number, print_iso(us), print_time(start, o["time_out"]),
+                    print_time(end, o["time_out"]), len(windows), watermark - (end + o["grace"]), escape(line)))
             return
         if closed:
             self.counts["late_partial"] += 1
         self.taken_ids.add(entry.place)
-        for s in starts:
-            if s not in closed:
-                self.windows.setdefault((s + o["window"], s), {}).setdefault(group, []).append(entry)
+        for start, end in windows:
+            if (start, end) not in closed:
+                self.windows.setdefault((end, start), {}).setdefault(group, []).append(entry)
 
 
 def print_tree(node):
@@ -702,14 +761,28 @@ GROUPS = ["1", "1.0", "10e-1", "2", "1.5", "1.50", "null", "true", "false", '""'
           "9007199254740993", "9007199254740992", '"a b"', '"日本"', "-1.5", "-1.25", "1e-9"]
 
 
+# a zone and a time near which its clocks do something
+EDGES = [("Europe/Warsaw", "2026-03-29T01:00:00Z"), ("Europe/Warsaw", "2026-10-25T01:00:00Z"),
+         ("Pacific/Apia", "2011-12-30T10:00:00Z"), ("Australia/Lord_Howe", "2026-04-04T15:00:00Z"),
+         ("Australia/Lord_Howe", "2026-10-03T15:30:00Z"), ("America/Sao_Paulo", "2017-10-15T03:00:00Z"),
+         ("America/Sao_Paulo", "2018-02-18T02:00:00Z"), ("America/St_Johns", "2006-10-29T02:31:00Z"),
+         ("America/St_Johns", "2006-04-02T03:31:00Z"), ("America/Toronto", "1919-03-31T04:30:00Z"),
+         ("America/Havana", "2026-11-01T05:00:00Z"), ("Asia/Kolkata", "1969-12-31T18:30:00Z"),
+         ("Africa/Casablanca", "2026-02-15T02:00:00Z"), ("Europe/Dublin", "2200-10-26T01:00:00Z"),
+         (None, "1970-01-01T00:00:00Z"), (None, "2024-02-29T00:00:00Z"), ("America/New_York", "1999-12-31T12:00:00Z")]
+
+
 class Stream:
     """Options and lines of one random stream."""
 
     def __init__(self, seed):
         r = self.r = random.Random(seed)
         size = r.choice([None, 1, 2, 3, 7, 10, 60])
+        calendar = r.choice(["day", "day", "week", "month"]) if size and r.random() < 0.2 else None
+        self.pace = r.choice([300, 3600, 20000]) if calendar else 1  # how much slower time goes
+        size = size if not calendar else 1
         every = None
-        if size and r.random() < 0.5:
+        if size and not calendar and r.random() < 0.5:
             every = r.choice([x for x in (0.5, 1, 2, 3, 4, 7, 10) if x <= size])
         second = 1000000
         has_time = size is not None or r.random() < 0.5
@@ -731,7 +804,9 @@ class Stream:
             groups.remove("g")
         self.o = {
             "window": size and size * second, "every": int((every or size or 0) * second), "offset": 0,
-            "delay": r.choice([0, 0, 1, 3, 20]) * second, "grace": r.choice([0, 0, 0, 1, 5]) * second,
+            "calendar": calendar, "tz": None,
+            "delay": r.choice([0, 0, 1, 3, 20]) * second * self.pace,
+            "grace": r.choice([0, 0, 0, 1, 5]) * second * self.pace,
             "max_ahead": r.choice([None, None, 5, 30]), "groups": groups, "coerce": r.random() < 0.3,
             "no_flush": r.random() < 0.1, "time_out": r.choice(["iso", "iso", "s", "ms", "us"]),
             "exact": r.choice([512] * 8 + [1, 3, 8]),
@@ -739,28 +814,38 @@ class Stream:
             "time": None if not has_time or self.is_rows else "ts" + (":" + self.form if self.form != "iso" or r.random() < 0.7 else ""),
             "is_split": every is not None,
         }
-        if size and r.random() < 0.3:
+        if size and not calendar and r.random() < 0.3:
             self.o["offset"] = r.randrange(0, 3 * size * second, 250000) % self.o["every"]
         if self.o["max_ahead"] is not None:
-            self.o["max_ahead"] *= second
+            self.o["max_ahead"] *= second * self.pace
         self.base = r.choice([0, -3600 * second, 1700000000 * second, 951782390 * second, -62135596000 * second])
+        if calendar:
+            self.o["tz"], edge = r.choice(EDGES)
+            self.base = read_time(Value("string", string=edge), "iso") - 10 * second * self.pace
         # sums are kept in two doubles: 106 bits do not hold numbers that are too far apart
         self.has_extremes = not re.search(r"(sum|mean|range|median)\(v", self.o["list"])
         self.inputs = [("in%d" % i, self.lines()) for i in range(r.choice([1, 1, 1, 2, 3]))]
 
     def lines(self):
-        r, lines, now = self.r, [], self.base + self.r.randint(0, 20000000)
+        r, lines, now = self.r, [], self.base + self.r.randint(0, 20000000) * self.pace
         for _ in range(r.choice([0, 1, 5, 40, 40, 120])):
-            now += r.choice([0, 1, 1000, 250000, 1000000, 1000000, 3000000] + [40000000] * (r.random() < 0.1))
+            now += self.pace * r.choice([0, 1, 1000, 250000, 1000000, 1000000, 3000000] + [40000000] * (r.random() < 0.1))
             us = now
             if r.random() < 0.25:
-                us -= r.choice([1, 1000, 1000000, 2000000, 9000000, 70000000])
+                us -= self.pace * r.choice([1, 1000, 1000000, 2000000, 9000000, 70000000])
             if r.random() < 0.02:
-                us += 50000000
+                us += 50000000 * self.pace
+            if self.o["calendar"] and r.random() < 0.1:
+                us = self.on_border(us)
             lines.append(self.line(us))
             if r.random() < 0.05:
                 lines.append(lines[-1])
         return lines
+
+    def on_border(self, us):
+        """The border of a period, or a microsecond beside it."""
+        border = period(self.o["calendar"], ZoneInfo(self.o["tz"] or "UTC"), us)[self.r.randint(0, 1)]
+        return border + self.r.choice([-1, 0, 1])
 
     def time_text(self, us):
         r, form = self.r, self.form
@@ -835,7 +920,9 @@ class Stream:
         args = []
         if o["time"]:
             args += ["--time", o["time"]]
-        if o["window"]:
+        if o["calendar"]:
+            args += ["-w", o["calendar"]] + (["--tz", o["tz"]] if o["tz"] else [])
+        elif o["window"]:
             args += ["-w", duration(o["window"])]
             if o["is_split"]:
                 args += ["--every", duration(o["every"])]
