@@ -129,7 +129,7 @@ static void count_empty(struct reader *in, uint64_t n)
 		in->tool->ledger.empty += n;
 }
 
-/* CSV: the batch becomes in->lines, one for each row. */
+/* CSV: the batch becomes in->lines, one for each row; with -1 those before the one that said stop. */
 static int convert(struct reader *in, struct err *err)
 {
 	int r = 0;
@@ -142,10 +142,8 @@ static int convert(struct reader *in, struct err *err)
 	else
 		r = csv_end(in->csv, &in->lines, err);
 	count_empty(in, csv_take_empty(in->csv));
-	if (r)
-		return -1;
 	memset(buf_reserve(&in->lines, JSON_PAD_BYTES), 0, JSON_PAD_BYTES);
-	return 0;
+	return r;
 }
 
 static int reject_long(struct reader *in, struct err *err)
