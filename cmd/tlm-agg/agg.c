@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "etime/etime.h"
+#include "jq/jq.h"
 #include "mem/mem.h"
 #include "num/num.h"
 
@@ -133,6 +134,20 @@ static int read_group(struct agg *g, const struct at *at, struct err *err)
 	return 0;
 }
 
+/* Which of the aggregates with a condition see the record. */
+static int judge(struct agg *g, const struct at *at, struct err *err)
+{
+	struct slice raw = {at->record->p, at->record->len};
+	const struct jq_result *failed = agg_judge(&g->list, at->record, g->values);
+
+	if (!failed)
+		return 0;
+	return reject_add(g->frame.reject, failed->status == JQ_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, at->batch,
+		       at->line, 0, raw, raw.len, err, "%.*s", (int)failed->message.len, failed->message.p)
+		       ? -1
+		       : 1;
+}
+
 static int read_values(struct agg *g, const struct at *at, struct err *err)
 {
 	for (size_t i = 0; i < g->list.n_fields; i++) {
@@ -141,7 +156,7 @@ static int read_values(struct agg *g, const struct at *at, struct err *err)
 		if (why)
 			return reject_field(g, at, REJECT_TYPE, g->list.fields[i].path.text, why, err);
 	}
-	return 0;
+	return g->list.n_conditions ? judge(g, at, err) : 0;
 }
 
 static void add_late_row(struct agg *g, const struct at *at, int64_t time_us)
@@ -357,7 +372,7 @@ struct agg *agg_open(const struct agg_options *opts, const char *list, const str
 	if (plan(g, list, err))
 		goto fail;
 	g->have_ended = mem_alloc(frame->n_inputs, sizeof *g->have_ended);
-	g->values = mem_alloc(g->list.n_fields, sizeof *g->values);
+	g->values = mem_alloc(g->list.n_fields + g->list.n_conditions, sizeof *g->values);
 	g->scan = json_scan_open(g->paths, frame->max_depth);
 	if (opts->late && frame->sink) {
 		g->late = sink_file(opts->late, err);

@@ -83,10 +83,10 @@ struct agg_field {
 
 struct agg_state {
 	const struct agg_kind *kind;
-	int32_t field;   /* index in fields, -1: none (count) */
-	int32_t second;  /* of a kind with two fields, else -1 */
-	uint32_t limit;  /* n of a kind that depends on it, else 0 */
-	uint32_t offset; /* of the state in the block of a group, a multiple of 8 */
+	int32_t fields[2]; /* indices in fields; -1: none (count), or no second one */
+	int32_t condition; /* index in conditions, -1: sees every record */
+	uint32_t limit;    /* n of a kind that depends on it, else 0 */
+	uint32_t offset;   /* of the state in the block of a group, a multiple of 8 */
 };
 
 struct agg_call {
@@ -106,6 +106,8 @@ struct agg_list {
 	size_t n_states;
 	struct agg_field *fields;
 	size_t n_fields;
+	struct agg_condition *conditions;
+	size_t n_conditions;
 	uint32_t state_bytes; /* of one group, a multiple of 8 */
 	uint32_t exact_max;
 	bool is_coercing; /* numbers may be written as text */
@@ -117,7 +119,7 @@ struct agg_list {
 /*
  * Returns 0, or -1 with ERR_PROGRAM and the byte of the text: "" (empty), "avg(x)" (unknown, with the right name),
  * "sum" (needs a field), "p101(x)", "count, count" (a name twice), "sum(x) as",
- * "topk(x)" (needs a number), "round(set(x), 1)".
+ * "topk(x)" (needs a number), "round(set(x), 1)", "count where .x > 1" (needs a name).
  */
 int agg_list_parse(struct agg_list *list, const char *text, struct err *err);
 void agg_list_release(struct agg_list *list);
@@ -128,9 +130,18 @@ void agg_list_release(struct agg_list *list);
  */
 const char *agg_read(struct agg_list *list, size_t field, struct json_span span, struct agg_value *v);
 
+struct jq_result;
+
+/*
+ * Decides the conditions (`count where .value > 80 as fast`) for a record that stands in its batch (its line end is
+ * readable): behind one value per field, values has one per condition. NULL, or what the program raised (JQ_ERROR,
+ * JQ_LIMIT), until the next call.
+ */
+const struct jq_result *agg_judge(struct agg_list *list, const struct json_record *record, struct agg_value *values);
+
 /* ---- states ---- */
 
-/* states: state_bytes, zeroed when the group is new. values: one per field. */
+/* states: state_bytes, zeroed when the group is new. values: one per field, and one per condition, see agg_judge(). */
 void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place);
 void agg_states_merge(struct agg_list *list, void *into, const void *from);
 void agg_states_release(const struct agg_list *list, void *states);

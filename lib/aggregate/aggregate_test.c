@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "aggregate/aggregate.h"
+#include "jq/jq.h"
 
 /* ---- the list ---- */
 
@@ -61,6 +62,13 @@ static void mistakes_are_told_with_their_place(void **state)
 	check_bad("round(set(x), 2)", "byte 7: no number to round: 'set'");
 	check_bad("round(round(mean(x), 2), 1)", "unknown function 'round'");
 	check_bad("mean(x), round(mean(x), 2)", "two columns have the name 'mean_x'");
+	check_bad("count where", "byte 12: expected a program behind 'where'");
+	check_bad("count where , sum(x)", "byte 13: expected a program behind 'where'");
+	check_bad("count where .x >", "byte 17: line 1, column 5: unexpected end");
+	check_bad("count where .x > 1", "expected 'as NAME' behind a condition");
+	check_bad("count where .x > 1 as", "byte 22: line 1, column 10: unexpected end");
+	check_bad("count where 1) as x, (1 as x", "expected 'as NAME'");
+	check_bad("count where limit(1; .x) as x", "'limit' at line 1, column 1 cannot be part of a condition");
 	check_bad("regr_slope(x, y)", "it is called slope here");
 }
 
@@ -92,6 +100,32 @@ static void names_and_states_are_shared(void **state)
 	assert_string_equal(list.calls[1].name, "slope_x_y");
 	assert_string_equal(list.calls[4].name, "values_x_3");
 	assert_int_equal(list.n_states, 5);
+	agg_list_release(&list);
+	/* equal programs are one condition, and what is under one condition shares a state */
+	assert_int_equal(
+		agg_list_parse(&list,
+			"mean(x) where .x>1 as a, sum(x) where .x>1  as b, sum(x), sum(x) where .x>2 as c", &err),
+		0);
+	assert_int_equal(list.n_conditions, 2);
+	assert_int_equal(list.n_states, 3);
+	agg_list_release(&list);
+}
+
+static void conditions_that_fail_are_told(void **state)
+{
+	static const char text[64 + JSON_PAD_BYTES] = "\"a\"\n";
+	struct agg_list list = {0};
+	struct err err = ERR_INIT;
+	struct agg_value values[2];
+	struct json_record r = {.p = text, .len = 3};
+	const struct jq_result *failed;
+
+	(void)state;
+	assert_int_equal(agg_list_parse(&list, "count where true as a, count where . + 1 == 2 as b", &err), 0);
+	failed = agg_judge(&list, &r, values);
+	assert_non_null(failed);
+	assert_int_equal(failed->status, JQ_ERROR);
+	assert_true(slice_eq(failed->message, slice_str("string (\"a\") and number (1) cannot be added")));
 	agg_list_release(&list);
 }
 
@@ -148,15 +182,19 @@ static void fold_open(struct fold *f, const char *list)
 
 static void fold_add(struct fold *f, const char *json)
 {
-	struct agg_value values[4];
+	struct agg_value values[12];
 	struct agg_place place = {0, ++f->line, 0};
 	char padded[64 + JSON_PAD_BYTES] = "";
 	struct json_record r;
 
 	memcpy(padded, json, strlen(json));
+	padded[strlen(json)] = '\n';
 	json_check(padded, strlen(json), 8, &r);
 	for (size_t i = 0; i < f->list.n_fields; i++)
 		assert_null(agg_read(&f->list, i, r.value, &values[i]));
+	r.p = padded;
+	r.len = strlen(json);
+	assert_null(agg_judge(&f->list, &r, values));
 	agg_states_add(&f->list, f->states, values, &place);
 }
 
@@ -227,6 +265,16 @@ static void results_are_exact(void **state)
 	check_fold("p51(x)", "1 2 3 4", "3");
 	check_fold("p0(x)", "3 1 2", "1");
 	check_fold("p100(x)", "3 1 2", "3");
+	check_fold("count where . > 1 as n", "1 2 3 null", "2");
+	check_fold("sum(x) where . != 2 as n", "1 2 3 4", "8");
+	check_fold("max(x) where . < 0 as n", "1 2", "null");
+	check_fold("values(x, 2) where (., .) > 2 as n", "1 3 2 4 5", "[3,4]");
+	check_fold("round(mean(x), 1) where empty as n", "1 3", "null");
+	check_fold("count where . == \"a,b as c\" as n", "\"a,b\" \"a\"", "0");
+	check_fold("count where \"\\(if . == \"a\" then \")\" else . end)\" == \")\" as n", "\"a\" \"b\" \")\"", "2");
+	check_fold("count where [., 1][0] == 1 # one\n as n", "1 2", "1");
+	check_fold("count where . as $v | $v == 1 as n", "1 2", "1");
+	check_fold("count where .as? == null as n", "1", "0");
 	check_fold("mode(x)", "2 1.0 1 \"a\" 2", "1.0");
 	check_fold("mode(x)", "", "null");
 	check_fold("mode(x)", "3 null null", "3");
@@ -251,6 +299,8 @@ static void results_are_exact(void **state)
 	check_fold("covar(x, x)", "1", "null");
 	check_fold("corr(x, x)", "0.1 0.2 0.4", "1");
 	check_fold("corr(x, x)", "0.1 0.1 0.1", "null");
+	check_fold("corr(x, x)", "1e300 -1e300 1", "null");
+	check_fold("r2(x, x)", "1e300 -1e300 1", "null");
 	check_fold("slope(x, x)", "0.1 0.2 0.4", "1");
 	check_fold("r2(x, x)", "1000000 1000001", "1");
 	check_fold("round(mean(x), 2)", "2.675", "2.68");
@@ -397,6 +447,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(mistakes_are_told_with_their_place),
 		cmocka_unit_test(names_and_states_are_shared),
+		cmocka_unit_test(conditions_that_fail_are_told),
 		cmocka_unit_test(numbers_read_alike),
 		cmocka_unit_test(results_are_exact),
 		cmocka_unit_test(merging_changes_nothing),

@@ -150,6 +150,13 @@ void agg_round(struct agg_result *r, int digits);
 /* Sorts the values of an exact state. */
 void agg_quantile_sort(struct agg_quantile *q);
 
+/* Where the program of a condition ends: at ',' or ')' or "as NAME" outside of its brackets and strings. */
+const char *agg_condition_end(const char *program);
+
+/* Finds or adds the condition of a program. 0, or -1 with err and the byte of the program. */
+int agg_condition_add(struct agg_list *list, struct slice text, int32_t *condition, size_t *at, struct err *err);
+void agg_conditions_release(struct agg_list *list);
+
 /* Results of moments.c and tally.c. */
 typedef void agg_finish(const struct agg_call *call, const void *state, struct agg_result *r);
 agg_finish agg_finish_skew, agg_finish_kurt, agg_finish_covar, agg_finish_corr, agg_finish_slope, agg_finish_r2,

@@ -8,7 +8,7 @@
 
 /*
  * list   = item { ',' item }
- * item   = ( call | 'round' '(' call ',' digits ')' ) [ 'as' name ]
+ * item   = ( call | 'round' '(' call ',' digits ')' ) [ 'where' program ] [ 'as' name ]
  * call   = function [ '(' path { ',' ( path | number ) } ')' ]
  * A name of the output is letters, digits and '_'.
  */
@@ -139,19 +139,23 @@ static uint32_t field_of(struct agg_list *list, struct fieldpath *path, enum agg
 	return (uint32_t)i;
 }
 
-static uint32_t state_of(struct agg_list *list, const struct agg_kind *kind, const int32_t fields[2], uint32_t limit)
+/* The state that is as wanted but for its offset. */
+static uint32_t state_of(struct agg_list *list, const struct agg_state *wanted)
 {
 	size_t i = 0;
 
-	while (i < list->n_states && (list->states[i].kind != kind || list->states[i].field != fields[0] ||
-					     list->states[i].second != fields[1] || list->states[i].limit != limit))
-		i++;
-	if (i == list->n_states) {
-		list->states = mem_resize(list->states, ++list->n_states, sizeof *list->states);
-		list->states[i] = (struct agg_state){kind, fields[0], fields[1], limit, list->state_bytes};
-		list->state_bytes += kind->bytes;
-		list->has_memory |= kind->release != NULL;
+	for (; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (s->kind == wanted->kind && s->fields[0] == wanted->fields[0] && s->fields[1] == wanted->fields[1] &&
+			s->limit == wanted->limit && s->condition == wanted->condition)
+			return (uint32_t)i;
 	}
+	list->states = mem_resize(list->states, ++list->n_states, sizeof *list->states);
+	list->states[i] = *wanted;
+	list->states[i].offset = list->state_bytes;
+	list->state_bytes += wanted->kind->bytes;
+	list->has_memory |= wanted->kind->release != NULL;
 	return (uint32_t)i;
 }
 
@@ -247,6 +251,31 @@ static int parse_as(struct parser *p, struct agg_call *call)
 	return 0;
 }
 
+/* Blanks at the end are no part of it, so that equal programs are one condition. */
+static int parse_where(struct parser *p, int32_t *condition)
+{
+	struct err inner = ERR_INIT;
+	struct slice text;
+	const char *start;
+	size_t at = 0;
+
+	skip_blanks(p);
+	if (strncmp(p->at, "where", 5) != 0 || is_word_byte(p->at[5]))
+		return 0;
+	p->at += 5;
+	skip_blanks(p);
+	start = p->at;
+	p->at = agg_condition_end(start);
+	text = (struct slice){start, (size_t)(p->at - start)};
+	while (text.len && strchr(" \t\r\n", text.p[text.len - 1]))
+		text.len--;
+	if (!text.len)
+		return fail_at(p, start, "expected a program behind 'where', such as .value > 80", no_word);
+	if (agg_condition_add(p->list, text, condition, &at, &inner))
+		return fail_at(p, start + at, inner.msg, no_word);
+	return 0;
+}
+
 static int check_name(struct parser *p, const char *at, const char *name)
 {
 	for (size_t i = 0; i + 1 < p->list->n_calls; i++) {
@@ -264,9 +293,8 @@ static struct agg_call *new_call(struct agg_list *list)
 }
 
 /* "p99.9" and .a.b: the name is "p99_9_a_b". */
-static int parse_call(struct parser *p, struct agg_call *call, struct buf *name)
+static int parse_call(struct parser *p, struct agg_call *call, struct buf *name, int32_t fields[2])
 {
-	int32_t fields[2] = {-1, -1};
 	struct slice word;
 	bool has_arguments;
 
@@ -293,13 +321,12 @@ static int parse_call(struct parser *p, struct agg_call *call, struct buf *name)
 		if (parse_arguments(p, call, name, fields))
 			return -1;
 	}
-	call->state = state_of(p->list, call->function->kind, fields, call->function->kind->has_limit ? call->n : 0);
 	p->list->has_sketch |= (call->function->flags & AGG_SKETCHED) != 0;
 	return 0;
 }
 
 /* round(CALL, DIGITS); p->at is behind the word. */
-static int parse_round(struct parser *p, struct agg_call *call, struct buf *name)
+static int parse_round(struct parser *p, struct agg_call *call, struct buf *name, int32_t fields[2])
 {
 	const char *start;
 	struct slice word;
@@ -309,7 +336,7 @@ static int parse_round(struct parser *p, struct agg_call *call, struct buf *name
 	if (*p->at != '(')
 		return fail_at(p, p->at, "expected '(', as in round(mean(value), 2)", no_word);
 	start = ++p->at;
-	if (parse_call(p, call, name))
+	if (parse_call(p, call, name, fields))
 		return -1;
 	if (call->function->flags & AGG_COMPOUND)
 		return fail_at(p, start, "no number to round:", slice_str(call->function->name));
@@ -333,16 +360,17 @@ static int parse_item(struct parser *p)
 {
 	struct agg_call *call = new_call(p->list);
 	struct buf name = BUF_INIT;
+	struct agg_state read = {.fields = {-1, -1}, .condition = -1};
 	const char *start;
 	int result;
 
 	skip_blanks(p);
 	start = p->at;
 	if (slice_eq(take_word(p, true), SLICE_LIT("round"))) {
-		result = parse_round(p, call, &name);
+		result = parse_round(p, call, &name, read.fields);
 	} else {
 		p->at = start;
-		result = parse_call(p, call, &name);
+		result = parse_call(p, call, &name, read.fields);
 	}
 	if (result) {
 		buf_release(&name);
@@ -350,8 +378,13 @@ static int parse_item(struct parser *p)
 	}
 	buf_cstr(&name);
 	call->name = name.p;
-	if (parse_as(p, call))
+	if (parse_where(p, &read.condition) || parse_as(p, call))
 		return -1;
+	if (read.condition >= 0 && call->name == name.p)
+		return fail_at(p, p->at, "expected 'as NAME' behind a condition", no_word);
+	read.kind = call->function->kind;
+	read.limit = read.kind->has_limit ? call->n : 0;
+	call->state = state_of(p->list, &read);
 	return check_name(p, start, call->name);
 }
 
@@ -382,6 +415,7 @@ void agg_list_release(struct agg_list *list)
 		free(list->calls[i].name);
 	for (size_t i = 0; i < list->n_fields; i++)
 		fieldpath_release(&list->fields[i].path);
+	agg_conditions_release(list);
 	free(list->calls);
 	free(list->states);
 	free(list->fields);
@@ -395,10 +429,10 @@ void agg_list_release(struct agg_list *list)
 static void add_input(struct agg_list *list, const struct agg_state *s, void *state, const struct agg_value *values,
 	const struct agg_place *place)
 {
-	struct agg_input in = {.a = &values[s->field], .place = place, .list = list, .limit = s->limit};
+	struct agg_input in = {.a = &values[s->fields[0]], .place = place, .list = list, .limit = s->limit};
 
-	if (s->second >= 0) {
-		in.b = &values[s->second];
+	if (s->fields[1] >= 0) {
+		in.b = &values[s->fields[1]];
 		if (!in.b->is_present)
 			return;
 	}
@@ -411,12 +445,14 @@ void agg_states_add(struct agg_list *list, void *states, const struct agg_value 
 		const struct agg_state *s = &list->states[i];
 		char *state = (char *)states + s->offset;
 
-		if (s->field < 0)
+		if (s->condition >= 0 && !values[list->n_fields + (size_t)s->condition].is_present)
+			continue;
+		if (s->fields[0] < 0)
 			s->kind->add(state, NULL, place, list);
-		else if (!values[s->field].is_present)
+		else if (!values[s->fields[0]].is_present)
 			continue;
 		else if (s->kind->add)
-			s->kind->add(state, &values[s->field], place, list);
+			s->kind->add(state, &values[s->fields[0]], place, list);
 		else
 			add_input(list, s, state, values, place);
 	}

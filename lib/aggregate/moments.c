@@ -212,8 +212,10 @@ static bool find_correlation(const struct pairs_state *s, double *correlation)
 		return false;
 	a = cross(n, s->aa, s->a, s->a);
 	b = cross(n, s->bb, s->b, s->b);
-	*correlation = fmax(-1, fmin(1, cross_ab(s) / sqrt(a) / sqrt(b)));
-	return true;
+	*correlation = cross_ab(s) / sqrt(a) / sqrt(b);
+	if (fabs(*correlation) > 1)
+		*correlation = copysign(1, *correlation);
+	return isfinite(*correlation); /* squares may have overflown */
 }
 
 void agg_finish_corr(const struct agg_call *call, const void *state, struct agg_result *r)

@@ -352,3 +352,14 @@ b          3         2  ██████████████████�
 	agg --dry-run --where '.v > 2' count trips
 	[ "$status" = 0 ] && has out 'records: those with .v > 2'
 }
+
+@test "a condition that fails on a record rejects it, before it moves the time" {
+	printf '%s\n' '{"ts":"2026-11-22T10:00:00Z","v":1}' '{"ts":"2026-11-22T10:05:00Z","v":"a"}' '{"ts":"2026-11-22T10:00:30Z","v":3}' >bad
+	agg --time ts -w 1m --rejects rejects 'count, count where .v + 1 > 2 as more' bad
+	[ "$status" = 0 ]
+	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","count":2,"more":1}' "$(cat out)"
+	has rejects '"reason":"program"'
+	has rejects 'string (\"a\") and number (1) cannot be added'
+	printf '{"v":5}\r\n{"v":7}' | tlm-agg 'count where .v > 5 as more, count where (.v | tostring) == "5" as five' >out
+	same '{"more":1,"five":1}' "$(cat out)"
+}

@@ -340,6 +340,10 @@ CLOSE = ("skew", "kurt", "covar", "corr", "slope", "r2")
 
 class Call:
     def __init__(self, text):
+        # only conditions that compare one path with one constant
+        m = re.match(r"(.*) where \.([a-z.]+) ([<>=!]+) (\S+) (as \w+)$", text)
+        self.condition = m.groups()[1:4] if m else None
+        text = m[1] + " " + m[5] if m else text
         m = re.match(r"\s*round\((.*),\s*(\d+)\)\s*(?:as\s+(\w+))?\s*$", text)
         self.digits = int(m[2]) if m else None
         m2 = re.match(r"\s*([a-z0-9.]+)\s*(?:\(([^)]*)\))?\s*(?:as\s+(\w+))?\s*$", m[1] if m else text)
@@ -370,6 +374,24 @@ def split_list(text):
     return parts
 
 
+ORDERS = {"<": lambda a, b: a < b, ">": lambda a, b: a > b, "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
+          "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b}
+
+
+def is_true(condition, record):
+    """Whether a condition holds: null (and absent) < false < true < numbers < strings < arrays < objects. None: an error."""
+    def rank(v):
+        kind = "null" if v.kind == "absent" else v.kind
+        value = float(v.text) if kind == "number" else v.string.encode() if kind == "string" else b""
+        return (["null", "false", "true", "number", "string", "array", "object"].index(kind), value)
+    path, order, constant = condition
+    for step in path.split(".")[:-1]:
+        record = get(record, step)
+        if record.kind not in ("object", "null", "absent"):
+            return None
+    return ORDERS[order](rank(get(record, path.split(".")[-1])), rank(parse_value(constant, 0)[0]))
+
+
 class Close:
     """A result of moments or regressions: agreed within 1e-11."""
 
@@ -395,10 +417,10 @@ def round_text(text, digits):
 
 
 class Entry:
-    """One accepted record: where it stands, and the value of each field."""
+    """One accepted record: where it stands, the value of each field, and which conditions hold."""
 
-    def __init__(self, place, values):
-        self.place, self.values = place, values
+    def __init__(self, place, values, conditions):
+        self.place, self.values, self.conditions = place, values, conditions
 
 
 def order_stat(numbers, rank):
@@ -407,6 +429,8 @@ def order_stat(numbers, rank):
 
 def result(call, entries, exact_max):
     """The text of a result, (lowest, highest) where it is approximate, a Close where digits may differ."""
+    if call.condition:
+        entries = [e for e in entries if e.conditions[call.condition]]
     r = plain_result(call, entries, exact_max)
     if call.digits is None or isinstance(r, tuple):
         return r
@@ -686,6 +710,10 @@ class Reference:
                 if None in values.values():
                     self.reject(name, number, "type")
                     continue
+                conditions = {c.condition: is_true(c.condition, record) for c in self.calls if c.condition}
+                if None in conditions.values():
+                    self.reject(name, number, "program")
+                    continue
                 place = (us, i, number)
                 if self.time_field != "none":
                     if stream[i] is not None and o["max_ahead"] is not None and us > stream[i] + o["max_ahead"]:
@@ -697,7 +725,7 @@ class Reference:
                         watermark = min(running) - o["delay"]
                     if o["window"]:
                         self.close_up_to(watermark)
-                self.place_record(name, number, line, us, watermark, tuple(group), Entry(place, values))
+                self.place_record(name, number, line, us, watermark, tuple(group), Entry(place, values, conditions))
             ended[i] = True
             if not all(ended):
                 running = [stream[k] for k in range(len(inputs)) if not ended[k]]
@@ -792,11 +820,14 @@ class Stream:
         moments = []
         if self.field_kind in ("int", "decimal"):
             moments = ["stddev(v)", "var(v)", "skew(v)", "kurt(v)", "covar(v, u)", "corr(v,u)", "slope( v , u )", "r2(u, v)",
-                       "round(var(v), 1) as rv", "round(corr(u, v), 3)"]
+                       "round(var(v), 1) as rv", "round(corr(u, v), 3)", "corr(u, v) where .v < 50.5 as c7"]
         pool = ["count", "count(v)", "sum(v)", "mean(v)", "min(v)", "max(v)", "first(w)", "last(w)", "median(v)",
                 "p50(v)", "p95(v)", "p0(v)", "p100(v)", "p33.3(v)", "distinct(w)", "range(v)", "first(v) as f",
                 "last(o.x)", "count(o.x)", "distinct(v) as d", "sum(u)", "max(o.y)", "p90(u) as p", "argmin(w, u)", "argmax(w, v)",
                 "argmax(o.x,o.y) as a", "mode(w)", "mode(v) as m", "topk(w,2)", "topk(v, 100)", "set(w)", "set(o.x)",
+                "count where .u > 10 as c1", "sum(u) where .u > 10 as c2", "mean(v) where .h == \"a\" as c3",
+                "max(v) where .w != null as c4", "round(mean(u), 1) where .o.k <= \"b\" as c5",
+                "topk(w, 2) where .g >= 1 as c6",
                 "values(w, 1)", "values(w,3)", "values(v, 1000)", "round(mean(u), 1)", "round(mean(u), 0) as r0",
                 "round(first(w),2) as rf", "round(p90(u),1) as rp", "round(sum(u), 15) as rs"] + moments
         groups = r.sample(["g", "h", "o.k", "o.l", "g as renamed", "n"], r.choice([0, 1, 1, 2, 3]))
