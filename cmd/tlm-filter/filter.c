@@ -21,7 +21,7 @@ struct filter {
 	struct jq_program *program;
 	struct json_scan *scan;
 	struct jq_run *run;      /* native */
-	struct jqworker *worker; /* libjq */
+	struct jqworker *worker; /* libjq; of a native program NULL until it is needed */
 	struct sent *sent;       /* n_sent of cap_sent: of the batch at hand */
 	size_t n_sent, cap_sent;
 	uint64_t outputs;
@@ -94,7 +94,21 @@ static void count_fate(struct filter *f, uint64_t outputs, bool is_last_true)
 	count_outputs(f, outputs, is_last_true);
 }
 
+static int take_answer(
+	struct filter *f, const struct sent *sent, const struct jqworker_answer *answer, struct err *err);
+static int open_worker(struct filter *f, struct err *err);
+
 /* ---- native ---- */
+
+/* One record on which a native program would take too long: a worker's limits decide, opened with the first. */
+static int ask_worker(struct filter *f, struct slice record, struct sent sent, struct err *err)
+{
+	struct jqworker_answer answer;
+
+	if ((!f->worker && open_worker(f, err)) || jqworker_add(f->worker, record, err))
+		return -1;
+	return jqworker_next(f->worker, &answer, err) < 0 ? -1 : take_answer(f, &sent, &answer, err);
+}
 
 static int take_result(
 	struct filter *f, const struct jq_result *result, struct slice raw, uint64_t line, struct err *err)
@@ -116,6 +130,9 @@ static int evaluate(struct filter *f, const struct json_record *record, struct e
 
 	flush_copy(f);
 	jq_run_record(f->run, record, f->out, &result);
+	if (result.status == JQ_ELSEWHERE)
+		return ask_worker(f, (struct slice){record->value.p, record->value.len},
+			(struct sent){{record->p, record->len}, record->line}, err);
 	return take_result(f, &result, (struct slice){record->p, record->len}, record->line, err);
 }
 
@@ -197,6 +214,8 @@ static int run_line(struct filter *f, struct slice text, uint64_t line, struct e
 	struct jq_result result;
 
 	jq_run_text(f->run, text, f->out, &result);
+	if (result.status == JQ_ELSEWHERE)
+		return ask_worker(f, text, (struct sent){text, line}, err);
 	return take_result(f, &result, text, line, err);
 }
 
@@ -305,7 +324,7 @@ static int take_batch(struct stage *g, const struct batch *in, struct buf *out, 
 
 	f->in = in;
 	f->out = out;
-	if (f->worker)
+	if (!f->run)
 		return take_libjq(f, err);
 	return f->opts.is_raw_input ? each_line(f, run_line, err) : take_native(f, err);
 }
@@ -359,6 +378,7 @@ static int open_worker(struct filter *f, struct err *err)
 		.indent = format->indent,
 		.env = jq_reads_environment(f->program) ? environment() : zone,
 		.is_raw_input = f->opts.is_raw_input,
+		.is_proven = f->run != NULL,
 		.workers = 1};
 
 	f->worker = jqworker_open(&opts, err);

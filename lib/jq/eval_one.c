@@ -263,6 +263,8 @@ int eval_one(struct run *r, const struct node *n, struct value in, struct value 
 		return map_one(r, n, in, out);
 	case N_FUNC:
 		return func_one(r, n, in, out);
+	case N_TEST:
+		return match_test(r, n->match, in, out);
 	case N_TO_STRING:
 		if (eval_one(r, n->a, in, &v))
 			return -1;

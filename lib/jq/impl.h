@@ -95,6 +95,7 @@ enum kind {
 	N_EMPTY,
 	N_NOT,
 	N_DEL,        /* del(a) */
+	N_TEST,       /* test(pattern) */
 	N_TO_STRING,  /* in interpolated strings: a | tostring */
 	N_ASSIGN,     /* a = b */
 	N_MODIFY,     /* a |= b */
@@ -104,6 +105,8 @@ enum kind {
 };
 
 enum op { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE };
+
+struct match; /* a regular expression, see match.c */
 
 #define run jq_run /* the short name inside the module */
 struct node;
@@ -134,6 +137,7 @@ struct node {
 	struct pair *pairs;
 	struct slice name;
 	const struct builtin *builtin;
+	const struct match *match; /* N_TEST */
 	struct value value;
 };
 
@@ -169,6 +173,7 @@ struct jq_program {
 	struct json_paths *paths;
 	struct buf explain_paths;
 	uint32_t n_vars;
+	struct match *matches;   /* newest first */
 	const struct test *test; /* the program is select(test), perhaps with a template behind; NULL: neither */
 	struct piece *pieces;    /* template of the one output; NULL: the record */
 	uint32_t n_pieces;
@@ -217,6 +222,10 @@ void jq_simplify(struct jq_program *program);
 const struct builtin *builtin_find(struct slice name, uint32_t n_args);
 const struct builtin *builtin_find_number(struct slice name, uint32_t n_args);
 
+/* match.c: a call of `test` becomes N_TEST, or false: it is not native. */
+bool match_resolve(struct jq_program *program, struct node *n);
+void match_close_all(struct match *newest);
+
 /* ---- a run ---- */
 
 struct run {
@@ -237,7 +246,9 @@ struct run {
 	size_t out_start;
 	struct jq_result *result;
 	jmp_buf on_limit;
-	const char *limit_message;
+	const char *limit_message; /* NULL: this record is for libjq */
+	struct regex_room *room;   /* NULL until it is needed */
+	uint64_t search_ns;
 	char *last_string, *last_string_end, *last_string_room; /* the sum of strings made last, see arith.c */
 	struct value *last_items_end, *last_items_room;         /* the same for arrays */
 	struct buf message, scratch;
@@ -246,6 +257,7 @@ struct run {
 enum { STOP = 1 };
 
 _Noreturn void run_limit(struct run *r, const char *what);
+_Noreturn void run_elsewhere(struct run *r); /* only libjq can run this record */
 
 static inline void run_step(struct run *r, uint64_t n)
 {
@@ -340,6 +352,9 @@ int eval_reduce_from(struct run *r, const struct node *n, struct value in, struc
 bool is_path(const struct node *n); /* whether the paths of a node can be followed natively */
 int eval_assign(struct run *r, const struct node *n, struct value in, struct emit *k);
 int eval_update_one(struct run *r, const struct node *n, struct value in, struct value *out);
+
+/* match.c */
+int match_test(struct run *r, const struct match *m, struct value in, struct value *out);
 
 /* arith.c */
 int arith(struct run *r, enum op op, struct value a, struct value b, struct value *out);

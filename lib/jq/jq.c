@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "mem/mem.h"
+#include "regex/regex.h"
 
 struct jq_program *jq_program_open(
 	struct slice text, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err)
@@ -49,6 +50,7 @@ void jq_program_close(struct jq_program *program)
 	free(text.out);
 	free(program->foreign);
 	json_paths_close(program->paths);
+	match_close_all(program->matches);
 	buf_release(&program->explain_paths);
 	arena_release(&program->arena);
 	free(program);
@@ -129,6 +131,7 @@ void jq_run_close(struct jq_run *r)
 	arena_release(&r->arena);
 	buf_release(&r->message);
 	buf_release(&r->scratch);
+	regex_room_close(r->room);
 	free(r->vars);
 	free(r);
 }
@@ -136,6 +139,12 @@ void jq_run_close(struct jq_run *r)
 void run_limit(struct run *r, const char *what)
 {
 	r->limit_message = what;
+	longjmp(r->on_limit, 1);
+}
+
+void run_elsewhere(struct run *r)
+{
+	r->limit_message = NULL;
 	longjmp(r->on_limit, 1);
 }
 
@@ -175,7 +184,7 @@ static void run_root(struct run *r, struct buf *out, struct jq_result *result)
 	struct emit output = {write_output};
 
 	arena_reset(&r->arena);
-	r->steps = 0;
+	r->steps = r->search_ns = 0;
 	r->has_error = false;
 	r->last_string_end = r->last_string_room = NULL;
 	r->last_items_end = r->last_items_room = NULL;
@@ -187,8 +196,8 @@ static void run_root(struct run *r, struct buf *out, struct jq_result *result)
 	if (setjmp(r->on_limit)) {
 		out->len = r->out_start;
 		result->outputs = 0;
-		result->status = JQ_LIMIT;
-		result->message = slice_str(r->limit_message);
+		result->status = r->limit_message ? JQ_LIMIT : JQ_ELSEWHERE;
+		result->message = slice_str(r->limit_message ? r->limit_message : "");
 		return;
 	}
 	if (eval(r, r->program->root, r->root, &output) == -1 && r->error.type != JSON_NULL)

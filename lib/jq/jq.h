@@ -85,8 +85,9 @@ struct jq_limits {
 
 enum jq_status {
 	JQ_OK,
-	JQ_ERROR, /* the program raised an error: message is what jq prints */
-	JQ_LIMIT  /* the budget is spent: message says which */
+	JQ_ERROR,    /* the program raised an error: message is what jq prints */
+	JQ_LIMIT,    /* the budget is spent: message says which */
+	JQ_ELSEWHERE /* a regular expression took too long on this record: libjq's workers shall run it */
 };
 
 struct jq_result {

@@ -144,6 +144,20 @@ static void errors_say_what_jq_says(void **state)
 	check("[.[] |= empty]", "[1,2,3,4]\n", "[[2,4]]\n");
 }
 
+/* Expected values were read off jq 1.6. */
+static void literal_patterns_are_tested(void **state)
+{
+	(void)state;
+	check("test(\"^a.c$\")", "\"abc\"\n\"abcd\"\n\"\\u0061bc\"\n", "true\nfalse\ntrue\n");
+	check("test(\"B\"; \"ix\"), test([\"B\", \"g\"]), test([\"b\"]), test(\"b\"; null)", "\"abc\"\n",
+		"true\nfalse\ntrue\ntrue\n");
+	check("select(.a | test(\"x\"))", "{\"a\":\"x\"}\n{\"a\":\"y\"}\n", "{\"a\":\"x\"}\n");
+	check("test(\"a\")", "1\n", "!number (1) cannot be matched, as it is not a string\n");
+	check("test(\"(?=a)\")", "1\n", "'test' at line 1, column 1");
+	check("test(.a)", "1\n", "'test' at line 1, column 1");
+	check("test(\"(\")", "1\n", "'test' at line 1, column 1");
+}
+
 static void paths_are_assigned(void **state)
 {
 	(void)state;
@@ -366,6 +380,7 @@ int main(void)
 		cmocka_unit_test(operators_bind_as_in_jq),
 		cmocka_unit_test(generators_run_in_jqs_order),
 		cmocka_unit_test(errors_say_what_jq_says),
+		cmocka_unit_test(literal_patterns_are_tested),
 		cmocka_unit_test(paths_are_assigned),
 		cmocka_unit_test(sums_share_nothing),
 		cmocka_unit_test(untouched_values_keep_their_text),

@@ -245,8 +245,6 @@ static int resolve_call(struct resolver *v, struct node *n)
 		return resolve(v, n);
 	}
 	n->builtin = builtin_find(n->name, n->n);
-	if (!n->builtin)
-		mark_call(v, n);
 	n->kind = N_FUNC;
 	n->is_single = !slice_eq(n->name, SLICE_LIT("error"));
 	for (uint32_t i = 0; i < n->n; i++) {
@@ -254,6 +252,8 @@ static int resolve_call(struct resolver *v, struct node *n)
 			return -1;
 		n->is_single = n->is_single && n->args[i]->is_single;
 	}
+	if (!n->builtin && !match_resolve(v->program, n))
+		mark_call(v, n);
 	return 0;
 }
 

@@ -189,6 +189,7 @@ struct jqworker *jqworker_open(const struct jqworker_opts *opts, struct err *err
 	w->n = all.workers;
 	w->time_ms = all.time_ms;
 	w->memory_bytes = all.memory_bytes;
+	w->has_success = opts->is_proven;
 	w->control = -1;
 	w->slots = mem_alloc((size_t)w->n, sizeof *w->slots);
 	for (int i = 0; i < w->n; i++)

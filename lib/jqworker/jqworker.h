@@ -55,6 +55,7 @@ struct jqworker_opts {
 	unsigned form;          /* JQWORKER_RAW | ... */
 	int indent;             /* 0 compact (-c), 1..7, -1 --tab */
 	bool is_raw_input;      /* -R: a record is text, not JSON */
+	bool is_proven;         /* the program succeeds on other records: no JQWORKER_FAILURES_MAX */
 	int workers;            /* 1.. */
 	long time_ms;           /* 0: the defaults above */
 	size_t memory_bytes;

@@ -32,6 +32,19 @@ stat_of() {
 	tests/differential/filter --pairs 500 --seed 12 --evaluator libjq
 }
 
+@test "a pattern that could run for ever does not hang: the record goes to libjq, whose limits decide" {
+	local slow i
+	slow="\"$(printf 'a%.0s' {1..40})!\""
+	for i in {1..9}; do printf '%s\n"aaa"\n' "$slow"; done >in
+	status_of timeout 60 tlm-filter --evaluator native --rejects bad 'test("^(a+)+$")' in
+	[ "$status" -eq 0 ] && [ "$(sort out | uniq -c | tr -s ' ')" = " 9 true" ]
+	[ "$(wc -l <bad)" -eq 9 ]
+	cmp <(tlm-filter -c .raw bad | jq -r .) <(grep ! in)
+	printf '%s\n' "$slow" >one
+	like_jq 'try test("^(a+)+$") catch "slow: \(.)"' one
+	like_jq -R '[., (try test("^\"(a+)+$") catch "slow: \(.)")]' one
+}
+
 @test "a selected record leaves as its own bytes, an untouched field keeps its text" {
 	printf '%s\n' ' {"a": 9007199254740993, "b":1.10,"c":"\u00e9", "a":9007199254740995 }	' '{"a":1}' >odd.ndjson
 	same "$(head -1 odd.ndjson)" "$(tlm-filter 'select(.b > 1)' odd.ndjson)"
