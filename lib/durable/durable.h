@@ -27,6 +27,24 @@ int durable_make_dirs(const char *path, struct err *err);
 /* Syncs the directory `path` and each one above it up to and including the first base_len bytes of it. 0 or -1. */
 int durable_sync_chain(const char *path, size_t base_len, struct err *err);
 
+/* Directories that are to be synced together, each once. */
+struct durable_dirs {
+	char **paths;
+	size_t n, size;
+};
+
+#define DURABLE_DIRS_INIT                                                                                              \
+	{                                                                                                              \
+		NULL, 0, 0                                                                                             \
+	}
+
+/* Adds the first len bytes of the path; those that are there already cost nothing at the sync. */
+void durable_dirs_add(struct durable_dirs *dirs, const char *path, size_t len);
+
+/* Syncs each and forgets them all. 0, or -1 at the first that cannot be synced. */
+int durable_dirs_sync(struct durable_dirs *dirs, struct err *err);
+void durable_dirs_release(struct durable_dirs *dirs);
+
 /*
  * Gives the file `from` the name `to` as well, never over an existing one: by link(), or, where the file system has no
  * links, by a rename that does not replace (then `from` is gone). 0; 1 when `to` exists; -1.

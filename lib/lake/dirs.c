@@ -158,25 +158,40 @@ int lake_end_run(struct lake *l, struct err *err)
 	return segment_add(&run.dir->segment, run.p, run.len, run.records, err);
 }
 
-static int store(struct lake *l, struct lake_dir *d, struct err *err)
+/* Counts the records of an object as stored once it is told. */
+static int tell_own(void *lake, const struct spool_object *object, struct err *err)
 {
-	if (!l->spool)
-		return lake_tell_dry(l, d, &d->segment.sum, err);
-	if (segment_finish(&d->segment, err) < 0)
+	struct lake *l = lake;
+
+	if (lake_tell(l, object, err) < 0)
 		return -1;
-	return spool_publish(l->spool, &d->segment, lake_tell, l, err);
+	l->opts.ledger->open -= object->sum->records;
+	l->opts.ledger->kept += object->sum->records;
+	return 0;
+}
+
+int lake_publish(struct lake *l, struct err *err)
+{
+	return l->spool ? spool_publish(l->spool, tell_own, l, err) : 0;
+}
+
+static int store_dry(struct lake *l, struct lake_dir *d, struct err *err)
+{
+	if (lake_tell_dry(l, d, &d->segment.sum, err) < 0)
+		return -1;
+	l->opts.ledger->open -= d->records;
+	l->opts.ledger->kept += d->records;
+	return 0;
 }
 
 int lake_seal(struct lake *l, struct lake_dir *d, struct err *err)
 {
 	if (l->run.dir == d && lake_end_run(l, err) < 0)
 		return -1;
-	if (store(l, d, err) < 0)
+	if ((l->spool ? spool_add(l->spool, &d->segment, err) : store_dry(l, d, err)) < 0)
 		return -1;
-	l->opts.ledger->open -= d->records;
-	l->opts.ledger->kept += d->records;
 	forget(l, d);
-	return 0;
+	return l->spool && spool_is_full(l->spool) ? lake_publish(l, err) : 0;
 }
 
 static int by_seq(const void *a, const void *b)
@@ -206,12 +221,14 @@ static int seal_older(struct lake *l, int64_t until_us, struct err *err)
 
 int lake_seal_all(struct lake *l, struct err *err)
 {
-	return seal_older(l, INT64_MAX, err);
+	if (seal_older(l, INT64_MAX, err) < 0)
+		return -1;
+	return lake_publish(l, err);
 }
 
 int lake_seal_aged(struct lake *l, struct err *err)
 {
-	if (seal_older(l, l->now_us - l->opts.max_age_us, err) < 0)
+	if (seal_older(l, l->now_us - l->opts.max_age_us, err) < 0 || lake_publish(l, err) < 0)
 		return -1;
 	l->next_age_us = -1;
 	for (struct lake_dir *d = l->newest; d; d = d->older) {
@@ -225,16 +242,18 @@ int lake_seal_aged(struct lake *l, struct err *err)
 
 int lake_sync_all(struct lake *l, struct err *err)
 {
-	for (struct lake_dir *d = l->newest; d; d = d->older) {
-		if (segment_flush(&d->segment, err) < 0)
-			return -1;
-	}
-	for (struct lake_dir *d = l->newest; d; d = d->older) {
-		if (d->segment.is_unsynced && spool_sync(l->spool, &d->segment, err) < 0)
-			return -1;
-	}
+	struct segment **list = mem_alloc(l->n_open, sizeof *list);
+	size_t n = 0;
+	int got;
+
+	for (struct lake_dir *d = l->newest; d; d = d->older)
+		list[n++] = &d->segment;
+	got = lake_publish(l, err);
+	if (got == 0)
+		got = spool_sync(l->spool, list, n, err);
+	free(list);
 	l->next_sync_us = -1;
-	return 0;
+	return got;
 }
 
 void lake_release_dirs(struct lake *l)

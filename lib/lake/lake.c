@@ -5,7 +5,7 @@
 
 #include "mem/mem.h"
 
-enum { SPARE_FILES = 64 }; /* beside one for each open directory */
+enum { SPARE_FILES = 64 + SPOOL_GROUP_MAX }; /* beside one for each open directory */
 
 static void say(const struct lake *l, struct buf *text)
 {
@@ -38,12 +38,13 @@ static int write_batch(struct sink *k, const struct batch *b, struct err *err)
 	return done(l, lake_take_batch(l, b, err), err);
 }
 
-/* Open segments leave by their own clock, --sync-interval. */
+/* Objects that are closed do not wait longer than for more input. Open segments leave by their own clock,
+ * --sync-interval. */
 static int flush(struct sink *k, struct err *err)
 {
-	(void)k;
-	(void)err;
-	return 0;
+	struct lake *l = (struct lake *)k;
+
+	return l->has_failed ? 0 : done(l, lake_publish(l, err), err);
 }
 
 static int64_t deadline(const struct sink *k)
@@ -77,6 +78,14 @@ static void tell_end(struct lake *l)
 	say(l, &text);
 }
 
+/* Objects that are closed stay. */
+static int discard(struct lake *l, struct err *err)
+{
+	if (!l->spool)
+		return 0;
+	return lake_publish(l, err) < 0 ? -1 : spool_discard(l->spool, err);
+}
+
 static int finish(struct sink *k, bool is_good, struct err *err)
 {
 	struct lake *l = (struct lake *)k;
@@ -86,7 +95,7 @@ static int finish(struct sink *k, bool is_good, struct err *err)
 	l->now_us = ledger_now_us();
 	tell_end(l);
 	if (!is_good && l->opts.run_id)
-		return l->spool ? spool_discard(l->spool, err) : 0;
+		return done(l, discard(l, err), err);
 	return done(l, lake_seal_all(l, err), err);
 }
 

@@ -89,8 +89,13 @@ struct lake_dir *lake_find_dir(struct lake *l, struct slice name, struct err *er
 /* Gives the run to its segment. */
 int lake_end_run(struct lake *l, struct err *err);
 
-/* Stores the segment of a directory and closes it. */
+/* Closes a directory; its segment joins the group that is published next. */
 int lake_seal(struct lake *l, struct lake_dir *d, struct err *err);
+
+/* Publishes what was sealed. */
+int lake_publish(struct lake *l, struct err *err);
+
+/* These publish, too. */
 int lake_seal_all(struct lake *l, struct err *err); /* in the order of their numbers */
 int lake_seal_aged(struct lake *l, struct err *err);
 int lake_sync_all(struct lake *l, struct err *err);

@@ -190,6 +190,11 @@ static void objects_end_at_their_limits(void **state)
 	/* Two by count; then one of 12 bytes, since the next does not fit; a long one alone. */
 	assert_int_equal(
 		put(&r, "{\"a\":1}\n{\"a\":2}\n{\"a\":33333}\n{\"a\":44444}\n{\"a\":\"012345678901234\"}\n{}\n"), 0);
+	/* They wait for each other until there is nothing more to read. */
+	assert_int_equal(r.rows.n, 0);
+	assert_int_equal(r.ledger.open, 6);
+	assert_int_equal(r.lake->ops->flush(r.lake, &r.err), 0);
+	assert_int_equal(r.ledger.open, 1);
 	assert_int_equal(r.rows.n, 4);
 	end(&r, true);
 	assert_string_equal(object("two/r-000001.ndjson"), "{\"a\":1}\n{\"a\":2}\n");
@@ -229,6 +234,7 @@ static void the_oldest_directory_is_closed(void **state)
 	open_it(&r);
 	/* a is used again before c comes, so b goes. */
 	assert_int_equal(put(&r, "{\"d\":\"a\"}\n{\"d\":\"b\"}\n{\"d\":\"a\"}\n{\"d\":\"c\"}\n{\"d\":\"a\"}\n"), 0);
+	assert_int_equal(r.lake->ops->flush(r.lake, &r.err), 0);
 	assert_int_equal(r.rows.n, 1);
 	assert_string_equal(r.warning, "more than 2 directories at once: objects are closed early (--max-open)");
 	assert_string_equal(object("four/b/r-000002.ndjson"), "{\"d\":\"b\"}\n");

@@ -81,14 +81,20 @@ int segment_add_slow(struct segment *s, const char *p, size_t len, struct err *e
 	return 0;
 }
 
+/* Many segments are written back side by side; the sync waits and finds errors. Where it cannot begin early, it does
+ * not. */
+static void begin_write_back(struct segment *s)
+{
+	sync_file_range(s->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 int segment_flush(struct segment *s, struct err *err)
 {
 	if (!s->is_dirty)
 		return 0;
 	if (drain(s, CODEC_FLUSH, err) < 0)
 		return -1;
-	/* Many segments are written back side by side; the sync waits. Where it cannot begin early, it does not. */
-	sync_file_range(s->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	begin_write_back(s);
 	s->is_dirty = false;
 	s->is_unsynced = true;
 	return 0;
@@ -104,19 +110,19 @@ int segment_sync(struct segment *s, struct err *err)
 	return 0;
 }
 
-int segment_finish(struct segment *s, struct err *err)
+int segment_end(struct segment *s, int *fd, struct err *err)
 {
-	int got = drain(s, CODEC_FINISH, err);
-
-	if (got == 0)
-		got = durable_sync(s->fd, s->path.p, err);
-	if (close(s->fd) < 0 && got == 0)
-		got = err_sys(err, "%.120s: cannot close", s->path.p);
+	if (drain(s, CODEC_FINISH, err) < 0) {
+		segment_abandon(s);
+		return -1;
+	}
+	begin_write_back(s);
+	*fd = s->fd;
 	s->fd = -1;
 	s->is_open = s->is_dirty = s->is_unsynced = false;
 	digest_take_hex(s->stored_digest, s->sum.sha256);
 	digest_take_hex(s->raw_digest, s->sum.raw_sha256);
-	return got;
+	return 0;
 }
 
 void segment_abandon(struct segment *s)

@@ -27,7 +27,7 @@ struct segment_sum {
 };
 
 struct segment {
-	struct segment_sum sum; /* hashes and bytes are filled by segment_finish() */
+	struct segment_sum sum; /* hashes and bytes are filled by segment_end() */
 	bool is_open;
 	bool is_dirty;       /* something was added since the last segment_flush() */
 	bool is_unsynced;    /* something was flushed since the last segment_sync() */
@@ -77,8 +77,12 @@ static inline void segment_sum_time(struct segment_sum *sum, int64_t us)
 int segment_flush(struct segment *s, struct err *err);
 int segment_sync(struct segment *s, struct err *err);
 
-/* Ends the object, syncs and closes the file; sum is then complete. */
-int segment_finish(struct segment *s, struct err *err);
+/*
+ * Ends the object: all its bytes are written, on their way to disk, and sum is complete. The file is the caller's, who
+ * syncs and closes *fd; path and sum stand until the next segment_begin(), for which the segment is free. -1: the file
+ * was closed.
+ */
+int segment_end(struct segment *s, int *fd, struct err *err);
 
 /* Closes the file and leaves it as it is (after an error). */
 void segment_abandon(struct segment *s);

@@ -33,6 +33,7 @@ static void what_is_added_is_read(void **state)
 		struct codec_set set;
 		struct segment s;
 		struct segment_sum seen;
+		int fd;
 		struct buf lines = BUF_INIT, back = BUF_INIT;
 		bool is_whole;
 
@@ -55,7 +56,8 @@ static void what_is_added_is_read(void **state)
 				if (len % 4 == 0)
 					assert_int_equal(segment_sync(&s, &err), 0);
 			}
-			assert_int_equal(segment_finish(&s, &err), 0);
+			assert_int_equal(segment_end(&s, &fd, &err), 0);
+			assert_int_equal(close(fd), 0);
 			assert_int_equal(segment_read(kinds[k], path, &seen, &is_whole, collect, &back, &err), 0);
 			assert_true(is_whole);
 			assert_true(slice_eq(buf_slice(&back), buf_slice(&lines)));
@@ -82,6 +84,7 @@ static void a_torn_line_is_left_out(void **state)
 		struct codec_set set;
 		struct segment s;
 		struct segment_sum seen;
+		int fd;
 		struct buf back = BUF_INIT;
 		bool is_whole;
 
@@ -100,7 +103,8 @@ static void a_torn_line_is_left_out(void **state)
 		unlink(path);
 		assert_int_equal(segment_begin(&s, path, &err), 0);
 		assert_int_equal(segment_add(&s, "x\n", 2, 1, &err), 0);
-		assert_int_equal(segment_finish(&s, &err), 0);
+		assert_int_equal(segment_end(&s, &fd, &err), 0);
+		assert_int_equal(close(fd), 0);
 		buf_reset(&back);
 		assert_int_equal(segment_read(kinds[k], path, &seen, &is_whole, collect, &back, &err), 0);
 		assert_true(is_whole);

@@ -1,11 +1,15 @@
 #include "spool/spool_impl.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "durable/durable.h"
 #include "mem/mem.h"
+
+enum { MANY_DIRS = 4096 }; /* are synced before more are gathered */
 
 int spool_begin(struct spool *spool, struct segment *s, struct slice dir, const char *name, struct err *err)
 {
@@ -19,7 +23,7 @@ int spool_begin(struct spool *spool, struct segment *s, struct slice dir, const 
 	buf_addf(&path, "/%s" PART_SUFFIX, name);
 	got = segment_begin(s, buf_cstr(&path), &first);
 	if (got < 0 && first.sys == ENOENT) {
-		char *folder = mem_dup(path.p, spool_dir_len(path.p));
+		char *folder = mem_dup(path.p, spool_dir_len(path.p, path.len));
 
 		got = durable_make_dirs(folder, err);
 		free(folder);
@@ -32,19 +36,33 @@ int spool_begin(struct spool *spool, struct segment *s, struct slice dir, const 
 	return got;
 }
 
-int spool_sync(struct spool *spool, struct segment *s, struct err *err)
+static void add_chain(struct spool *spool, const char *path, size_t len)
 {
-	char *folder;
-	int got;
+	do {
+		len = spool_dir_len(path, len);
+		durable_dirs_add(&spool->dirs, path, len);
+	} while (len > spool->keep_len);
+}
 
-	if (segment_sync(s, err) < 0)
-		return -1;
-	if (s->is_name_synced)
-		return 0;
-	folder = mem_dup(s->path.p, spool_dir_len(s->path.p));
-	got = durable_sync_chain(folder, spool->keep_len, err);
-	free(folder);
-	s->is_name_synced = got == 0;
+/* The names of many segments share folders, each of which is synced once. */
+int spool_sync(struct spool *spool, struct segment **list, size_t n, struct err *err)
+{
+	int got = 0;
+
+	for (size_t i = 0; i < n && got == 0; i++)
+		got = segment_flush(list[i], err);
+	for (size_t i = 0; i < n && got == 0; i++)
+		got = list[i]->is_unsynced ? segment_sync(list[i], err) : 0;
+	for (size_t i = 0; i < n && got == 0; i++) {
+		if (!list[i]->is_name_synced)
+			add_chain(spool, list[i]->path.p, list[i]->path.len);
+		if (spool->dirs.n >= MANY_DIRS)
+			got = durable_dirs_sync(&spool->dirs, err);
+	}
+	if (got == 0)
+		got = durable_dirs_sync(&spool->dirs, err);
+	for (size_t i = 0; i < n && got == 0; i++)
+		list[i]->is_name_synced = true;
 	return got;
 }
 
@@ -74,80 +92,194 @@ static int compare_old(const char *to, enum codec_kind kind, struct segment_sum 
 	return 0;
 }
 
-static int link_object(const char *from, const char *to, const char *dir, struct err *err)
+static int link_object(const char *from, const char *to, struct err *err)
 {
 	struct err first = ERR_INIT;
 	int got = durable_publish(from, to, &first);
 
 	if (got < 0 && first.sys == ENOENT) {
-		if (durable_make_dirs(dir, err) < 0)
-			return -1;
-		return durable_publish(from, to, err);
+		char *dir = mem_dup(to, spool_dir_len(to, strlen(to)));
+
+		got = durable_make_dirs(dir, err);
+		free(dir);
+		return got < 0 ? -1 : durable_publish(from, to, err);
 	}
 	if (got < 0)
 		*err = first;
 	return got;
 }
 
-static uint64_t hash_text(const char *p)
+static uint64_t hash_text(const char *p, size_t len)
 {
 	uint64_t h = UINT64_C(14695981039346656037);
 
-	for (; *p; p++)
+	for (; len; p++, len--)
 		h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
 	return h ? h : 1;
 }
 
-/* A directory is synced with all above it once in a process, after that it alone. */
-static int sync_names(struct spool *spool, const char *dir, struct err *err)
+/*
+ * A directory is synced with all above it once in a process, after that it alone: the way up ends at one that is known.
+ */
+static void add_dirs(struct spool *spool, const char *to)
 {
-	uint64_t hash = hash_text(dir);
-	uint64_t *known = &spool->known[hash % KNOWN_DIRS];
+	size_t root_len = strlen(spool->root), len = spool_dir_len(to, strlen(to));
 
-	if (*known == hash)
-		return durable_sync_dir(dir, err);
-	if (durable_sync_chain(dir, strlen(spool->root), err) < 0)
+	durable_dirs_add(&spool->dirs, to, len);
+	while (len > root_len) {
+		uint64_t hash = hash_text(to, len), *known = &spool->known[hash % KNOWN_DIRS];
+
+		if (*known == hash)
+			break;
+		*known = hash;
+		len = spool_dir_len(to, len);
+		durable_dirs_add(&spool->dirs, to, len);
+	}
+}
+
+/* ---- the group ---- */
+
+void spool_add_item(struct spool *spool, const struct spool_item *item)
+{
+	assert(!spool_is_full(spool));
+	spool->group[spool->n_group++] = *item;
+}
+
+bool spool_is_full(const struct spool *spool)
+{
+	return spool->n_group == SPOOL_GROUP_MAX;
+}
+
+int spool_add(struct spool *spool, struct segment *s, struct err *err)
+{
+	struct spool_item item = {.keep_len = spool->run.len, .kind = CODEC_NONE};
+	const char *below = s->path.p + spool->tree.len;
+	struct buf to = BUF_INIT;
+
+	if (segment_end(s, &item.fd, err) < 0)
 		return -1;
-	*known = hash;
+	buf_add_str(&to, spool->root);
+	buf_add(&to, below, strlen(below) - strlen(PART_SUFFIX));
+	codec_kind_of(buf_cstr(&to), &item.kind);
+	item.from = mem_dup(s->path.p, s->path.len);
+	item.to = to.p;
+	item.sum = s->sum;
+	spool_add_item(spool, &item);
 	return 0;
 }
 
-int spool_place(struct spool *spool, const char *from, const char *to, enum codec_kind kind, struct segment_sum *sum,
-	spool_told_fn *told, void *ctx, struct err *err)
+void spool_drop_group(struct spool *spool)
 {
-	char *dir = mem_dup(to, spool_dir_len(to));
-	int got = link_object(from, to, dir, err);
-	bool is_old = got == 1 && !is_same_file(from, to);
+	for (size_t i = 0; i < spool->n_group; i++) {
+		struct spool_item *item = &spool->group[i];
 
-	if (is_old)
-		got = compare_old(to, kind, sum, err);
-	if (got >= 0)
-		got = sync_names(spool, dir, err);
-	if (got >= 0)
-		got = told(ctx, &(struct spool_object){to, sum, is_old}, err);
-	free(dir);
+		if (item->fd >= 0)
+			close(item->fd);
+		free(item->from);
+		free(item->to);
+		free(item->leftover);
+	}
+	spool->n_group = 0;
+}
+
+/* ---- the steps, each for one object ---- */
+
+static int sync_bytes(struct spool *spool, struct spool_item *item, struct err *err)
+{
+	int got = 0;
+
+	(void)spool;
+	if (item->fd < 0)
+		return 0;
+	got = durable_sync(item->fd, item->from, err);
+	if (close(item->fd) < 0 && got == 0)
+		got = err_sys(err, "%.120s: cannot close", item->from);
+	item->fd = -1;
 	return got;
 }
 
-int spool_publish(struct spool *spool, struct segment *s, spool_told_fn *told, void *ctx, struct err *err)
+static int give_name(struct spool *spool, struct spool_item *item, struct err *err)
 {
-	const char *below = s->path.p + spool->tree.len;
-	struct buf to = BUF_INIT;
-	enum codec_kind kind = CODEC_NONE;
-	int got;
+	int got = link_object(item->from, item->to, err);
 
-	buf_add_str(&to, spool->root);
-	buf_add(&to, below, strlen(below) - strlen(PART_SUFFIX));
-	codec_kind_of(buf_cstr(&to), &kind);
-	got = spool_place(spool, s->path.p, to.p, kind, &s->sum, told, ctx, err);
-	if (got == 0)
-		got = durable_unlink(s->path.p, err);
-	if (got == 0) {
-		char *folder = mem_dup(s->path.p, spool_dir_len(s->path.p));
+	item->is_old = got == 1 && !is_same_file(item->from, item->to);
+	if (item->is_old)
+		got = compare_old(item->to, item->kind, &item->sum, err);
+	if (got < 0)
+		return -1;
+	add_dirs(spool, item->to);
+	return 0;
+}
 
-		durable_remove_empty(folder, spool->run.len);
-		free(folder);
+static int leave_spool(struct spool *spool, struct spool_item *item, struct err *err)
+{
+	char *folder;
+
+	(void)spool;
+	if (item->leftover && durable_unlink(item->leftover, err) < 0)
+		return -1;
+	if (durable_unlink(item->from, err) < 0)
+		return -1;
+	folder = mem_dup(item->from, spool_dir_len(item->from, strlen(item->from)));
+	durable_remove_empty(folder, item->keep_len);
+	free(folder);
+	return 0;
+}
+
+/* One step for the first n; how many came through, with the error of the one that did not. */
+static size_t each(
+	struct spool *spool, size_t n, int (*step)(struct spool *, struct spool_item *, struct err *), struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (step(spool, &spool->group[i], err) < 0)
+			return i;
 	}
-	buf_release(&to);
+	return n;
+}
+
+static size_t tell_each(struct spool *spool, size_t n, spool_told_fn *told, void *ctx, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct spool_item *item = &spool->group[i];
+
+		if (told(ctx, &(struct spool_object){item->to, &item->sum, item->is_old}, err) < 0)
+			return i;
+	}
+	return n;
+}
+
+/* Names that were not synced are not known. */
+static size_t sync_names(struct spool *spool, size_t n, struct err *err)
+{
+	if (durable_dirs_sync(&spool->dirs, err) == 0)
+		return n;
+	memset(spool->known, 0, sizeof spool->known);
+	return 0;
+}
+
+/*
+ * A step that fails for one object cuts the group there: those before it go on, and the first error is the one that is
+ * told. The bytes are on their way since segment_end(), and one commit of the file system carries the names of all, so
+ * the first sync of a step waits and the others find little left to do. Each has its own sync nevertheless: it tells
+ * the errors of its own file, and does not wait for files of others as syncfs(2) would.
+ */
+int spool_publish(struct spool *spool, spool_told_fn *told, void *ctx, struct err *err)
+{
+	size_t n_all = spool->n_group, n[] = {0, 0, 0, 0, 0};
+	struct err errs[] = {ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT};
+	int got = 0;
+
+	n[0] = each(spool, n_all, sync_bytes, &errs[0]);
+	n[1] = each(spool, n[0], give_name, &errs[1]);
+	n[2] = sync_names(spool, n[1], &errs[2]);
+	n[3] = tell_each(spool, n[2], told, ctx, &errs[3]);
+	n[4] = each(spool, n[3], leave_spool, &errs[4]);
+	for (size_t i = 0; i < 5 && got == 0; i++) {
+		if (n[i] == (i ? n[i - 1] : n_all))
+			continue;
+		*err = errs[i];
+		got = -1;
+	}
+	spool_drop_group(spool);
 	return got;
 }

@@ -2,12 +2,15 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <ftw.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "durable/durable.h"
 #include "mem/mem.h"
+
+enum { TREE_FDS = 16 };
 
 /* One salvage, and the leftover it is at. */
 struct salvage {
@@ -18,6 +21,7 @@ struct salvage {
 	struct spool_salvage *result;
 	struct segment_sum times; /* of the leftover, filled by lines() */
 	struct segment segment;   /* its new form */
+	size_t run_len;           /* of the path of the run's folder */
 };
 
 static int see_lines(void *ctx, const char *p, size_t len, struct err *err)
@@ -34,56 +38,73 @@ static int copy_lines(void *ctx, const char *p, size_t len, struct err *err)
 	return segment_add(&v->segment, p, len, 0, err);
 }
 
-static int place(struct salvage *v, const char *from, const char *to, enum codec_kind kind, struct segment_sum *sum,
-	struct err *err)
+/* Tells the caller, and counts. */
+static int tell(void *ctx, const struct spool_object *object, struct err *err)
 {
-	if (spool_place(v->spool, from, to, kind, sum, v->told, v->ctx, err) < 0)
+	struct salvage *v = ctx;
+
+	if (v->told(v->ctx, object, err) < 0)
 		return -1;
 	v->result->objects++;
-	v->result->records += sum->records;
+	v->result->records += object->sum->records;
 	return 0;
+}
+
+static int publish(struct salvage *v, struct err *err)
+{
+	return spool_publish(v->spool, tell, v, err);
+}
+
+static int add_item(struct salvage *v, const struct spool_item *item, struct err *err)
+{
+	spool_add_item(v->spool, item);
+	return spool_is_full(v->spool) ? publish(v, err) : 0;
+}
+
+/* The lines of item->leftover into item->from, a segment of its own, whose file is still to be synced. */
+static int encode_again(struct salvage *v, struct spool_item *item, struct err *err)
+{
+	struct codec_set set;
+	struct segment_sum again;
+	bool is_whole;
+	int got;
+
+	if (codec_set_init(&set, item->kind, 0, err) < 0)
+		return -1;
+	segment_init(&v->segment, &set);
+	got = segment_begin(&v->segment, item->from, err);
+	if (got == 0)
+		got = segment_read(item->kind, item->leftover, &again, &is_whole, copy_lines, v, err);
+	if (got == 0)
+		got = segment_end(&v->segment, &item->fd, err);
+	if (got == 0) {
+		struct segment_sum *sum = &v->segment.sum;
+
+		sum->records = item->sum.records;
+		sum->has_time = item->sum.has_time;
+		sum->min_us = item->sum.min_us;
+		sum->max_us = item->sum.max_us;
+		item->sum = *sum;
+	}
+	segment_release(&v->segment);
+	codec_set_release(&set);
+	return got;
 }
 
 /*
  * A leftover is always written anew, whole as it may be: a failed fsync of the run that died may have left pages that
  * look clean and are not on disk.
  */
-static int rebuild(struct salvage *v, const char *part, const char *to, enum codec_kind kind,
-	const struct segment_sum *sum, struct err *err)
+static int rebuild(struct salvage *v, struct spool_item *item, struct err *err)
 {
-	struct codec_set set;
-	struct segment_sum again;
 	struct buf path = BUF_INIT;
-	bool is_whole;
-	int got;
 
-	buf_add(&path, part, strlen(part) - strlen(PART_SUFFIX));
+	item->leftover = item->from;
+	buf_add(&path, item->from, strlen(item->from) - strlen(PART_SUFFIX));
 	buf_add_str(&path, SALVAGE_SUFFIX);
-	if (durable_unlink(buf_cstr(&path), err) < 0 || codec_set_init(&set, kind, 0, err) < 0) {
-		buf_release(&path);
-		return -1;
-	}
-	segment_init(&v->segment, &set);
-	got = segment_begin(&v->segment, path.p, err);
-	if (got == 0)
-		got = segment_read(kind, part, &again, &is_whole, copy_lines, v, err);
-	if (got == 0)
-		got = segment_finish(&v->segment, err);
-	if (got == 0) {
-		v->segment.sum.records = sum->records;
-		v->segment.sum.has_time = sum->has_time;
-		v->segment.sum.min_us = sum->min_us;
-		v->segment.sum.max_us = sum->max_us;
-		got = place(v, path.p, to, kind, &v->segment.sum, err);
-	}
-	if (got == 0)
-		got = durable_unlink(part, err);
-	if (got == 0)
-		got = durable_unlink(path.p, err);
-	segment_release(&v->segment);
-	codec_set_release(&set);
-	buf_release(&path);
-	return got;
+	buf_cstr(&path);
+	item->from = path.p;
+	return encode_again(v, item, err);
 }
 
 static bool exists(const char *path)
@@ -94,28 +115,32 @@ static bool exists(const char *path)
 }
 
 /*
- * Without one whole line there is nothing to save. Where the object has its name already, spool_place() finds that it
+ * Without one whole line there is nothing to save. Where the object has its name already, spool_publish() finds that it
  * is the same file or has the same lines, and it is told (again) before the leftover goes.
  */
 static int salvage_part(struct salvage *v, const char *part, const char *to, struct err *err)
 {
-	struct segment_sum sum;
-	enum codec_kind kind;
+	struct spool_item item = {.keep_len = v->run_len, .fd = -1};
 	bool is_whole;
 
-	if (!codec_kind_of(to, &kind))
+	if (!codec_kind_of(to, &item.kind))
 		return err_set(err, ERR_REFUSED, "%.120s: not a segment that this version knows", part);
 	v->times = (struct segment_sum){0};
-	if (segment_read(kind, part, &sum, &is_whole, see_lines, v, err) < 0)
+	if (segment_read(item.kind, part, &item.sum, &is_whole, see_lines, v, err) < 0)
 		return -1;
-	sum.has_time = v->times.has_time;
-	sum.min_us = v->times.min_us;
-	sum.max_us = v->times.max_us;
-	if (sum.records && !exists(to))
-		return rebuild(v, part, to, kind, &sum, err);
-	if (sum.records && place(v, part, to, kind, &sum, err) < 0)
-		return -1;
-	return durable_unlink(part, err);
+	if (item.sum.records == 0)
+		return durable_unlink(part, err);
+	item.sum.has_time = v->times.has_time;
+	item.sum.min_us = v->times.min_us;
+	item.sum.max_us = v->times.max_us;
+	item.from = mem_dup(part, strlen(part));
+	item.to = mem_dup(to, strlen(to));
+	if (exists(to) || rebuild(v, &item, err) == 0)
+		return add_item(v, &item, err);
+	free(item.from);
+	free(item.to);
+	free(item.leftover);
+	return -1;
 }
 
 static bool ends_with(const char *p, const char *suffix)
@@ -125,7 +150,7 @@ static bool ends_with(const char *p, const char *suffix)
 	return len > n && memcmp(p + len - n, suffix, n) == 0;
 }
 
-/* One name inside the tree: a folder, a part, or what an interrupted salvage left. tree_len: of the tree's own path. */
+/* One name inside the tree: a folder or a part. tree_len: of the tree's own path. */
 static int salvage_tree(struct salvage *v, const char *path, size_t tree_len, struct err *err);
 
 static int salvage_name(struct salvage *v, const char *path, size_t tree_len, struct err *err)
@@ -137,8 +162,6 @@ static int salvage_name(struct salvage *v, const char *path, size_t tree_len, st
 		return errno == ENOENT ? 0 : err_sys(err, "%.120s: cannot read", path);
 	if (S_ISDIR(st.st_mode))
 		return salvage_tree(v, path, tree_len, err);
-	if (ends_with(path, SALVAGE_SUFFIX))
-		return durable_unlink(path, err);
 	if (ends_with(path, PART_SUFFIX)) {
 		struct buf to = BUF_INIT;
 
@@ -173,9 +196,39 @@ static int salvage_tree(struct salvage *v, const char *path, size_t tree_len, st
 	}
 	free(names);
 	buf_release(&name);
-	if (got == 0 && rmdir(path) < 0 && errno != ENOENT)
-		got = err_sys(err, "%.120s: cannot remove", path);
 	return got;
+}
+
+/* What an interrupted salvage left. */
+static int remove_salvage(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	return type == FTW_F && ends_with(path, SALVAGE_SUFFIX) && unlink(path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+/* Folders whose parts have left; anything else that lies there is not ours to remove. */
+static int remove_folder(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	return type == FTW_DP && rmdir(path) < 0 && errno != ENOENT ? -1 : 0;
+}
+
+static int remove_each(
+	const char *tree, int (*remove_one)(const char *, const struct stat *, int, struct FTW *), struct err *err)
+{
+	if (nftw(tree, remove_one, TREE_FDS, FTW_DEPTH | FTW_PHYS) < 0 && errno != ENOENT)
+		return err_sys(err, "%.120s: cannot remove", tree);
+	return 0;
+}
+
+/* An earlier salvage's files go before any new one gets such a name: the group is published later than it is made. */
+static int salvage_parts(struct salvage *v, const char *tree, struct err *err)
+{
+	if (remove_each(tree, remove_salvage, err) < 0 || salvage_tree(v, tree, strlen(tree), err) < 0)
+		return -1;
+	return publish(v, err) < 0 ? -1 : remove_each(tree, remove_folder, err);
 }
 
 static int salvage_run(struct salvage *v, const char *run, struct err *err)
@@ -189,7 +242,8 @@ static int salvage_run(struct salvage *v, const char *run, struct err *err)
 	if (lock < 0)
 		return lock == -1 ? -1 : 0;
 	buf_addf(&path, "%s/tree", run);
-	got = salvage_tree(v, buf_cstr(&path), path.len, err);
+	v->run_len = strlen(run);
+	got = salvage_parts(v, buf_cstr(&path), err);
 	if (got == 0) {
 		buf_reset(&path);
 		buf_addf(&path, "%s/lock", run);

@@ -17,9 +17,9 @@
 
 enum { LOCK_TRIES = 20, LOCK_WAIT_US = 10000, TREE_FDS = 16, RANDOM_ID_BYTES = 25 };
 
-size_t spool_dir_len(const char *path)
+size_t spool_dir_len(const char *path, size_t len)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = memrchr(path, '/', len);
 
 	return slash ? (size_t)(slash - path) : 0;
 }
@@ -161,7 +161,7 @@ static int make_root(const char *root, struct err *err)
 		return err_set(err, ERR_IO, "%.120s: is not a directory", root);
 	if (!is_there && durable_make_dirs(root, err) < 0)
 		return -1;
-	buf_add(&parent, root, spool_dir_len(root));
+	buf_add(&parent, root, spool_dir_len(root, strlen(root)));
 	buf_cstr(&parent);
 	if (is_there)
 		durable_sync_dir(parent.p, &ignored);
@@ -264,6 +264,8 @@ void spool_close(struct spool *spool)
 		}
 		close(spool->lock_fd);
 	}
+	spool_drop_group(spool);
+	durable_dirs_release(&spool->dirs);
 	buf_release(&spool->base);
 	buf_release(&spool->run);
 	buf_release(&spool->tree);

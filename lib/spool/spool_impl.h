@@ -2,12 +2,24 @@
 #ifndef TLM_SPOOL_IMPL_H
 #define TLM_SPOOL_IMPL_H
 
+#include "durable/durable.h"
 #include "spool/spool.h"
 
 #define PART_SUFFIX ".part"
 #define SALVAGE_SUFFIX ".salvage"
 
 enum { KNOWN_DIRS = 1024, RUN_HASH_BYTES = 16 };
+
+/* An object on its way from the spool into the lake. */
+struct spool_item {
+	char *from, *to;
+	char *leftover;  /* removed before `from`; NULL: none */
+	size_t keep_len; /* what stays of the path of `from` when its folders are empty */
+	int fd;          /* of `from`, to be synced; -1: it was */
+	enum codec_kind kind;
+	struct segment_sum sum;
+	bool is_old;
+};
 
 struct spool {
 	char *root;
@@ -21,6 +33,9 @@ struct spool {
 	int lock_fd;
 	char *unfinished;
 	uint64_t known[KNOWN_DIRS]; /* hashes of directories of the lake that this process synced with all above them */
+	struct durable_dirs dirs;   /* of the step that is being done */
+	struct spool_item group[SPOOL_GROUP_MAX];
+	size_t n_group;
 };
 
 /* Takes the lock of the run folder `run`, made when missing and is_new. The descriptor; -2: a living process has it;
@@ -33,12 +48,13 @@ int spool_remove_tree(const char *tree, struct err *err);
 /* Whether it has the form of the run ids that spool_open() makes. */
 bool spool_is_random_id(const char *run_id);
 
-/* The file `from` gets the name `to`, synced up to the root; then it is told. sum is replaced by that of an old object
- * with the same raw lines. */
-int spool_place(struct spool *spool, const char *from, const char *to, enum codec_kind kind, struct segment_sum *sum,
-	spool_told_fn *told, void *ctx, struct err *err);
+/* Adds an object to the group, which must not be full, and takes its strings and fd. */
+void spool_add_item(struct spool *spool, const struct spool_item *item);
 
-/* Length of the directory part of a path, without its last '/'. */
-size_t spool_dir_len(const char *path);
+/* Forgets the group and closes its files. */
+void spool_drop_group(struct spool *spool);
+
+/* Length of the directory part of the first len bytes of a path, without its last '/'. */
+size_t spool_dir_len(const char *path, size_t len);
 
 #endif

@@ -95,21 +95,21 @@ static void an_object_gets_its_name(void **state)
 
 	(void)state;
 	fill(spool, "dt=1/d=a", "night-000001.ndjson.zst", "{}\n{}\n", 2);
-	assert_int_equal(spool_sync(spool, &segment, &err), 0);
+	assert_int_equal(spool_sync(spool, &(struct segment *){&segment}, 1, &err), 0);
 	assert_false(exists("/dt=1/d=a/night-000001.ndjson.zst"));
-	assert_int_equal(segment_finish(&segment, &err), 0);
-	assert_int_equal(spool_publish(spool, &segment, tell, &told, &err), 0);
+	assert_int_equal(spool_add(spool, &segment, &err), 0);
+	assert_int_equal(spool_publish(spool, tell, &told, &err), 0);
 	assert_string_equal(told.last, "/dt=1/d=a/night-000001.ndjson.zst");
 	assert_int_equal(told.records, 2);
 	/* The same records again are the same object; others are refused, and stay in the spool. */
 	fill(spool, "dt=1/d=a", "night-000001.ndjson.zst", "{}\n{}\n", 2);
 	assert_int_equal(segment_flush(&segment, &err), 0);
-	assert_int_equal(segment_finish(&segment, &err), 0);
-	assert_int_equal(spool_publish(spool, &segment, tell, &told, &err), 0);
+	assert_int_equal(spool_add(spool, &segment, &err), 0);
+	assert_int_equal(spool_publish(spool, tell, &told, &err), 0);
 	assert_int_equal(told.n_old, 1);
 	fill(spool, "dt=1/d=a", "night-000001.ndjson.zst", "{}\n{}\n{}\n", 3);
-	assert_int_equal(segment_finish(&segment, &err), 0);
-	assert_int_equal(spool_publish(spool, &segment, tell, &told, &err), -1);
+	assert_int_equal(spool_add(spool, &segment, &err), 0);
+	assert_int_equal(spool_publish(spool, tell, &told, &err), -1);
 	assert_int_equal(err.code, ERR_REFUSED);
 	err_reset(&err);
 	assert_int_equal(spool_discard(spool, &err), 0);
@@ -126,7 +126,7 @@ static void leftovers_are_stored(void **state)
 
 	(void)state;
 	fill(spool, "", "x-000001.ndjson.zst", "{}\n{}\n{\"a", 3);
-	assert_int_equal(spool_sync(spool, &segment, &err), 0);
+	assert_int_equal(spool_sync(spool, &(struct segment *){&segment}, 1, &err), 0);
 	/* While it lives, it is left alone. */
 	{
 		struct spool *other = open_spool(NULL);
@@ -159,8 +159,8 @@ static void what_was_not_told_is_told(void **state)
 
 	(void)state;
 	fill(spool, "d=b", "y-000001.ndjson.zst", "{}\n", 1);
-	assert_int_equal(segment_finish(&segment, &err), 0);
-	assert_int_equal(spool_publish(spool, &segment, tell, &told, &err), -1);
+	assert_int_equal(spool_add(spool, &segment, &err), 0);
+	assert_int_equal(spool_publish(spool, tell, &told, &err), -1);
 	assert_int_equal(err.code, ERR_PIPE);
 	assert_true(exists("/d=b/y-000001.ndjson.zst"));
 	die(spool);
@@ -184,7 +184,7 @@ static void a_repeatable_run_is_not_salvaged(void **state)
 	(void)state;
 	assert_null(open_spool("weekly"));
 	fill(spool, "d=c", "weekly-000001.ndjson.zst", "{}\n", 1);
-	assert_int_equal(spool_sync(spool, &segment, &err), 0);
+	assert_int_equal(spool_sync(spool, &(struct segment *){&segment}, 1, &err), 0);
 	die(spool);
 	other = open_spool(NULL);
 	assert_int_equal(spool_salvage(other, see, tell, &told, &result, &err), 0);
