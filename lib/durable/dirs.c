@@ -18,19 +18,28 @@ static int by_path(const void *a, const void *b)
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Sorted, so equal ones stand side by side. After an error the rest is not tried: nothing can be told any more. */
+/* Sorted, so equal ones stand side by side. */
 int durable_dirs_sync(struct durable_dirs *dirs, struct err *err)
 {
+	struct durable_job *jobs = mem_alloc(dirs->n, sizeof *jobs);
+	size_t n = 0;
 	int got = 0;
 
 	qsort(dirs->paths, dirs->n, sizeof *dirs->paths, by_path);
-	for (size_t i = 0; i < dirs->n && got == 0; i++) {
+	for (size_t i = 0; i < dirs->n; i++) {
 		if (i == 0 || strcmp(dirs->paths[i - 1], dirs->paths[i]) != 0)
-			got = durable_sync_dir(dirs->paths[i], err);
+			jobs[n++] = (struct durable_job){.fd = -1, .path = dirs->paths[i]};
+	}
+	durable_sync_all(jobs, n);
+	for (size_t i = 0; i < n && got == 0; i++) {
+		got = jobs[i].got;
+		if (got < 0)
+			*err = jobs[i].err;
 	}
 	for (size_t i = 0; i < dirs->n; i++)
 		free(dirs->paths[i]);
 	dirs->n = 0;
+	free(jobs);
 	return got;
 }
 

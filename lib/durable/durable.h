@@ -3,7 +3,7 @@
  *
  * The order is that of Pillai et al., "All File Systems Are Not Created Equal", OSDI 2014: the bytes of a file are
  * synced before its name appears, and a name is there only when its directory was synced, as were the directories
- * above it. Every error is ERR_IO with the path and the text of errno. One thread.
+ * above it. Every error is ERR_IO with the path and the text of errno. One thread, but for durable_sync_all().
  */
 #ifndef TLM_DURABLE_H
 #define TLM_DURABLE_H
@@ -26,6 +26,17 @@ int durable_make_dirs(const char *path, struct err *err);
 
 /* Syncs the directory `path` and each one above it up to and including the first base_len bytes of it. 0 or -1. */
 int durable_sync_chain(const char *path, size_t base_len, struct err *err);
+
+/* A file or a directory that is to be synced, and what came of it. */
+struct durable_job {
+	int fd; /* of a file; -1: the directory `path` */
+	const char *path;
+	int got; /* 0, or -1 with err */
+	struct err err;
+};
+
+/* Syncs all, many at one time: threads of its own that end before it does. */
+void durable_sync_all(struct durable_job *jobs, size_t n);
 
 /* Directories that are to be synced together, each once. */
 struct durable_dirs {

@@ -113,6 +113,40 @@ static void a_full_disk_is_told(void **state)
 	close(fd);
 }
 
+/* More than a few, so that threads do it: each has its own answer. */
+static void many_are_synced_together(void **state)
+{
+	struct durable_job jobs[40];
+	struct durable_dirs dirs = DURABLE_DIRS_INIT;
+	struct err err = ERR_INIT;
+	int fd = open(at("/many"), O_WRONLY | O_CREAT, 0666), pipes[2];
+
+	(void)state;
+	assert_int_equal(pipe(pipes), 0); /* cannot be synced */
+	for (int i = 0; i < 40; i++)
+		jobs[i] = (struct durable_job){.fd = i % 3 == 0 ? -1 : fd, .path = base, .got = 7};
+	jobs[11].fd = pipes[1];
+	jobs[12].path = "/none";
+	durable_sync_all(jobs, 40);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(jobs[i].got, i == 11 || i == 12 ? -1 : 0);
+	assert_non_null(strstr(jobs[11].err.msg, ": cannot sync: Invalid argument"));
+	assert_non_null(strstr(jobs[12].err.msg, "/none: cannot open the directory"));
+	for (int i = 0; i < 40; i++)
+		durable_dirs_add(&dirs, at("/many"), strlen(base));
+	assert_int_equal(durable_dirs_sync(&dirs, &err), 0);
+	durable_dirs_add(&dirs, base, strlen(base));
+	durable_dirs_add(&dirs, "/none/x", 5);
+	assert_int_equal(durable_dirs_sync(&dirs, &err), -1);
+	assert_string_equal(err.msg, "/none: cannot open the directory: No such file or directory");
+	assert_int_equal(dirs.n, 0);
+	durable_dirs_release(&dirs);
+	close(fd);
+	close(pipes[0]);
+	close(pipes[1]);
+	unlink(at("/many"));
+}
+
 static int make_base(void **state)
 {
 	(void)state;
@@ -132,6 +166,7 @@ int main(void)
 		cmocka_unit_test(a_file_in_the_way_is_told),
 		cmocka_unit_test(nothing_is_written_over),
 		cmocka_unit_test(a_full_disk_is_told),
+		cmocka_unit_test(many_are_synced_together),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -33,8 +33,8 @@ struct segment {
 	bool is_unsynced;    /* something was flushed since the last segment_sync() */
 	bool is_name_synced; /* for the spool: the names that lead to the file are on disk */
 	struct buf path;     /* of the file, NUL-terminated */
+	int fd;              /* for the spool: what segment_sync() syncs */
 	/* private */
-	int fd;
 	struct codec *codec;
 	struct buf raw;
 	struct digest *stored_digest, *raw_digest;

@@ -44,26 +44,51 @@ static void add_chain(struct spool *spool, const char *path, size_t len)
 	} while (len > spool->keep_len);
 }
 
-/* The names of many segments share folders, each of which is synced once. */
-int spool_sync(struct spool *spool, struct segment **list, size_t n, struct err *err)
+static int sync_segments(struct segment **list, size_t n, struct err *err)
 {
+	struct durable_job *jobs = mem_alloc(n, sizeof *jobs);
+	size_t n_jobs = 0;
 	int got = 0;
 
+	for (size_t i = 0; i < n; i++) {
+		if (list[i]->is_unsynced)
+			jobs[n_jobs++] = (struct durable_job){.fd = list[i]->fd, .path = list[i]->path.p};
+	}
+	durable_sync_all(jobs, n_jobs);
+	for (size_t i = 0; i < n_jobs && got == 0; i++) {
+		got = jobs[i].got;
+		if (got < 0)
+			*err = jobs[i].err;
+	}
 	for (size_t i = 0; i < n && got == 0; i++)
-		got = segment_flush(list[i], err);
-	for (size_t i = 0; i < n && got == 0; i++)
-		got = list[i]->is_unsynced ? segment_sync(list[i], err) : 0;
-	for (size_t i = 0; i < n && got == 0; i++) {
+		list[i]->is_unsynced = false;
+	free(jobs);
+	return got;
+}
+
+/* The names of many segments share folders, each of which is synced once. */
+static int sync_segment_names(struct spool *spool, struct segment **list, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
 		if (!list[i]->is_name_synced)
 			add_chain(spool, list[i]->path.p, list[i]->path.len);
-		if (spool->dirs.n >= MANY_DIRS)
-			got = durable_dirs_sync(&spool->dirs, err);
+		if (spool->dirs.n >= MANY_DIRS && durable_dirs_sync(&spool->dirs, err) < 0)
+			return -1;
 	}
-	if (got == 0)
-		got = durable_dirs_sync(&spool->dirs, err);
-	for (size_t i = 0; i < n && got == 0; i++)
+	if (durable_dirs_sync(&spool->dirs, err) < 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
 		list[i]->is_name_synced = true;
-	return got;
+	return 0;
+}
+
+int spool_sync(struct spool *spool, struct segment **list, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (segment_flush(list[i], err) < 0)
+			return -1;
+	}
+	return sync_segments(list, n, err) < 0 ? -1 : sync_segment_names(spool, list, n, err);
 }
 
 /* ---- the name in the lake ---- */
@@ -184,20 +209,6 @@ void spool_drop_group(struct spool *spool)
 
 /* ---- the steps, each for one object ---- */
 
-static int sync_bytes(struct spool *spool, struct spool_item *item, struct err *err)
-{
-	int got = 0;
-
-	(void)spool;
-	if (item->fd < 0)
-		return 0;
-	got = durable_sync(item->fd, item->from, err);
-	if (close(item->fd) < 0 && got == 0)
-		got = err_sys(err, "%.120s: cannot close", item->from);
-	item->fd = -1;
-	return got;
-}
-
 static int give_name(struct spool *spool, struct spool_item *item, struct err *err)
 {
 	int got = link_object(item->from, item->to, err);
@@ -224,6 +235,30 @@ static int leave_spool(struct spool *spool, struct spool_item *item, struct err 
 	durable_remove_empty(folder, item->keep_len);
 	free(folder);
 	return 0;
+}
+
+/* How many of the first n have their bytes on disk, up to the first that has not. */
+static size_t sync_bytes(struct spool *spool, size_t n, struct err *err)
+{
+	struct durable_job *jobs = mem_alloc(n, sizeof *jobs);
+	size_t n_jobs = 0, n_good = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (spool->group[i].fd >= 0)
+			jobs[n_jobs++] = (struct durable_job){.fd = spool->group[i].fd, .path = spool->group[i].from};
+	}
+	durable_sync_all(jobs, n_jobs);
+	for (size_t job = 0; n_good < n; n_good++) {
+		if (spool->group[n_good].fd < 0)
+			continue;
+		if (jobs[job].got < 0) {
+			*err = jobs[job].err;
+			break;
+		}
+		job++;
+	}
+	free(jobs);
+	return n_good;
 }
 
 /* One step for the first n; how many came through, with the error of the one that did not. */
@@ -269,7 +304,7 @@ int spool_publish(struct spool *spool, spool_told_fn *told, void *ctx, struct er
 	struct err errs[] = {ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT};
 	int got = 0;
 
-	n[0] = each(spool, n_all, sync_bytes, &errs[0]);
+	n[0] = sync_bytes(spool, n_all, &errs[0]);
 	n[1] = each(spool, n[0], give_name, &errs[1]);
 	n[2] = sync_names(spool, n[1], &errs[2]);
 	n[3] = tell_each(spool, n[2], told, ctx, &errs[3]);

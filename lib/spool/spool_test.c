@@ -199,6 +199,67 @@ static void a_repeatable_run_is_not_salvaged(void **state)
 	assert_false(exists("/d=c/weekly-000001.ndjson.zst"));
 }
 
+/* The first that fails ends the group; those before it are published, the rest stays for the next start. */
+static void a_group_is_cut_at_its_first_error(void **state)
+{
+	struct err err = ERR_INIT;
+	struct told told = {0};
+	struct spool_salvage result;
+	struct spool *spool = open_spool(NULL);
+	char name[64], other[512];
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		snprintf(name, sizeof name, "%s-%06d.ndjson.zst", spool_run_id(spool), i);
+		fill(spool, i % 2 ? "g/d=1" : "g/d=0", name, "{}\n", 1);
+		if (i == 12) {
+			snprintf(other, sizeof other, "%s/g/d=0/%s", root, name);
+			assert_int_equal(mkdir(strcat(strcpy(name, root), "/g"), 0777), 0);
+			assert_int_equal(mkdir(strcat(name, "/d=0"), 0777), 0);
+			fclose(fopen(other, "w"));
+		}
+		assert_int_equal(spool_add(spool, &segment, &err), 0);
+		assert_false(spool_is_full(spool));
+	}
+	assert_int_equal(told.n, 0);
+	assert_int_equal(spool_publish(spool, tell, &told, &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
+	assert_int_equal(told.n, 12);
+	assert_int_equal(unlink(other), 0);
+	die(spool);
+	err_reset(&err);
+	spool = open_spool(NULL);
+	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(result.objects, 8);
+	assert_int_equal(told.n, 20);
+	assert_int_equal(told.records, 20);
+	spool_close(spool);
+	assert_false(exists("/.tlm-spool"));
+}
+
+/* A salvage that was killed between its file and the end of its group. */
+static void an_interrupted_salvage_is_begun_anew(void **state)
+{
+	struct err err = ERR_INIT;
+	struct told told = {0};
+	struct spool_salvage result;
+	struct spool *spool = open_spool(NULL);
+	char path[512];
+
+	(void)state;
+	fill(spool, "d=s", "z-000001.ndjson.zst", "{}\n", 1);
+	assert_int_equal(spool_sync(spool, &(struct segment *){&segment}, 1, &err), 0);
+	snprintf(path, sizeof path, "%.*s.salvage", (int)strlen(segment.path.p) - 5, segment.path.p);
+	fclose(fopen(path, "w"));
+	die(spool);
+	spool = open_spool(NULL);
+	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(told.records, 1);
+	spool_close(spool);
+	assert_true(exists("/d=s/z-000001.ndjson.zst"));
+	assert_false(exists("/.tlm-spool"));
+}
+
 static void run_ids_are_checked(void **state)
 {
 	static const char *const bad[] = {"", "a/b", ".x", "-x", "a b", "..", "20261125T225812Z-1a2b3c4d",
@@ -251,6 +312,8 @@ int main(void)
 		cmocka_unit_test(leftovers_are_stored),
 		cmocka_unit_test(what_was_not_told_is_told),
 		cmocka_unit_test(a_repeatable_run_is_not_salvaged),
+		cmocka_unit_test(a_group_is_cut_at_its_first_error),
+		cmocka_unit_test(an_interrupted_salvage_is_begun_anew),
 		cmocka_unit_test(run_ids_are_checked),
 	};
 

@@ -12,4 +12,5 @@ crash() {
 @test "the start after that killed, too" { crash again 31; }
 @test "system calls that fail: status 2, and the next start completes" { crash fail 29; }
 @test "a repeatable run killed and repeated" { crash named 29; }
+@test "a group of objects, synced by threads, killed and failing" { crash group 11; }
 @test "bytes are synced before their name, names before their row" { crash order 1; }

@@ -5,6 +5,7 @@
     lake-crash.py again   FOLDER [EVERY]   the same for the start that stores what a killed run left
     lake-crash.py fail    FOLDER [EVERY]   the Nth of them fails with EIO or ENOSPC
     lake-crash.py named   FOLDER [EVERY]   SIGKILL in a run with --run-id, which is then repeated
+    lake-crash.py group   FOLDER [EVERY]   a dozen objects that are published together: all of that
     lake-crash.py order   FOLDER           what power loss needs: bytes synced before their name, names before the row
 
 EVERY takes each EVERY-th N only. After each, the tool is started again without records; then every line that stood in
@@ -23,6 +24,7 @@ import time
 TOOL = os.path.join(os.environ.get("TLM_BIN", "build/bin"), "tlm-s3put")
 CALLS = ["write", "fsync", "link", "mkdir", "unlink", "rmdir", "openat", "flock", "close", "sync_file_range"]
 OPTIONS = ["--time", "ts:s", "--max-records", "7", "--max-open", "2", "--sync-interval", "1ms", "-q"]
+LAYOUT = "d={d}"
 N_LINES, N_CHUNKS = 60, 4
 
 
@@ -35,11 +37,11 @@ def sample():
 
 
 def directory(line):
-    return json.loads(line)["d"]
+    return LAYOUT.format(**json.loads(line))
 
 
 def command(lake, extra=()):
-    return [TOOL, *OPTIONS, *extra, "-o", f"file://{lake}/d={{d}}/"]
+    return [TOOL, *OPTIONS, *extra, "-o", f"file://{lake}/{LAYOUT}/"]
 
 
 def feed(argv, lines, inject=None, log=None):
@@ -94,14 +96,14 @@ def told(out):
 def check_lake(lake, lines, must_hold, rows):
     objects = files(lake)
     for path in objects:
-        assert re.search(r"/d=[abc]/[^/]+\.ndjson\.zst$", path), f"left behind: {path}"
+        assert re.search(r"/d=[abc](/e=\d+)?/[^/]+\.ndjson\.zst$", path), f"left behind: {path}"
     assert not os.path.exists(os.path.join(lake, ".tlm-spool")), "the spool is left behind"
     found = {}
     for path in sorted(objects):
         got = read_back(path, True)
         for line in got:
-            assert directory(line) in path, f"in the wrong directory: {line}"
-        found.setdefault(os.path.dirname(path)[-1], []).extend(got)
+            assert f"/{directory(line)}/" in path, f"in the wrong directory: {line}"
+        found.setdefault(os.path.relpath(os.path.dirname(path), lake), []).extend(got)
         row = rows.get(path)
         assert row, f"not told: {path}"
         assert row["records"] == len(got) and row["bytes"] == os.path.getsize(path), f"told wrongly: {row}"
@@ -116,7 +118,7 @@ def check_lake(lake, lines, must_hold, rows):
     assert not missing, f"lost: {sorted(missing)[:3]}"
     for name, part in found.items():
         want = [line for line in lines if directory(line) == name]
-        assert part == want[:len(part)], f"d={name}: not the first lines of it, in order"
+        assert part == want[:len(part)], f"{name}: not the first lines of it, in order"
     return len(everything)
 
 
@@ -224,7 +226,7 @@ def run_named(folder, every, lines):
     for call in ["none"] + CALLS:
         for when in calls_of(call, every):
             lake, log = fresh(folder), os.path.join(folder, "log")
-            argv = [TOOL, *options, *named, "-o", f"file://{lake}/d={{d}}/"]
+            argv = [TOOL, *options, *named, "-o", f"file://{lake}/{LAYOUT}/"]
             if call != "none":
                 status, out, err = feed(argv, lines, f"{call}:signal=KILL:when={when}", log)
                 if status == 0:
@@ -243,16 +245,33 @@ def run_named(folder, every, lines):
     return n
 
 
+def whole_calls(log):
+    """The lines of a trace; a call that others interrupted stands where it ended."""
+    begun = {}
+    with open(log) as f:
+        for line in f:
+            pid, text = line.split(" ", 1)
+            text = text.strip()
+            if text.endswith("<unfinished ...>"):
+                begun[pid] = text[:-len("<unfinished ...>")].strip()
+            elif text.startswith("<..."):
+                yield begun.pop(pid) + text.split("resumed>", 1)[1]
+            else:
+                yield text
+
+
 def run_order(folder, every, lines):
+    return check_order(folder, lines, True)
+
+
+def check_order(folder, lines, is_synced):
     """From one trace: the order of work that makes an object survive a loss of power."""
     lake, log = fresh(folder), os.path.join(folder, "log")
     argv = ["strace", "-f", "-qq", "-y", "-s", "600", "-o", log,
             "-e", "trace=write,fsync,link,mkdir,unlink", *command(lake)]
     status, out, err = feed(argv, lines)
     assert status == 0, f"status {status}: {err}"
-    with open(log) as f:
-        events = [line.split(" ", 1)[1].strip() for line in f]
-    events = [e for e in events if "= -1" not in e]
+    events = [e for e in whole_calls(log) if "= -1" not in e]
     made = {}
     for i, e in enumerate(events):
         if e.startswith("mkdir("):
@@ -276,7 +295,32 @@ def run_order(folder, every, lines):
         gone = next(j for j, x in enumerate(events) if x.startswith("unlink(") and part in x)
         assert gone > row, "out of the spool before it was told"
     synced = [e for e in events if e.startswith("fsync(") and e.split("<")[1].split(">")[0].endswith(".part")]
-    assert len(synced) > n, "open segments are not synced"
+    assert len(synced) > n or not is_synced, "open segments are not synced"
+    return n
+
+
+def run_group(folder, every, lines):
+    """A group large enough for threads to sync it: killed and failing at their first calls, and the order of work."""
+    global OPTIONS, LAYOUT
+    lines = [json.dumps({"n": i, "ts": 1700000000 + i, "d": "abc"[i % 3], "e": i % 12}, separators=(",", ":"))
+             for i in range(48)]
+    OPTIONS = ["--time", "ts:s", "--sync-interval", "20s", "-q"]
+    LAYOUT = "d={d}/e={e}"
+    n = check_order(folder, lines, False)
+    for what in ["signal=KILL", "error=EIO", "error=ENOSPC"]:
+        for call, last in ("fsync", 4), ("link", 14), ("mkdir", 40), ("unlink", 14), ("write", 40):
+            # A count of strace is one of each thread.
+            for when in range(1, last, every if call != "fsync" else 1):
+                lake, log = fresh(folder), os.path.join(folder, "log")
+                status, out, err = feed(command(lake), lines, f"{call}:{what}:when={when}", log)
+                if not was_hit(log):
+                    break
+                yield_place(f"{call} {what}", when)
+                assert err.count("\n") <= 1, f"more than one line: {err}"
+                if status == 0:
+                    assert call == "unlink" and saved(lake) == set(lines), f"status 0: {err}"
+                restart(lake, lines, saved(lake), told(out))
+                n += 1
     return n
 
 
@@ -292,7 +336,7 @@ def main():
     mode, folder = sys.argv[1], os.path.abspath(sys.argv[2])
     every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     os.makedirs(folder, exist_ok=True)
-    run = {"kill": run_kill, "again": run_again, "fail": run_fail, "named": run_named, "order": run_order}[mode]
+    run = {"kill": run_kill, "again": run_again, "fail": run_fail, "named": run_named, "group": run_group, "order": run_order}[mode]
     try:
         n = run(folder, every, sample())
     except AssertionError as e:
