@@ -15,6 +15,10 @@ CC := gcc
 endif
 
 MAKEFLAGS += --no-builtin-rules
+# V=1 shows every command whole.
+V ?=
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo '  $(1)')
 ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(shell nproc 2>/dev/null || echo 1)
 endif
@@ -60,23 +64,27 @@ all: $(BIN) ## build the tools into build/bin
 
 $(LIB): $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(call say,AR $@)
+	$(Q)$(AR) rcs $@ $^
 
 $(BUILD)/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c $< -o $@
+	$(call say,CC $<)
+	$(Q)$(CC) $(ALL_CFLAGS) -c $< -o $@
 
 define tool_rule
 $(BUILD)/bin/$(1): $$(patsubst %.c,$$(BUILD)/obj/%.o,$$(wildcard cmd/$(1)/*.c)) $$(LIB)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$(filter %.o,$$^) $$(LIB) $$(ALL_LDFLAGS) $$(LIBS) -o $$@
+	$$(call say,LD $$@)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$(filter %.o,$$^) $$(LIB) $$(ALL_LDFLAGS) $$(LIBS) -o $$@
 endef
 $(foreach t,$(TOOLS),$(eval $(call tool_rule,$(t))))
 
 define test_rule
 $(BUILD)/test/$(basename $(notdir $(1))): $(BUILD)/obj/$(1:.c=.o) $$(LIB)
 	@mkdir -p $$(@D)
-	$$(CC) $$(ALL_CFLAGS) $$< $$(LIB) $$(ALL_LDFLAGS) -lcmocka $$(LIBS) -o $$@
+	$$(call say,LD $$@)
+	$$(Q)$$(CC) $$(ALL_CFLAGS) $$< $$(LIB) $$(ALL_LDFLAGS) -lcmocka $$(LIBS) -o $$@
 endef
 $(foreach t,$(TEST_SRC),$(eval $(call test_rule,$(t))))
 
@@ -93,21 +101,23 @@ deps-check:
 # T=name picks the test files whose name holds it; JOBS files run side by side.
 JOBS ?= 2
 BATS := $(sort $(wildcard tests/bats/*.bats))
-QUICK_BATS := $(filter-out %/realdata.bats %/memory.bats %/crash.bats %/differential.bats,$(BATS))
+LONG_BATS := crash faults filter memory readme realdata replay values
+QUICK_BATS := $(filter-out $(LONG_BATS:%=tests/bats/%.bats),$(BATS))
+QUICK_TESTS := $(filter-out %/num_double_test %/sketch_test %/source_test %/jqworker_test %/json_diff_test,$(TESTS))
 pick = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(notdir $(f))),$(f))),$(1))
 PROVE = TLM_BIN=$(BUILD)/bin TLM_BUILD=$(BUILD) prove --timer -j$(JOBS) --exec tests/kit/run-test
 
 check: deps-check ## install what the tests need, build, run every test under prove
 	@tools/venv.sh >/dev/null
 	+@$(MAKE) --no-print-directory all tests-build kit
-	$(PROVE) $(call pick,$(TESTS) $(BATS))
+	@$(PROVE) $(call pick,$(TESTS) $(BATS))
 
 check-quick: all tests-build kit ## the tests of the inner loop, below a minute
-	$(PROVE) $(call pick,$(TESTS) $(QUICK_BATS))
+	@$(PROVE) $(call pick,$(if $(T),$(TESTS) $(BATS),$(QUICK_TESTS) $(QUICK_BATS)))
 
 torture: deps-check all tests-build kit ## the long hunts: every fault, every crash, many seeds
 	@tools/venv.sh >/dev/null
-	$(PROVE) $(call pick,$(sort $(wildcard tests/torture/*.bats)))
+	@$(PROVE) $(call pick,$(sort $(wildcard tests/torture/*.bats)))
 
 # Preloaded fault injection and generators: tests/kit/*.c; a name that ends in _preload becomes a shared object.
 KIT_SRC := $(wildcard tests/kit/*.c)
