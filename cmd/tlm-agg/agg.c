@@ -9,28 +9,9 @@
 #include "mem/mem.h"
 #include "num/num.h"
 
-enum { SPILL_BYTES = 1 << 20 }; /* output beyond this goes to the sink while a window is written */
-enum { ROW_SHIFT_US = 1000 };   /* the time of a row is the last millisecond of its window */
+enum { ROW_SHIFT_US = 1000 }; /* the time of a row is the last millisecond of its window */
 
 /* ---- rows out ---- */
-
-/* What was made so far leaves, so that a window of any number of groups is written in constant memory. */
-static int spill(struct agg *g, struct err *err)
-{
-	if (sink_write_bytes(g->frame.sink, buf_slice(g->out), err))
-		return -1;
-	g->frame.ledger->bytes_out += g->out->len;
-	buf_reset(g->out);
-	return 0;
-}
-
-static int take_row(void *context, const struct engine_row *row, struct err *err)
-{
-	struct agg *g = context;
-
-	rows_add(g->rows, row, g->out);
-	return g->out->len < SPILL_BYTES ? 0 : spill(g, err);
-}
 
 /* The books follow the engine's. */
 static void keep_books(struct agg *g)
@@ -43,7 +24,7 @@ static void keep_books(struct agg *g)
 	l->open = c->taken - c->kept;
 	l->late = c->late;
 	l->late_partial = c->late_partial;
-	l->out = c->rows - rows_withheld(g->rows);
+	l->out = g->n_rows - rows_withheld(g->rows);
 	if (clock->watermark_us != WINDOW_NEVER && clock->watermark_us != WINDOW_FOREVER) {
 		l->has_time = true;
 		l->max_time_us = clock->max_us;
@@ -75,7 +56,7 @@ static int start_engine(struct agg *g, struct json_span record, struct err *err)
 		.max_ahead_us = g->opts.max_ahead_us < 0 ? WINDOW_FOREVER : g->opts.max_ahead_us,
 		.n_inputs = g->frame.n_inputs,
 		.list = &g->list,
-		.row = take_row,
+		.row = agg_take_row,
 		.context = g};
 
 	if (agg_plan_first_record(g, record, err))
@@ -350,12 +331,12 @@ static int plan(struct agg *g, const char *list, struct err *err)
 	struct rows *rows;
 
 	if (agg_list_parse(&g->list, list, err) || agg_plan_window(g, err) || agg_plan_groups(g, err) ||
-		agg_plan_time(g, err) || agg_plan_where(g, err))
+		agg_plan_time(g, err) || agg_plan_where(g, err) || agg_plan_choice(g, err))
 		return -1;
 	g->list.is_coercing = g->opts.is_coercing;
 	g->list.exact_max = (uint32_t)g->opts.exact_max;
 	/* names that clash are told before anything is read */
-	rows = agg_plan_rows(g, err);
+	rows = agg_plan_rows(g, (enum rows_format)g->opts.format, err);
 	if (!rows)
 		return -1;
 	rows_close(rows);
@@ -398,7 +379,11 @@ void agg_close(struct agg *g)
 	sink_close(g->late);
 	engine_close(g->engine);
 	rows_close(g->rows);
+	rows_close(g->having_rows);
 	json_scan_close(g->scan);
+	json_scan_close(g->having_scan);
+	condition_close(g->having);
+	top_close(g->top);
 	if (g->where)
 		condition_close(g->where);
 	else
@@ -412,6 +397,8 @@ void agg_close(struct agg *g)
 	free(g->field_slots);
 	free(g->values);
 	free(g->have_ended);
+	buf_release(&g->row_text);
+	buf_release(&g->unjudged);
 	buf_release(&g->late_rows);
 	buf_release(&g->key);
 	buf_release(&g->tmp);
@@ -428,20 +415,32 @@ static void tell_late(const struct engine_counts *c, struct buf *out)
 	buf_add_str(out, ", and in no row: a longer --delay waits for such records, --late FILE keeps them");
 }
 
+/* The next of several sentences. */
+static struct buf *next_sentence(struct buf *out)
+{
+	if (out->len)
+		buf_add_str(out, "; ");
+	return out;
+}
+
 int agg_finish(struct agg *g, struct buf *out, struct err *err)
 {
 	const struct engine_counts *c = g->engine ? engine_counts(g->engine) : NULL;
+	bool is_lost = c && c->late && !g->late;
 
 	if (g->rows && rows_withheld(g->rows))
-		buf_addf(out,
+		buf_addf(next_sentence(out),
 			"rows of open windows that were not written, csv and tsv having no column for final: %llu",
 			(unsigned long long)rows_withheld(g->rows));
-	if (g->late)
-		return g->late->ops->finish(g->late, true, err) ? -1 : STATUS_OK;
-	if (!c || !c->late)
-		return STATUS_OK;
-	if (out->len)
-		buf_add_str(out, "; ");
-	tell_late(c, out);
-	return STATUS_REJECTED;
+	if (g->n_unjudged) {
+		buf_addf(next_sentence(out),
+			"rows that --having could not judge, and that were not written: %llu, the first: ",
+			(unsigned long long)g->n_unjudged);
+		buf_add_slice(out, buf_slice(&g->unjudged));
+	}
+	if (is_lost)
+		tell_late(c, next_sentence(out));
+	if (g->late && g->late->ops->finish(g->late, true, err))
+		return -1;
+	return is_lost || g->n_unjudged ? STATUS_REJECTED : STATUS_OK;
 }

@@ -26,6 +26,8 @@ struct agg_options {
 	int64_t max_ahead_us;   /* --max-ahead, -1: no limit */
 	struct opt_list groups; /* -g */
 	const char *where;      /* --where PROGRAM, NULL: all records */
+	const char *having;     /* --having PROGRAM, NULL: all rows */
+	const char *top;        /* --top N:NAME, NULL: all rows */
 	const char *late;       /* --late PLACE */
 	bool is_coercing;       /* --coerce */
 	bool no_flush;          /* --no-flush */

@@ -7,6 +7,7 @@
 #include "group/group.h"
 #include "json/json.h"
 #include "timefield/timefield.h"
+#include "top.h"
 
 /* Where the time of a record comes from. */
 enum time_from {
@@ -38,6 +39,17 @@ struct agg {
 	struct engine *engine;
 	struct rows *rows;
 
+	/* which rows are written: agg_rows.c */
+	struct condition *having; /* NULL: all, as for top */
+	struct rows *having_rows; /* what the program sees */
+	struct json_scan *having_scan;
+	struct buf row_text;
+	struct top *top;
+	bool is_first_pending; /* the first row of the window was not written */
+	uint64_t n_rows;       /* given to rows_add() */
+	uint64_t n_unjudged;   /* the program raised an error */
+	struct buf unjudged;   /* the first message */
+
 	struct sink *late;
 	struct buf late_rows;
 	struct agg_value *values;
@@ -52,6 +64,10 @@ int agg_plan_groups(struct agg *g, struct err *err);
 int agg_plan_where(struct agg *g, struct err *err); /* and the paths */
 int agg_plan_time(struct agg *g, struct err *err);
 int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err);
-struct rows *agg_plan_rows(const struct agg *g, struct err *err);
+struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct err *err);
+
+/* agg_rows.c */
+int agg_plan_choice(struct agg *g, struct err *err);
+int agg_take_row(void *context, const struct engine_row *row, struct err *err);
 
 #endif

@@ -136,9 +136,9 @@ static int guess_time(struct agg *g, struct json_span record, struct err *err)
 	return 0;
 }
 
-struct rows *agg_plan_rows(const struct agg *g, struct err *err)
+struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct err *err)
 {
-	struct rows_opts opts = {.format = (enum rows_format)g->opts.format,
+	struct rows_opts opts = {.format = format,
 		.time = (enum rows_time)g->opts.time_out,
 		.has_bounds = g->time_from != TIME_NONE && (g->time_from != TIME_UNKNOWN || !g->window.is_all),
 		.fields = g->groups,
@@ -167,9 +167,14 @@ int agg_plan_first_record(struct agg *g, struct json_span record, struct err *er
 {
 	if (g->time_from == TIME_UNKNOWN && guess_time(g, record, err))
 		return -1;
-	g->rows = agg_plan_rows(g, err);
+	g->rows = agg_plan_rows(g, (enum rows_format)g->opts.format, err);
 	if (!g->rows)
 		return -1;
+	if (g->having) {
+		g->having_rows = agg_plan_rows(g, ROWS_NDJSON, err);
+		if (!g->having_rows)
+			return -1;
+	}
 	json_scan_close(g->scan);
 	plan_slots(g);
 	g->scan = json_scan_open(g->paths, g->frame.max_depth);
@@ -205,7 +210,7 @@ static void explain_window(const struct agg *g, struct buf *out)
 void agg_explain(const struct agg *g, struct buf *out)
 {
 	struct err err = ERR_INIT;
-	struct rows *rows = agg_plan_rows(g, &err);
+	struct rows *rows = agg_plan_rows(g, (enum rows_format)g->opts.format, &err);
 
 	buf_addf(out, "time: %s\n",
 		g->opts.time ? g->opts.time : "of the window_end or session_end of the records, if they have it");
@@ -215,6 +220,10 @@ void agg_explain(const struct agg *g, struct buf *out)
 	buf_addf(out, "late records: %s\n", g->opts.late ? g->opts.late : "counted, status 5");
 	buf_addf(out, "inputs: %u\ncolumns: ", g->frame.n_inputs);
 	rows_columns(rows, out);
+	if (g->opts.having)
+		buf_addf(out, "\nrows: those with %s", g->opts.having);
+	if (g->opts.top)
+		buf_addf(out, "\nrows of a window: the largest of %s", g->opts.top);
 	buf_addf(out, "\nstate of a group: %u bytes and its key\n", g->list.state_bytes);
 	rows_close(rows);
 }

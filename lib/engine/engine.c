@@ -93,6 +93,7 @@ static int emit_table(struct engine *e, int64_t k, struct group_table *t, bool i
 	for (uint32_t i = 0; i < t->n && result == 0; i++) {
 		row.key = group_entry_key(t, order[i]);
 		row.states = order[i]->state;
+		row.is_last_of_window = i + 1 == t->n;
 		result = e->opts.row(e->opts.context, &row, err);
 		row.is_first_of_window = false;
 		e->counts.rows++;

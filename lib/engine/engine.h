@@ -24,10 +24,11 @@ struct engine_row {
 	struct slice key;   /* of the group, see group.h */
 	const void *states; /* for agg_result() */
 	bool is_final;
-	bool is_first_of_window;
+	bool is_first_of_window, is_last_of_window;
 };
 
-/* Takes one row; what it points at lives until it returns. 0, or -1 with err: the run ends. */
+/* Takes one row; what it points at lives until the last row of its window was taken. 0, or -1 with err: the run ends.
+ */
 typedef int engine_row_fn(void *context, const struct engine_row *row, struct err *err);
 
 struct engine_opts {

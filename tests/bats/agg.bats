@@ -326,31 +326,115 @@ b          3         2  ██████████████████�
 	same 'program 6 --where: Cannot index array with string "id"' "$(jq -r '"\(.reason) \(.line) \(.message)"' bad)"
 	# decided on spans, evaluated, absent deep paths, several values, comments, functions: as the pipe answers
 	for p in '.v > 2' '.v' '.v == null' '.v > 2 and .id != "a" | not' '.a.b.c == null' '.v + 1 > 4' '(.v, .id) == "a"' 'empty' '.v>2 # x' \
-		'[.id] | index("a")' '.id as $i | $i == "b"' 'type == "array"' 'if .v then .v > 3 else true end' '.'; do
+		'[.id, .v] | map(. == 3) | .[1]' '.id as $i | $i == "b"' 'type == "array"' 'if .v then .v > 3 else true end' '.'; do
 		tlm-filter "select($p"$'\n)' trips --rejects /dev/null | jq -c . | uniq |
 			tlm-agg --time ts -w 1m -g id --late /dev/null --rejects /dev/null 'count, sum(v), last(v)' >pipe
 		agg --time ts -w 1m -g id --late /dev/null --rejects /dev/null --where "$p" 'count, sum(v), last(v)' trips
-		[ "$status" = 0 ] && cmp pipe out
+		[ "$status" = 0 ]
+		cmp pipe out
 	done
 }
 
 @test "--where: the first record that it takes says where the time is" {
 	printf '%s\n' '{"k":1}' '{"k":2,"window_start":"1970-01-01T00:00:00Z","window_end":"1970-01-01T00:01:00Z"}' >in
 	agg --where '.k == 2' -w 1h count in
-	[ "$status" = 0 ] && has out '"window_end":"1970-01-01T01:00:00Z","count":1'
+	[ "$status" = 0 ]
+	has out '"window_end":"1970-01-01T01:00:00Z","count":1'
 }
 
 @test "--where: a program that does not compile or needs libjq is status 3" {
 	agg --where '.a | )' count trips
-	[ "$status" = 3 ] && has err "--where: line 1, column 6: "
+	[ "$status" = 3 ]
+	has err "--where: line 1, column 6: "
 	agg --where '.a) | (.b' count trips
-	[ "$status" = 3 ] && has err '--where: line 1, column 3: '
+	[ "$status" = 3 ]
+	has err '--where: line 1, column 3: '
 	agg --where '.ts | todate' count trips
-	[ "$status" = 3 ] && has err "--where: only libjq runs 'todate' at line 1, column 7: put tlm-filter 'select(...)' in front"
+	[ "$status" = 3 ]
+	has err "--where: only libjq runs 'todate' at line 1, column 7: put tlm-filter 'select(...)' in front"
 	agg --where 'input' count trips
-	[ "$status" = 3 ] && has err '--where: the program calls input'
+	[ "$status" = 3 ]
+	has err '--where: the program calls input'
 	agg --dry-run --where '.v > 2' count trips
-	[ "$status" = 0 ] && has out 'records: those with .v > 2'
+	[ "$status" = 0 ]
+	has out 'records: those with .v > 2'
+}
+
+# many ID_COUNT : a stream in order with ties, nulls and texts in v
+many() {
+	python3 - "$1" <<'END'
+import json, random, sys
+random.seed(5)
+for i in range(3000):
+    print(json.dumps({"t": i // 10, "id": random.randrange(int(sys.argv[1])),
+                      "v": random.choice([None, 1, 2, 2.5, -3, "a", "b\u00e9", 10**18 + random.randrange(3)])}))
+END
+}
+
+@test "--having writes the rows that select() would take, whatever their form" {
+	many 30 >in
+	all="tlm-agg --time t:s -w 1m --every 30s -g id"
+	for p in '.count > 4' '.f == "a" or .f == null' '.window_start < "1970-01-01T00:02:00Z"' '.id % 3 == 1' 'empty'; do
+		$all 'count, first(v) as f' in | jq -c "select($p)" >expected
+		agg --time t:s -w 1m --every 30s -g id --having "$p" 'count, first(v) as f' in --stats
+		[ "$status" = 0 ]
+		[ "$(jq -r .id expected | wc -l)" = "$(jq .out err)" ]
+		[ "$(jq -c '[.read,.kept]' err)" = '[3000,3000]' ]
+		cmp expected <(jq -c . out)
+		agg --time t:s -w 1m --every 30s -g id --having "$p" --format csv 'count, first(v) as f' in
+		same "$(jq -r '"\(.window_end) \(.id) \(.count)"' expected)" "$(sed 1d out | awk -F, '{print $2, $3, $4}')"
+	done
+}
+
+@test "--having: a row that the program cannot judge is told, status 5" {
+	agg -g id --having '.m + "x" > ""' 'max(v) as m' trips
+	[ "$status" = 5 ]
+	[ ! -s out ]
+	has err 'rows that --having could not judge, and that were not written: 2, the first: number (90) and string ("x") cannot be added'
+	agg --having '.m | todate' 'max(v) as m' trips
+	[ "$status" = 3 ]
+	has err "--having: only libjq runs 'todate'"
+	# a value of the deepest kind, one deeper in the row
+	{ printf '{"v":'; printf '[%.0s' $(seq 9999); printf ']%.0s' $(seq 9999); echo '}'; } >in
+	agg --max-depth 10000 --having . 'values(v, 2) as s' in
+	[ "$status" = 5 ]
+	has err 'could not judge'
+}
+
+@test "--top keeps the rows of each window with the largest values, in the order of the rows" {
+	many 30 >in
+	for name in count f m; do
+		for n in 1 3 29 1000; do
+			tlm-agg --time t:s -w 1m --every 30s -g id 'count, first(v) as f, max(t) as m' in |
+				python3 "$TLM_TOP/tests/reference/top.py" "$n" "$name" >expected
+			agg --time t:s -w 1m --every 30s -g id --top "$n:$name" 'count, first(v) as f, max(t) as m' in
+			[ "$status" = 0 ]
+			cmp expected out
+			agg --time t:s -w 1m --every 30s -g id --top "$n:$name" --format csv 'count, first(v) as f, max(t) as m' in
+			same "$(jq -r '"\(.window_end) \(.id)"' expected)" "$(sed 1d out | awk -F, '{print $2, $3}')"
+		done
+	done
+	# of the rows that --having leaves
+	for p in '.id > 20' '.id < 20'; do
+		tlm-agg --time t:s -w 1m -g id 'count' in | jq -c "select($p)" |
+			python3 "$TLM_TOP/tests/reference/top.py" 2 count >expected
+		agg --time t:s -w 1m -g id --having "$p" --top 2:count count in
+		cmp expected out
+	done
+}
+
+@test "--top: mistakes" {
+	for bad in 0:count count 5 x:count 1000001:count :count; do
+		agg --top "$bad" count trips
+		[ "$status" = 2 ]
+		has err "--top $bad: must be N:NAME"
+	done
+	agg --top 3:sum_v count trips
+	[ "$status" = 3 ]
+	has err '--top 3:sum_v: no aggregate is called sum_v'
+	agg --dry-run --top 3:count --having '.count > 1' count trips
+	has out 'rows: those with .count > 1'
+	has out 'rows of a window: the largest of 3:count'
 }
 
 @test "a condition that fails on a record rejects it, before it moves the time" {
