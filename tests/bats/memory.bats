@@ -29,7 +29,7 @@ setup() {
 @test "tlm-agg" { flat tlm-agg --time timeMili:ms -w 10s -g variable 'count, mean(value), min(value), max(value)'; }
 @test "tlm-agg, percentiles" { flat tlm-agg --time timeMili:ms -w 10s -g variable 'p95(value), distinct(deviceId)'; }
 @test "tlm-s3put" {
-	flat tlm-s3put --time timeMili:ms --max-records 20000 -o "file://$BATS_TEST_TMPDIR/lake/minute=%M/"
+	flat tlm-s3put --time timeMili:ms --max-records 20000 -o "file://$BATS_TEST_TMPDIR/lake/hour=%H/"
 }
 
 @test "a line of 1 GiB is rejected in constant memory" {
