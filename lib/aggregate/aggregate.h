@@ -19,6 +19,8 @@
  * do argmin, argmax (ties: the earlier record), values, mode, topk and set (ties: the smaller value; a value that was
  * written in several ways is shown as its earliest record has it). The last three are null and approximate beyond
  * AGG_TALLY_MAX different values.
+ * - delta and rate are of the earliest and the latest value; transitions, max_gap, ewma and distance keep every sample
+ * of the window until it closes and look at them in the order of (time, input, line).
  * - skew, kurt, covar, corr, slope and r2 come from sums in double-double and print 12 digits, as var.
  *
  * Memory: agg_list_release(); states may own memory: agg_states_release() for each. Not thread safe per state.
@@ -74,7 +76,13 @@ void agg_read_number_plain(const char *p, size_t len, struct agg_value *v);
 struct agg_kind;
 struct agg_function;
 
-enum agg_need { AGG_ANY, AGG_SCALAR, AGG_NUMBER }; /* what a field must be, unless absent or null */
+enum agg_need {
+	AGG_ANY,
+	AGG_SCALAR,
+	AGG_NUMBER,
+	AGG_LATITUDE,
+	AGG_LONGITUDE
+}; /* what a field must be, unless absent or null */
 
 struct agg_field {
 	struct fieldpath path;
@@ -95,6 +103,7 @@ struct agg_call {
 	uint32_t state;                  /* index in states */
 	uint64_t percent, percent_scale; /* pNN: the share is percent / (100 * percent_scale) */
 	uint32_t n;                      /* of topk(f, n), values(f, n) */
+	double share;                    /* of ewma(f, share) */
 	bool is_rounded;                 /* round(..., digits) */
 	int digits;
 };

@@ -62,6 +62,12 @@ static void mistakes_are_told_with_their_place(void **state)
 	check_bad("round(set(x), 2)", "byte 7: no number to round: 'set'");
 	check_bad("round(round(mean(x), 2), 1)", "unknown function 'round'");
 	check_bad("mean(x), round(mean(x), 2)", "two columns have the name 'mean_x'");
+	check_bad("ewma(x)", "byte 7: expected ',' and a number");
+	check_bad("ewma(x, 0)", "byte 9: expected a share above 0 and up to 1");
+	check_bad("ewma(x, 1.1)", "byte 9: expected a share");
+	check_bad("ewma(x, )", "byte 9: expected a share");
+	check_bad("round(bbox(x, y), 1)", "no number to round");
+	check_bad("distance(x)", "expected ',' and a second field");
 	check_bad("count where", "byte 12: expected a program behind 'where'");
 	check_bad("count where , sum(x)", "byte 13: expected a program behind 'where'");
 	check_bad("count where .x >", "byte 17: line 1, column 5: unexpected end");
@@ -184,6 +190,8 @@ static void fold_add(struct fold *f, const char *json)
 {
 	struct agg_value values[12];
 	struct agg_place place = {0, ++f->line, 0};
+
+	place.time_us = (int64_t)f->line * 1000000; /* a record a second */
 	char padded[64 + JSON_PAD_BYTES] = "";
 	struct json_record r;
 
@@ -275,6 +283,28 @@ static void results_are_exact(void **state)
 	check_fold("count where [., 1][0] == 1 # one\n as n", "1 2", "1");
 	check_fold("count where . as $v | $v == 1 as n", "1 2", "1");
 	check_fold("count where .as? == null as n", "1", "0");
+	check_fold("delta(x)", "0.5 null 3 null", "2.5");
+	check_fold("delta(x)", "7", "0");
+	check_fold("delta(x)", "null", "null");
+	check_fold("delta(x)", "-9223372036854775808 9223372036854775807", "18446744073709551615");
+	check_fold("rate(x)", "1 null 1.5 null 3", "0.5");
+	check_fold("rate(x)", "9007199254740992 9007199254740993", "1");
+	check_fold("rate(x)", "1", "null");
+	check_fold("rate(x)", "", "null");
+	check_fold("transitions(x)", "1 1.0 \"1\" null \"1\" 1", "2");
+	check_fold("transitions(x)", "true", "0");
+	check_fold("transitions(x)", "null", "null");
+	check_fold("max_gap", "1 null 3", "1");
+	check_fold("max_gap(x)", "1 null null 3 4", "3");
+	check_fold("max_gap", "1", "null");
+	check_fold("ewma(x, 0.5)", "1 3 5", "3.5");
+	check_fold("ewma(x, 1)", "1 3 5", "5");
+	check_fold("ewma(x, 1)", "null", "null");
+	check_fold("distance(x, x)", "1 2 4", "471509.338387");
+	check_fold("distance(x, x)", "1", "0");
+	check_fold("distance(x, x)", "null", "null");
+	check_fold("bbox(x, x)", "1.50 null -3 2", "[-3,-3,2,2]");
+	check_fold("bbox(x, x)", "", "null");
 	check_fold("mode(x)", "2 1.0 1 \"a\" 2", "1.0");
 	check_fold("mode(x)", "", "null");
 	check_fold("mode(x)", "3 null null", "3");
@@ -320,18 +350,13 @@ static void results_are_exact(void **state)
 }
 
 /* Whatever the split, the merged states give the same bytes. */
-static void merging_changes_nothing(void **state)
+/* The values are scale times what they would be. */
+static void check_merging(const char *all, double scale)
 {
-	static const char all[] =
-		"sum(x), mean(x), min(x), max(x), p95(x), median(x), distinct(x), first(x), last(x), count, argmin(x, "
-		"x), "
-		"argmax(x, x), mode(x), topk(x, 9), set(x), values(x, 20), skew(x), kurt(x), covar(x, x), corr(x, x), "
-		"slope(x, x), r2(x, x)";
 	struct fold one, parts[2];
 	struct buf text = BUF_INIT;
 	struct agg_result r;
 
-	(void)state;
 	for (int exact = 4; exact < 3000; exact *= 8) {
 		fold_open(&one, all);
 		fold_open(&parts[0], all);
@@ -343,7 +368,7 @@ static void merging_changes_nothing(void **state)
 
 			/* some of them are equal, but not as they are written */
 			snprintf(value, sizeof value, "%.*f", i % 4,
-				i % 3 ? (rand() % 100000) / 7.0 : 1 + 15000.0 * (rand() % 2));
+				scale * (i % 3 ? (rand() % 100000) / 7.0 : 1 + 15000.0 * (rand() % 2)));
 			fold_add(&one, value);
 			part->line = one.line - 1;
 			fold_add(part, value);
@@ -360,6 +385,16 @@ static void merging_changes_nothing(void **state)
 		fold_close(&parts[1]);
 	}
 	buf_release(&text);
+}
+
+static void merging_changes_nothing(void **state)
+{
+	(void)state;
+	check_merging("sum(x), mean(x), min(x), max(x), p95(x), median(x), distinct(x), first(x), last(x), count", 1);
+	check_merging("argmin(x, x), argmax(x, x), mode(x), topk(x, 9), set(x), values(x, 20)", 1);
+	check_merging("skew(x), kurt(x), covar(x, x), corr(x, x), slope(x, x), r2(x, x)", 1);
+	check_merging("delta(x), rate(x), transitions(x), max_gap, max_gap(x) as g, ewma(x, 0.1)", 1);
+	check_merging("distance(x, x), bbox(x, x)", 0.005);
 }
 
 static void approximate_results_say_so(void **state)
@@ -442,6 +477,26 @@ static void wrong_types_are_told(void **state)
 	agg_list_release(&list);
 }
 
+static void positions_are_on_the_earth(void **state)
+{
+	struct agg_list list = {0};
+	struct err err = ERR_INIT;
+	struct agg_value v;
+	struct json_record r;
+
+	(void)state;
+	assert_int_equal(agg_list_parse(&list, "distance(lat, lon), max(lat)", &err), 0);
+	json_check("-90.0", 5, 8, &r);
+	assert_null(agg_read(&list, 0, r.value, &v));
+	json_check("90.0001", 7, 8, &r);
+	assert_string_equal(agg_read(&list, 0, r.value, &v), "is no latitude: beyond 90 degrees");
+	assert_null(agg_read(&list, 1, r.value, &v));
+	list.is_coercing = true;
+	json_check("\"-181\"", 6, 8, &r);
+	assert_string_equal(agg_read(&list, 1, r.value, &v), "is no longitude: beyond 180 degrees");
+	agg_list_release(&list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -454,6 +509,7 @@ int main(void)
 		cmocka_unit_test(approximate_results_say_so),
 		cmocka_unit_test(tallies_end),
 		cmocka_unit_test(wrong_types_are_told),
+		cmocka_unit_test(positions_are_on_the_earth),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

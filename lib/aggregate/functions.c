@@ -136,22 +136,27 @@ static void finish_max(const struct agg_call *call, const void *state, struct ag
 		agg_set_num(r, (struct agg_num){s->max, s->max_rest});
 }
 
+void agg_set_difference(struct agg_result *r, struct agg_num a, struct agg_num b)
+{
+	struct dd difference;
+
+	if (a.value == floor(a.value) && b.value == floor(b.value) && fabs(a.value) <= WORD && fabs(b.value) <= WORD) {
+		set_integer(r, (num_i128)a.value + a.rest - (num_i128)b.value - b.rest);
+		return;
+	}
+	difference = dd_two_sum(a.value, -b.value);
+	dd_add(&difference, a.rest);
+	dd_add(&difference, -b.rest);
+	agg_set_double(r, difference.high);
+}
+
 static void finish_range(const struct agg_call *call, const void *state, struct agg_result *r)
 {
 	const struct agg_extrema_state *s = state;
-	struct dd range;
 
 	(void)call;
-	if (!s->is_used)
-		return;
-	if (s->max == floor(s->max) && s->min == floor(s->min) && fabs(s->max) <= WORD && fabs(s->min) <= WORD) {
-		set_integer(r, (num_i128)s->max + s->max_rest - (num_i128)s->min - s->min_rest);
-		return;
-	}
-	range = dd_two_sum(s->max, -s->min);
-	dd_add(&range, s->max_rest);
-	dd_add(&range, -s->min_rest);
-	agg_set_double(r, range.high);
+	if (s->is_used)
+		agg_set_difference(r, (struct agg_num){s->max, s->max_rest}, (struct agg_num){s->min, s->min_rest});
 }
 
 /* The variance of a sample: (sum of squares - sum^2 / n) / (n - 1). */
@@ -391,5 +396,13 @@ const struct agg_function agg_functions[] = {
 	{"corr", &agg_kind_pairs, "ff", 0, agg_finish_corr, "coefficient of correlation"},
 	{"slope", &agg_kind_pairs, "ff", 0, agg_finish_slope, "least squares: the first field per one of the second"},
 	{"r2", &agg_kind_pairs, "ff", 0, agg_finish_r2, "square of corr"},
+	{"delta", &agg_kind_edges, "f", 0, agg_finish_delta, "latest value - earliest value"},
+	{"rate", &agg_kind_edges, "f", 0, agg_finish_rate, "delta per second"},
+	{"transitions", &agg_kind_changes, "f", 0, agg_finish_transitions, "how often the value changed"},
+	{"max_gap", &agg_kind_times, "", 0, agg_finish_max_gap, "longest time between records, in seconds"},
+	{"max_gap", &agg_kind_times, "f", 0, agg_finish_max_gap, "longest time between values, in seconds"},
+	{"ewma", &agg_kind_numbers, "fx", 0, agg_finish_ewma, "exponentially weighted mean at the latest value"},
+	{"distance", &agg_kind_positions, "ff", 0, agg_finish_distance, "length of the way, in metres"},
+	{"bbox", &agg_kind_box, "ff", AGG_COMPOUND, agg_finish_bbox, "west, south, east, north of the positions"},
 	{NULL, NULL, "", 0, NULL, NULL},
 };

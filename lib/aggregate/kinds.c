@@ -120,7 +120,7 @@ const struct agg_kind agg_kind_sum = {
 
 /* ---- min, max ---- */
 
-static void offer(struct agg_extrema_state *s, struct agg_num low, struct agg_num high)
+void agg_extrema_offer(struct agg_extrema_state *s, struct agg_num low, struct agg_num high)
 {
 	if (!s->is_used || agg_num_cmp(low, (struct agg_num){s->min, s->min_rest}) < 0) {
 		s->min = low.value;
@@ -142,7 +142,7 @@ static void add_extrema(void *state, const struct agg_value *v, const struct agg
 	/* the usual case: inside what was seen */
 	if (s->is_used && v->num.value > s->min && v->num.value < s->max)
 		return;
-	offer(s, v->num, v->num);
+	agg_extrema_offer(s, v->num, v->num);
 }
 
 static void merge_extrema(void *into, const void *from, struct agg_list *list)
@@ -151,7 +151,7 @@ static void merge_extrema(void *into, const void *from, struct agg_list *list)
 
 	(void)list;
 	if (f->is_used)
-		offer(into, (struct agg_num){f->min, f->min_rest}, (struct agg_num){f->max, f->max_rest});
+		agg_extrema_offer(into, (struct agg_num){f->min, f->min_rest}, (struct agg_num){f->max, f->max_rest});
 }
 
 const struct agg_kind agg_kind_extrema = {

@@ -32,7 +32,8 @@ enum {
 struct agg_function {
 	const char *name;
 	const struct agg_kind *kind;
-	const char *arguments; /* one letter each: f a field, n a number from 1; "": the bare name */
+	const char *arguments; /* one letter each: f a field, n a number from 1, x a share above 0 up to 1; "": the bare
+				  name */
 	unsigned flags;
 	void (*finish)(const struct agg_call *call, const void *state, struct agg_result *result);
 	const char *help;
@@ -40,7 +41,8 @@ struct agg_function {
 
 extern const struct agg_kind agg_kind_records, agg_kind_present, agg_kind_sum, agg_kind_extrema, agg_kind_moments,
 	agg_kind_first, agg_kind_last, agg_kind_quantile, agg_kind_distinct, agg_kind_argmin, agg_kind_argmax,
-	agg_kind_powers, agg_kind_pairs, agg_kind_tally, agg_kind_values;
+	agg_kind_powers, agg_kind_pairs, agg_kind_tally, agg_kind_values, agg_kind_edges, agg_kind_changes,
+	agg_kind_times, agg_kind_numbers, agg_kind_positions, agg_kind_box;
 
 extern const struct agg_function agg_functions[]; /* name NULL is the end */
 
@@ -139,10 +141,15 @@ int agg_place_cmp(const struct agg_place *a, const struct agg_place *b);
 
 void agg_text_set(struct agg_text_state *s, const struct agg_place *place, const char *p, size_t len);
 
+void agg_extrema_offer(struct agg_extrema_state *s, struct agg_num low, struct agg_num high);
+
 /* Results: null where not finite; a double as the nearest thing it is; 12 digits. */
 void agg_set_double(struct agg_result *r, double value);
 void agg_set_num(struct agg_result *r, struct agg_num num);
 void agg_set_digits(struct agg_result *r, double value);
+
+/* a - b: exact where both are integers, else the nearest double. */
+void agg_set_difference(struct agg_result *r, struct agg_num a, struct agg_num b);
 
 /* Rounds a number to so many digits behind the point, half away from zero, as it would be printed. */
 void agg_round(struct agg_result *r, int digits);
@@ -157,10 +164,12 @@ const char *agg_condition_end(const char *program);
 int agg_condition_add(struct agg_list *list, struct slice text, int32_t *condition, size_t *at, struct err *err);
 void agg_conditions_release(struct agg_list *list);
 
-/* Results of moments.c and tally.c. */
+/* Results of moments.c, tally.c and series.c. */
 typedef void agg_finish(const struct agg_call *call, const void *state, struct agg_result *r);
 agg_finish agg_finish_skew, agg_finish_kurt, agg_finish_covar, agg_finish_corr, agg_finish_slope, agg_finish_r2,
-	agg_finish_arg, agg_finish_values, agg_finish_mode, agg_finish_topk, agg_finish_set;
+	agg_finish_arg, agg_finish_values, agg_finish_mode, agg_finish_topk, agg_finish_set, agg_finish_delta,
+	agg_finish_rate, agg_finish_transitions, agg_finish_max_gap, agg_finish_ewma, agg_finish_distance,
+	agg_finish_bbox;
 
 uint64_t agg_distinct_count(const struct agg_distinct *d);
 

@@ -193,6 +193,18 @@ static int parse_integer(struct parser *p, int64_t min, int64_t max, int64_t *va
 	return 0;
 }
 
+/* A share above 0 and up to 1. */
+static int parse_share(struct parser *p, double *share, struct slice *word)
+{
+	*word = take_word(p, true);
+	if (num_is_json(word->p, word->len)) {
+		*share = num_to_double(word->p, word->len);
+		if (*share > 0 && *share <= 1)
+			return 0;
+	}
+	return fail_at(p, word->p, "expected a share above 0 and up to 1, such as 0.2", no_word);
+}
+
 static int fail_arguments(struct parser *p, const char *arguments, size_t n)
 {
 	if (!arguments[n])
@@ -215,6 +227,12 @@ static int parse_arguments(struct parser *p, struct agg_call *call, struct buf *
 		if (arguments[n] == 'f') {
 			if (parse_path(p, name, n ? kind->second_need : kind->need, &fields[n]))
 				return -1;
+		} else if (arguments[n] == 'x') {
+			struct slice word;
+
+			if (parse_share(p, &call->share, &word))
+				return -1;
+			add_word(name, word);
 		} else {
 			int64_t number;
 			struct slice word;

@@ -104,6 +104,15 @@ static bool read_text_number(struct agg_list *list, struct json_span span, struc
 	return true;
 }
 
+static const char *check_degrees(enum agg_need need, const struct agg_value *v)
+{
+	if (need == AGG_LATITUDE && !(v->num.value >= -90 && v->num.value <= 90))
+		return "is no latitude: beyond 90 degrees";
+	if (need == AGG_LONGITUDE && !(v->num.value >= -180 && v->num.value <= 180))
+		return "is no longitude: beyond 180 degrees";
+	return NULL;
+}
+
 const char *agg_read(struct agg_list *list, size_t field, struct json_span span, struct agg_value *v)
 {
 	enum agg_need need = list->fields[field].need;
@@ -116,10 +125,10 @@ const char *agg_read(struct agg_list *list, size_t field, struct json_span span,
 		return span.type == JSON_ARRAY || span.type == JSON_OBJECT ? "is an array or an object" : NULL;
 	if (span.type == JSON_NUMBER) {
 		agg_read_number(span.p, span.len, v);
-		return NULL;
+		return check_degrees(need, v);
 	}
 	if (span.type == JSON_STRING && list->is_coercing)
-		return read_text_number(list, span, v) ? NULL : "is a text that is not a number";
+		return read_text_number(list, span, v) ? check_degrees(need, v) : "is a text that is not a number";
 	if (span.type == JSON_STRING)
 		return "is a text, not a number (--coerce takes numbers written as text)";
 	return "is not a number";

@@ -332,9 +332,9 @@ def print_group(g):
 
 # ---- aggregates ----
 
-ANY = ("count", "first", "last", "argmin", "argmax", "values")  # what takes a first field of any type
-SCALAR = ("distinct", "mode", "topk", "set")
-PAIRS = ("argmin", "argmax", "covar", "corr", "slope", "r2")
+ANY = ("count", "first", "last", "argmin", "argmax", "values", "max_gap")  # what takes a first field of any type
+SCALAR = ("distinct", "mode", "topk", "set", "transitions")
+PAIRS = ("argmin", "argmax", "covar", "corr", "slope", "r2", "distance", "bbox")
 CLOSE = ("skew", "kurt", "covar", "corr", "slope", "r2")
 
 
@@ -346,17 +346,19 @@ class Call:
         text = m[1] + " " + m[5] if m else text
         m = re.match(r"\s*round\((.*),\s*(\d+)\)\s*(?:as\s+(\w+))?\s*$", text)
         self.digits = int(m[2]) if m else None
-        m2 = re.match(r"\s*([a-z0-9.]+)\s*(?:\(([^)]*)\))?\s*(?:as\s+(\w+))?\s*$", m[1] if m else text)
+        m2 = re.match(r"\s*([a-z0-9._]+)\s*(?:\(([^)]*)\))?\s*(?:as\s+(\w+))?\s*$", m[1] if m else text)
         self.function, arguments, name = m2.groups()
         arguments = [a.strip() for a in arguments.split(",")] if arguments else []
         name = m[3] if m else name
         self.name = name or re.sub(r"\W", "_", "_".join([self.function] + arguments))
         self.fields = arguments[:2 if self.function in PAIRS else 1]
         self.field = self.fields[0] if self.fields else None
-        self.n = int(arguments[1]) if len(arguments) > len(self.fields) else None
+        self.n = arguments[1] if len(arguments) > len(self.fields) else None
 
     def need(self, field):
-        """0: any value, 1: no array or object, 2: a number."""
+        """0: any value, 1: no array or object, 2: a number, 3: of -90 to 90, 4: of -180 to 180."""
+        if self.function in ("distance", "bbox"):
+            return 3 + (field in self.fields[1:])
         if field in self.fields[1:]:
             return 2
         return 0 if self.function in ANY else 1 if self.function in SCALAR else 2
@@ -450,6 +452,37 @@ def tally(present):
     return [(n, text) for _, (n, text) in sorted(found.items())]
 
 
+def haversine(a, b):
+    """Metres, over chords: another formula than the tool's."""
+    def point(at):
+        lat, lon = math.radians(at[0]), math.radians(at[1])
+        return (math.cos(lat) * math.cos(lon), math.cos(lat) * math.sin(lon), math.sin(lat))
+    return 2 * 6371008.8 * math.asin(min(1, math.dist(point(a), point(b)) / 2))
+
+
+def series_result(call, present):
+    """delta, rate, transitions, max_gap, ewma."""
+    f = call.function
+    present = sorted(present, key=lambda p: p[0])
+    if not present:
+        return "null"
+    if f == "transitions":
+        return str(sum(group_value(a[1]) != group_value(b[1]) for a, b in zip(present, present[1:])))
+    if f == "max_gap":
+        gaps = [b[0][0] - a[0][0] for a, b in zip(present, present[1:])]
+        return print_exact(Fraction(max(gaps), 1000000)) if gaps else "null"
+    numbers = [v.number.exact for _, v in present]
+    if f == "ewma":
+        share, mean = float(call.n), nearest(numbers[0])
+        for x in numbers[1:]:
+            mean = share * nearest(x) + (1 - share) * mean
+        return print_double(mean, 12)
+    delta, us = numbers[-1] - numbers[0], present[-1][0][0] - present[0][0][0]
+    if f == "rate":
+        return print_exact(delta * 1000000 / us) if us else "null"
+    return print_exact(delta, all(v.denominator == 1 and abs(v) <= WORD for v in (numbers[0], numbers[-1])))
+
+
 def pair_result(call, entries):
     f = call.function
     pairs = [(e.place, *(e.values[field] for field in call.fields)) for e in entries]
@@ -458,6 +491,13 @@ def pair_result(call, entries):
         sign = 1 if f == "argmin" else -1
         return min(pairs, key=lambda p: (sign * p[2].number.exact, p[0]))[1].text if pairs else "null"
     n = len(pairs)
+    if f in ("distance", "bbox"):
+        track = [(float(p[1].number.exact), float(p[2].number.exact)) for p in sorted(pairs, key=lambda p: p[0])]
+        if f == "distance":
+            return Close(math.fsum(map(haversine, track, track[1:])), 7) if pairs else "null"
+        lat, lon = zip(*track) if pairs else ([], [])
+        borders = [min(lon), min(lat), max(lon), max(lat)] if pairs else []
+        return "[" + ",".join(print_exact(Fraction(b)) for b in borders) + "]" if pairs else "null"
     if n < 2:
         return "null"
     x, y = ([Fraction(nearest(p[i].number.exact)) for p in pairs] for i in (1, 2))
@@ -492,13 +532,17 @@ def plain_result(call, entries, exact_max):
     f = call.function
     if f == "count" and not call.field:
         return str(len(entries))
+    if f == "max_gap" and not call.field:
+        return series_result(call, [(e.place, None) for e in entries])
     present = [(e.place, e.values[call.field]) for e in entries if e.values[call.field].kind not in ("absent", "null")]
     if f == "count":
         return str(len(present))
     if f in PAIRS:
         return pair_result(call, entries)
+    if f in ("delta", "rate", "transitions", "max_gap", "ewma"):
+        return series_result(call, present)
     if f == "values":
-        earliest = [v.text for _, v in sorted(present, key=lambda p: p[0])[:call.n]]
+        earliest = [v.text for _, v in sorted(present, key=lambda p: p[0])[:int(call.n)]]
         return "[" + ",".join(earliest) + "]" if present else "null"
     if f in ("mode", "topk", "set"):
         found = tally(present)
@@ -509,7 +553,7 @@ def plain_result(call, entries, exact_max):
             return often[0][1]
         if f == "set":
             return "[" + ",".join(text for _, text in found) + "]"
-        return "[" + ",".join('{"value":%s,"count":%d}' % (text, n) for n, text in often[:call.n]) + "]"
+        return "[" + ",".join('{"value":%s,"count":%d}' % (text, n) for n, text in often[:int(call.n)]) + "]"
     if f in ("first", "last"):
         if not present:
             return "null"
@@ -604,7 +648,7 @@ class Reference:
             return v
         if need == 1 and v.kind in ("array", "object"):
             return None
-        if need == 2:
+        if need >= 2:
             text = v.text if v.kind == "number" else None
             if v.kind == "string" and self.o["coerce"]:
                 text = v.string.strip(" \t")
@@ -613,6 +657,8 @@ class Reference:
             if text is None:
                 return None
             v.number = Number(text)
+            if need > 2 and abs(v.number.exact) > (90 if need == 3 else 180):
+                return None
         return v
 
     def reject(self, name, line, reason):
@@ -820,7 +866,8 @@ class Stream:
         moments = []
         if self.field_kind in ("int", "decimal"):
             moments = ["stddev(v)", "var(v)", "skew(v)", "kurt(v)", "covar(v, u)", "corr(v,u)", "slope( v , u )", "r2(u, v)",
-                       "round(var(v), 1) as rv", "round(corr(u, v), 3)", "corr(u, v) where .v < 50.5 as c7"]
+                       "round(var(v), 1) as rv", "round(corr(u, v), 3)", "corr(u, v) where .v < 50.5 as c7", "rate(v)",
+                       "ewma(v, 0.25)"]
         pool = ["count", "count(v)", "sum(v)", "mean(v)", "min(v)", "max(v)", "first(w)", "last(w)", "median(v)",
                 "p50(v)", "p95(v)", "p0(v)", "p100(v)", "p33.3(v)", "distinct(w)", "range(v)", "first(v) as f",
                 "last(o.x)", "count(o.x)", "distinct(v) as d", "sum(u)", "max(o.y)", "p90(u) as p", "argmin(w, u)", "argmax(w, v)",
@@ -828,6 +875,9 @@ class Stream:
                 "count where .u > 10 as c1", "sum(u) where .u > 10 as c2", "mean(v) where .h == \"a\" as c3",
                 "max(v) where .w != null as c4", "round(mean(u), 1) where .o.k <= \"b\" as c5",
                 "topk(w, 2) where .g >= 1 as c6",
+                "delta(v)", "delta(u)", "rate(u)", "transitions(w)", "transitions(o.x)", "max_gap", "max_gap(o.x)",
+                "ewma(u, 1)", "ewma(u, 0.01)", "round(ewma(u,0.5), 3)", "distance(u, o.y)", "bbox(u, o.y)",
+                "distance(o.y, o.y) as d2", "max_gap where .u > 0 as c8",
                 "values(w, 1)", "values(w,3)", "values(v, 1000)", "round(mean(u), 1)", "round(mean(u), 0) as r0",
                 "round(first(w),2) as rf", "round(p90(u),1) as rp", "round(sum(u), 15) as rs"] + moments
         groups = r.sample(["g", "h", "o.k", "o.l", "g as renamed", "n"], r.choice([0, 1, 1, 2, 3]))
@@ -854,7 +904,7 @@ class Stream:
             self.o["tz"], edge = r.choice(EDGES)
             self.base = read_time(Value("string", string=edge), "iso") - 10 * second * self.pace
         # sums are kept in two doubles: 106 bits do not hold numbers that are too far apart
-        self.has_extremes = not re.search(r"(sum|mean|range|median)\(v", self.o["list"])
+        self.has_extremes = not re.search(r"(sum|mean|range|median|delta)\(v", self.o["list"])
         self.inputs = [("in%d" % i, self.lines()) for i in range(r.choice([1, 1, 1, 2, 3]))]
 
     def lines(self):

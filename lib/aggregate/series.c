@@ -1,0 +1,377 @@
+/* series: aggregates that look at records in their order: delta, rate, transitions, max_gap, distance, bbox, ewma. */
+#include "aggregate/kinds.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "group/group.h"
+#include "mem/mem.h"
+
+#define SECOND_US 1e6
+#define EARTH_RADIUS_M 6371008.8 /* the mean radius of the IUGG */
+
+/* ---- delta, rate ---- */
+
+struct edge {
+	struct agg_place place;
+	struct agg_num num;
+};
+
+struct edges_state {
+	uint64_t n;
+	struct edge first, last;
+};
+
+static void offer_edges(struct edges_state *s, uint64_t n, const struct edge *first, const struct edge *last)
+{
+	if (!s->n || agg_place_cmp(&first->place, &s->first.place) < 0)
+		s->first = *first;
+	if (!s->n || agg_place_cmp(&last->place, &s->last.place) > 0)
+		s->last = *last;
+	s->n += n;
+}
+
+static void add_edges(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	struct edge edge = {*place, v->num};
+
+	(void)list;
+	offer_edges(state, 1, &edge, &edge);
+}
+
+static void merge_edges(void *into, const void *from, struct agg_list *list)
+{
+	const struct edges_state *f = from;
+
+	(void)list;
+	if (f->n)
+		offer_edges(into, f->n, &f->first, &f->last);
+}
+
+const struct agg_kind agg_kind_edges = {
+	.bytes = sizeof(struct edges_state),
+	.need = AGG_NUMBER,
+	.add = add_edges,
+	.merge = merge_edges,
+};
+
+void agg_finish_delta(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct edges_state *s = state;
+
+	(void)call;
+	if (s->n)
+		agg_set_difference(r, s->last.num, s->first.num);
+}
+
+/* In double-double, so that it is the nearest double. */
+void agg_finish_rate(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct edges_state *s = state;
+	int64_t us = s->last.place.time_us - s->first.place.time_us;
+	struct dd change, scaled;
+
+	(void)call;
+	if (!us)
+		return;
+	change = dd_two_sum(s->last.num.value, -s->first.num.value);
+	dd_add(&change, (double)s->last.num.rest - s->first.num.rest);
+	scaled = dd_two_product(change.high, SECOND_US);
+	dd_add(&scaled, change.low * SECOND_US);
+	agg_set_double(r, dd_divide(scaled, (double)us).high);
+}
+
+/* ---- samples ---- */
+
+/* All of them, until the window closes. */
+struct sample {
+	struct agg_place place;
+	union {
+		double number;
+		uint64_t hash; /* of the value, as group value */
+		struct {
+			double lat, lon;
+		} at;
+	} value;
+};
+
+struct series {
+	size_t n, cap;
+	bool is_unsorted;
+	struct sample *samples;
+};
+
+struct series_state {
+	struct series *series; /* NULL: empty */
+};
+
+static void push_sample(struct series_state *state, const struct sample *sample)
+{
+	struct series *s = state->series;
+
+	if (!s)
+		s = state->series = mem_alloc(1, sizeof *s);
+	if (s->n == s->cap) {
+		s->cap = s->cap ? s->cap * 2 : 4;
+		s->samples = mem_resize(s->samples, s->cap, sizeof *s->samples);
+	}
+	s->is_unsorted |= s->n && agg_place_cmp(&sample->place, &s->samples[s->n - 1].place) < 0;
+	s->samples[s->n++] = *sample;
+}
+
+static int compare_samples(const void *a, const void *b)
+{
+	const struct sample *x = a, *y = b;
+
+	return agg_place_cmp(&x->place, &y->place);
+}
+
+/* The samples by time, input and line; NULL when there are none. */
+static const struct series *sorted_series(const void *state)
+{
+	struct series *s = ((const struct series_state *)state)->series;
+
+	if (s && s->is_unsorted)
+		qsort(s->samples, s->n, sizeof *s->samples, compare_samples);
+	if (s)
+		s->is_unsorted = false;
+	return s;
+}
+
+static void merge_series(void *into, const void *from, struct agg_list *list)
+{
+	const struct series *f = ((const struct series_state *)from)->series;
+
+	(void)list;
+	for (size_t i = 0; f && i < f->n; i++)
+		push_sample(into, &f->samples[i]);
+}
+
+static void release_series(void *state)
+{
+	struct series *s = ((struct series_state *)state)->series;
+
+	if (s)
+		free(s->samples);
+	free(s);
+}
+
+/* ---- max_gap ---- */
+
+static void add_time(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	(void)v;
+	(void)list;
+	push_sample(state, &(struct sample){.place = *place});
+}
+
+const struct agg_kind agg_kind_times = {
+	.bytes = sizeof(struct series_state),
+	.need = AGG_ANY,
+	.add = add_time,
+	.merge = merge_series,
+	.release = release_series,
+};
+
+void agg_finish_max_gap(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct series *s = sorted_series(state);
+	int64_t gap_us = 0;
+
+	(void)call;
+	if (!s || s->n < 2)
+		return;
+	for (size_t i = 1; i < s->n; i++) {
+		int64_t us = s->samples[i].place.time_us - s->samples[i - 1].place.time_us;
+
+		gap_us = us > gap_us ? us : gap_us;
+	}
+	agg_set_double(r, (double)gap_us / SECOND_US);
+}
+
+/* ---- transitions ---- */
+
+/* Values are equal as group values are; a 64-bit hash tells them apart, as in distinct. */
+static void add_change(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	struct sample sample = {.place = *place};
+
+	buf_reset(&list->scratch);
+	group_key_add(&list->scratch, v->span, &list->scratch_text);
+	sample.value.hash = group_hash(buf_slice(&list->scratch));
+	push_sample(state, &sample);
+}
+
+const struct agg_kind agg_kind_changes = {
+	.bytes = sizeof(struct series_state),
+	.need = AGG_SCALAR,
+	.add = add_change,
+	.merge = merge_series,
+	.release = release_series,
+};
+
+void agg_finish_transitions(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct series *s = sorted_series(state);
+	uint64_t n = 0;
+
+	(void)call;
+	if (!s)
+		return;
+	for (size_t i = 1; i < s->n; i++)
+		n += s->samples[i].value.hash != s->samples[i - 1].value.hash;
+	agg_set_double(r, (double)n);
+}
+
+/* ---- ewma ---- */
+
+static void add_number(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
+{
+	(void)list;
+	push_sample(state, &(struct sample){.place = *place, .value.number = v->num.value});
+}
+
+const struct agg_kind agg_kind_numbers = {
+	.bytes = sizeof(struct series_state),
+	.need = AGG_NUMBER,
+	.add = add_number,
+	.merge = merge_series,
+	.release = release_series,
+};
+
+void agg_finish_ewma(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct series *s = sorted_series(state);
+	double mean;
+
+	if (!s)
+		return;
+	mean = s->samples[0].value.number;
+	for (size_t i = 1; i < s->n; i++)
+		mean = call->share * s->samples[i].value.number + (1 - call->share) * mean;
+	agg_set_digits(r, mean);
+}
+
+/* ---- distance ---- */
+
+static void add_position(void *state, const struct agg_input *in)
+{
+	struct sample sample = {.place = *in->place};
+
+	sample.value.at.lat = in->a->num.value;
+	sample.value.at.lon = in->b->num.value;
+	push_sample(state, &sample);
+}
+
+const struct agg_kind agg_kind_positions = {
+	.bytes = sizeof(struct series_state),
+	.need = AGG_LATITUDE,
+	.second_need = AGG_LONGITUDE,
+	.add_input = add_position,
+	.merge = merge_series,
+	.release = release_series,
+};
+
+/* The haversine formula, well conditioned for near points. */
+static double distance_m(const struct sample *a, const struct sample *b)
+{
+	const double radian = M_PI / 180;
+	double from = a->value.at.lat * radian, to = b->value.at.lat * radian;
+	double up = sin((to - from) / 2), along = sin((b->value.at.lon - a->value.at.lon) * radian / 2);
+	double h = up * up + cos(from) * cos(to) * along * along;
+
+	return 2 * EARTH_RADIUS_M * asin(sqrt(h < 1 ? h : 1));
+}
+
+void agg_finish_distance(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct series *s = sorted_series(state);
+	struct dd sum = {0, 0};
+
+	(void)call;
+	if (!s)
+		return;
+	for (size_t i = 1; i < s->n; i++)
+		dd_add(&sum, distance_m(&s->samples[i - 1], &s->samples[i]));
+	agg_set_digits(r, sum.high);
+}
+
+/* ---- bbox ---- */
+
+struct box_state {
+	struct agg_extrema_state lat, lon;
+	struct buf *text; /* of the result; NULL: empty state */
+};
+
+static struct box_state *box_of(void *state)
+{
+	struct box_state *s = state;
+
+	if (!s->text)
+		s->text = mem_alloc(1, sizeof *s->text);
+	return s;
+}
+
+static void add_box(void *state, const struct agg_input *in)
+{
+	struct box_state *s = box_of(state);
+
+	agg_extrema_offer(&s->lat, in->a->num, in->a->num);
+	agg_extrema_offer(&s->lon, in->b->num, in->b->num);
+}
+
+static void merge_box(void *into, const void *from, struct agg_list *list)
+{
+	const struct box_state *f = from;
+	struct box_state *s;
+
+	if (!f->text)
+		return;
+	s = box_of(into);
+	agg_kind_extrema.merge(&s->lat, &f->lat, list);
+	agg_kind_extrema.merge(&s->lon, &f->lon, list);
+}
+
+static void release_box(void *state)
+{
+	struct box_state *s = state;
+
+	if (s->text)
+		buf_release(s->text);
+	free(s->text);
+}
+
+const struct agg_kind agg_kind_box = {
+	.bytes = sizeof(struct box_state),
+	.need = AGG_LATITUDE,
+	.second_need = AGG_LONGITUDE,
+	.add_input = add_box,
+	.merge = merge_box,
+	.release = release_box,
+};
+
+/* In the order of GeoJSON (RFC 7946): west, south, east, north. */
+void agg_finish_bbox(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	const struct box_state *s = state;
+	double borders[4];
+
+	(void)call;
+	if (!s->text)
+		return;
+	borders[0] = s->lon.min;
+	borders[1] = s->lat.min;
+	borders[2] = s->lon.max;
+	borders[3] = s->lat.max;
+	buf_reset(s->text);
+	for (size_t i = 0; i < 4; i++) {
+		struct agg_result border = {.type = AGG_NULL};
+
+		buf_add_char(s->text, i ? ',' : '[');
+		agg_set_double(&border, borders[i]);
+		agg_result_print(s->text, &border);
+	}
+	buf_add_char(s->text, ']');
+	r->type = AGG_TEXT;
+	r->text = buf_slice(s->text);
+}
