@@ -24,7 +24,7 @@ static const struct opt options[] = {
 	 .help = "raw bytes of an object at most (a longer record makes a longer one). Default: 256M."},
 	{.name = "max-records", .kind = OPT_INT, .offset = AT(max_records), .arg = "N", .min = 1, .max = INT64_MAX, .is_short = true,
 	 .help = "records of an object at most. Default: no limit."},
-	{.name = "max-age", .kind = OPT_DURATION, .offset = AT(max_age_us), .arg = "DURATION", .min = 1000, .max = INT64_MAX, .is_short = true,
+	{.name = "max-age", .kind = OPT_DURATION, .offset = AT(max_age_us), .arg = "DURATION", .min = 1000, .max = INT64_C(3153600000000000), .is_short = true,
 	 .help = "an object is stored so long after its first record came, by the clock. Default: no limit."},
 	{.name = "max-span", .kind = OPT_DURATION, .offset = AT(max_span_us), .arg = "DURATION", .min = 1, .max = INT64_MAX, .is_short = true,
 	 .help = "a record so much later than the first of an object, in event time, begins the next. Default: no limit."},

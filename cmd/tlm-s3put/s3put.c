@@ -29,8 +29,10 @@ static int check_place(const struct tool *t, struct place *place, struct err *er
 }
 
 /* A run that can be repeated must cut its objects by the records alone. */
-static int check_run_id(const struct s3put_options *o, struct err *err)
+static int check_options(const struct s3put_options *o, struct err *err)
 {
+	if (o->spool && !*o->spool)
+		return err_set(err, ERR_USAGE, "--spool: the name is empty");
 	if (!o->run_id)
 		return 0;
 	if (o->max_age_us)
@@ -72,7 +74,7 @@ int s3put_open(struct s3put *s, struct tool *t, const struct s3put_options *o, s
 	struct lake_opts opts;
 	struct place place;
 
-	if (check_place(t, &place, err) < 0 || check_run_id(o, err) < 0)
+	if (check_place(t, &place, err) < 0 || check_options(o, err) < 0)
 		return -1;
 	if (o->time && timefield_parse(&s->time, o->time, err) < 0)
 		return -1;

@@ -191,15 +191,33 @@ static int raise_files(size_t max_open, struct err *err)
 	return 0;
 }
 
+/* Spellings of one place are one: repeated slashes, names of a dot alone and a slash at the end are left out. */
+static void add_identity(struct buf *out, const char *place)
+{
+	for (const char *p = place; *p;) {
+		size_t slashes = strspn(p, "/"), len = strcspn(p + slashes, "/");
+
+		p += slashes;
+		if (len && !(len == 1 && *p == '.'))
+			buf_addf(out, "/%.*s", (int)len, p);
+		p += len;
+	}
+	buf_cstr(out);
+}
+
 static int open_spool(struct lake *l, struct err *err)
 {
-	struct spool_opts opts = {template_root(l->template), l->opts.spool, l->opts.place, l->opts.run_id};
+	struct buf identity = BUF_INIT;
+	struct spool_opts opts = {template_root(l->template), l->opts.spool, NULL, l->opts.run_id};
 
 	if (l->opts.is_dry_run)
 		return l->opts.run_id ? spool_check_run_id(l->opts.run_id, err) : 0;
 	if (raise_files(l->opts.max_open, err) < 0)
 		return -1;
+	add_identity(&identity, l->opts.place);
+	opts.identity = identity.p;
 	l->spool = spool_open(&opts, err);
+	buf_release(&identity);
 	return l->spool ? salvage(l, err) : -1;
 }
 

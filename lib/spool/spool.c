@@ -145,14 +145,30 @@ int spool_remove_tree(const char *tree, struct err *err)
 	return 0;
 }
 
+/* The length of the longest part of the path that is a directory already. */
+static size_t existing_len(const char *path)
+{
+	char *copy = mem_dup(path, strlen(path));
+	size_t len = strlen(path);
+	struct stat st;
+
+	while (len && stat(copy, &st) < 0) {
+		len = spool_dir_len(copy, len);
+		copy[len] = '\0';
+	}
+	free(copy);
+	return len;
+}
+
 /*
  * The root's own name must last as well. If it is there, an earlier run that died may have made it just now: its parent
- * is synced where that may be done; if it is not, all above it are.
+ * is synced where that may be done; if it is not, all that get a new name are. Those above may be closed to us.
  */
 static int make_root(const char *root, struct err *err)
 {
 	struct stat st;
 	bool is_there = stat(*root ? root : "/", &st) == 0;
+	size_t old_len = existing_len(root);
 	struct buf parent = BUF_INIT;
 	struct err ignored = ERR_INIT;
 	int got = 0;
@@ -166,7 +182,7 @@ static int make_root(const char *root, struct err *err)
 	if (is_there)
 		durable_sync_dir(parent.p, &ignored);
 	else
-		got = durable_sync_chain(parent.p, 0, err);
+		got = durable_sync_chain(parent.p, old_len, err);
 	buf_release(&parent);
 	return got;
 }

@@ -172,6 +172,9 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 	bad -o "$L" --max-open 0
 	bad -o "$L" --max-records 0
 	bad -o "$L" --time ts:parsec
+	bad -o "$L" --spool ''
+	grep -q 'spool: the name is empty' err
+	bad -o "$L" --max-age 106751991d
 	bad -o "$L" --spool /dev/shm/tlm-s3put-bats
 	grep -q 'file system of the lake' err
 	rmdir /dev/shm/tlm-s3put-bats
@@ -233,6 +236,29 @@ start_open() {
 	same "$(lines)" "$(sort six.ndjson)"
 	[ ! -e lake/.tlm-spool ]
 	[ "$(tlm-s3put -o "$L/dev={dev}/" </dev/null | wc -l)" = 0 ]
+	exec 9>&-
+}
+
+@test "a lake is made below directories that may be passed but not read" {
+	need setpriv
+	mkdir -p closed/open
+	chmod 0311 closed
+	status=0
+	drop=()
+	[ "$(id -u)" != 0 ] || drop=(setpriv --bounding-set=-all --inh-caps=-all)
+	"${drop[@]}" tlm-s3put -o "file://$PWD/closed/open/a/b/{dev}" six.ndjson >rows 2>err || status=$?
+	chmod 0755 closed
+	[ "$status" = 0 ]
+	[ "$(find closed/open/a/b -name '*.zst' | wc -l)" = 2 ]
+}
+
+@test "the same place, spelt with other slashes and dots, stores what a killed run left" {
+	start_open
+	kill -KILL "$PID"
+	wait "$PID" || :
+	[ "$(tlm-s3put -q -o "file://$PWD//./lake/.//dev={dev}" </dev/null | wc -l)" = 2 ]
+	same "$(lines)" "$(sort six.ndjson)"
+	[ ! -e lake/.tlm-spool ]
 	exec 9>&-
 }
 
