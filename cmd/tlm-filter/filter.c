@@ -9,6 +9,11 @@
 #include "json/json.h"
 #include "mem/mem.h"
 
+enum {
+	SPILL_BYTES = 1 << 20,    /* output beyond this goes to the sink inside a batch */
+	OUT_KEPT_BYTES = 16 << 20 /* of the output buffer between records */
+};
+
 /* One record that was handed to a worker. */
 struct sent {
 	struct slice raw;
@@ -32,6 +37,7 @@ struct filter {
 	const char *copy_from, *copy_to;
 	const struct batch *in;
 	struct buf *out;
+	struct sink *sink; /* borrowed */
 };
 
 static void flush_copy(struct filter *f)
@@ -56,6 +62,22 @@ static void copy_line(struct filter *f, const char *p, size_t len)
 	}
 	buf_add(f->out, p, len);
 	buf_add_char(f->out, '\n');
+}
+
+/* Called behind each record: what a batch of any number of large outputs gives is written in constant memory. */
+static int spill(struct filter *f, struct err *err)
+{
+	if (f->out->len < SPILL_BYTES)
+		return 0;
+	flush_copy(f);
+	buf_reserve(f->out, JSON_PAD_BYTES);
+	if (sink_write_bytes(f->sink, buf_slice(f->out), err))
+		return -1;
+	f->opts.ledger->bytes_out += f->out->len;
+	if (f->out->cap > OUT_KEPT_BYTES)
+		buf_release(f->out);
+	buf_reset(f->out);
+	return 0;
 }
 
 static int reject_record(struct filter *f, enum reject_reason reason, struct slice raw, uint64_t line, uint64_t byte,
@@ -172,6 +194,8 @@ static int take_native(struct filter *f, struct err *err)
 			result = evaluate(f, &record, err);
 			break;
 		}
+		if (!result)
+			result = spill(f, err);
 	}
 	flush_copy(f);
 	f->opts.ledger->read += kept + dropped;
@@ -203,7 +227,7 @@ static int each_line(struct filter *f, line_fn *fn, struct err *err)
 				return -1;
 			continue;
 		}
-		if (fn(f, text, line, err))
+		if (fn(f, text, line, err) || spill(f, err))
 			return -1;
 	}
 	return 0;
@@ -281,6 +305,8 @@ static int take_answers(struct filter *f, struct err *err)
 		if (answer.notes.len)
 			fwrite(answer.notes.p, 1, answer.notes.len, stderr);
 		result = take_answer(f, &f->sent[i], &answer, err);
+		if (!result)
+			result = spill(f, err);
 	}
 	f->n_sent = 0;
 	return result;
@@ -338,8 +364,9 @@ static void close_stage(struct stage *g)
 
 static const struct stage_ops ops = {.batch = take_batch, .close = close_stage};
 
-struct stage *filter_stage(struct filter *f)
+struct stage *filter_stage(struct filter *f, struct sink *sink)
 {
+	f->sink = sink;
 	return &f->stage;
 }
 

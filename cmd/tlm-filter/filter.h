@@ -13,6 +13,7 @@
 #include "jq/jq.h"
 #include "ledger/ledger.h"
 #include "reject/reject.h"
+#include "sink/sink.h"
 #include "stage/stage.h"
 
 enum filter_evaluator { FILTER_AUTO, FILTER_NATIVE, FILTER_LIBJQ };
@@ -38,7 +39,8 @@ struct filter;
 struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err);
 void filter_close(struct filter *f);
 
-struct stage *filter_stage(struct filter *f);
+/* sink is where the run writes: borrowed, large outputs of a batch go there while they are made. */
+struct stage *filter_stage(struct filter *f, struct sink *sink);
 
 /* For --explain and --dry-run. */
 void filter_explain(const struct filter *f, struct buf *out);

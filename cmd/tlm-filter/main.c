@@ -76,7 +76,7 @@ static int run(struct tool *t, struct options *o, struct buf *program, struct er
 	}
 	if (!(sink = tool_sink(t, err)))
 		goto out;
-	pump_run(&t->pump, source, filter_stage(f), sink, err);
+	pump_run(&t->pump, source, filter_stage(f, sink), sink, err);
 	take_verdict(t, o, f, err);
 out:
 	sink_close(sink);

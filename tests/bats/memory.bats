@@ -40,3 +40,27 @@ setup() {
 	[ "$(jq -r '[.reason, .line, .raw_bytes] | @csv' "$BATS_TEST_TMPDIR/bad")" = '"too_long",2,1073741824' ]
 	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/peak")" -le 32768 ]
 }
+
+# Each of 150 records of one batch gives 1 MiB.
+large_outputs() {
+	yes '{"n":1}' | head -150 |
+		/usr/bin/time -f %M tlm-filter "$@" 2>"$BATS_TEST_TMPDIR/peak" | tr -d x | sort | uniq -c >"$BATS_TEST_TMPDIR/got"
+	cat "$BATS_TEST_TMPDIR/peak"
+	[ "$(tr -s ' ' <"$BATS_TEST_TMPDIR/got")" = ' 150 ""' ]
+	[ "$(tail -n 1 "$BATS_TEST_TMPDIR/peak")" -le 65536 ]
+}
+
+@test "tlm-filter, large outputs of small records, native" { large_outputs --evaluator native '"x" * 1048576'; }
+@test "tlm-filter, large outputs of small records, libjq" { large_outputs --evaluator libjq '"x" * 1048576'; }
+@test "tlm-filter, large outputs of small records, -R" { large_outputs -R '"x" * 1048576'; }
+@test "tlm-filter, large outputs inside a batch: a full disk is status 2, a closed pipe a quiet end" {
+	yes '{"n":1}' | head -50 >"$BATS_TEST_TMPDIR/in"
+	for e in native libjq; do
+		status=0
+		tlm-filter --evaluator $e '"x" * 1048576' "$BATS_TEST_TMPDIR/in" >/dev/full 2>"$BATS_TEST_TMPDIR/err" || status=$?
+		[ "$status" -eq 2 ]
+		[ "$(cat "$BATS_TEST_TMPDIR/err")" = "tlm-filter: stdout: cannot write: No space left on device" ]
+		run bash -c "tlm-filter --evaluator $e '\"x\" * 1048576' '$BATS_TEST_TMPDIR/in' | head -c 5; echo \" \${PIPESTATUS[0]}\""
+		[ "$output" = '"xxxx 141' ]
+	done
+}
