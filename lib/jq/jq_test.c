@@ -144,7 +144,17 @@ static void errors_say_what_jq_says(void **state)
 	check("[.[] |= empty]", "[1,2,3,4]\n", "[[2,4]]\n");
 }
 
-/* Expected values were read off jq 1.6. */
+/* Expected values of these two were read off jq 1.6. */
+static void an_error_named_object_is_not_caught(void **state)
+{
+	(void)state;
+	check("try error(\"object\") catch 5", "1\n", "!Cannot index string with string \"__jq\"\n");
+	check("try (try error catch 5) catch .", "\"\\u006fbject\"\n",
+		"\"Cannot index string with string \\\"__jq\\\"\"\n");
+	check("[error(\"object\")?, try error(\"object\")]", "1\n", "[]\n");
+	check("try error({a:1}) catch .", "1\n", "{\"a\":1}\n");
+}
+
 static void literal_patterns_are_tested(void **state)
 {
 	(void)state;
@@ -380,6 +390,7 @@ int main(void)
 		cmocka_unit_test(operators_bind_as_in_jq),
 		cmocka_unit_test(generators_run_in_jqs_order),
 		cmocka_unit_test(errors_say_what_jq_says),
+		cmocka_unit_test(an_error_named_object_is_not_caught),
 		cmocka_unit_test(literal_patterns_are_tested),
 		cmocka_unit_test(paths_are_assigned),
 		cmocka_unit_test(sums_share_nothing),
