@@ -21,6 +21,8 @@ struct agg_options {
 	const char *tz;         /* --tz, NULL: UTC */
 	int64_t every_us;       /* --every, 0: the window */
 	int64_t offset_us;      /* --offset */
+	int64_t session_us;     /* --session, 0: none */
+	int64_t session_max_us; /* --session-max, 0: none */
 	int64_t delay_us;       /* --delay */
 	int64_t grace_us;       /* --grace */
 	int64_t max_ahead_us;   /* --max-ahead, -1: no limit */

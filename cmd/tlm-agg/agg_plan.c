@@ -18,23 +18,48 @@ static enum window_calendar find_calendar(const char *name)
 	return WINDOW_NO_CALENDAR;
 }
 
+static int plan_zone(struct agg *g, struct err *err)
+{
+	struct err inner = ERR_INIT;
+
+	if (!g->opts.tz)
+		return 0;
+	g->zone = etime_zone_open(g->opts.tz, &inner);
+	if (!g->zone)
+		return err_set(err, inner.code, "--tz: %.200s", inner.msg);
+	g->window.zone = g->zone;
+	return 0;
+}
+
 /* Borders come from the calendar of a zone alone. */
 static int plan_calendar(struct agg *g, struct err *err)
 {
 	const struct agg_options *o = &g->opts;
-	struct err inner = ERR_INIT;
 
 	if (o->every_us)
 		return err_set(err, ERR_USAGE, "--every: a %s of the calendar cannot hop", o->window);
 	if (o->offset_us)
 		return err_set(err, ERR_USAGE, "--offset: a %s of the calendar begins at midnight of --tz", o->window);
-	if (!o->tz)
-		return 0;
-	g->zone = etime_zone_open(o->tz, &inner);
-	if (!g->zone)
-		return err_set(err, inner.code, "--tz: %.200s", inner.msg);
-	g->window.zone = g->zone;
-	return 0;
+	return plan_zone(g, err);
+}
+
+static int plan_sessions(struct agg *g, struct err *err)
+{
+	const struct agg_options *o = &g->opts;
+
+	if (strcmp(o->window, "all") != 0)
+		return err_set(err, ERR_USAGE, "--session: a record cannot be in windows of -w too");
+	if (o->every_us)
+		return err_set(err, ERR_USAGE, "--every: sessions begin with their records");
+	if (o->offset_us)
+		return err_set(err, ERR_USAGE, "--offset: sessions begin with their records");
+	if (o->top)
+		return err_set(err, ERR_USAGE, "--top: a session has only one row");
+	if (o->tz && !o->session_max_us)
+		return err_set(err, ERR_USAGE, "--tz: sessions without --session-max have no use for it");
+	g->window.session_us = o->session_us;
+	g->window.session_max_us = o->session_max_us;
+	return plan_zone(g, err);
 }
 
 int agg_plan_window(struct agg *g, struct err *err)
@@ -43,7 +68,11 @@ int agg_plan_window(struct agg *g, struct err *err)
 	struct window_spec *w = &g->window;
 	struct err inner = ERR_INIT;
 
-	*w = (struct window_spec){.calendar = find_calendar(o->window)};
+	*w = (struct window_spec){.calendar = o->session_us ? WINDOW_NO_CALENDAR : find_calendar(o->window)};
+	if (o->session_us)
+		return plan_sessions(g, err);
+	if (o->session_max_us)
+		return err_set(err, ERR_USAGE, "--session-max: needs --session");
 	if (w->calendar)
 		return plan_calendar(g, err);
 	if (o->tz)
@@ -141,6 +170,8 @@ struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct 
 	struct rows_opts opts = {.format = format,
 		.time = (enum rows_time)g->opts.time_out,
 		.has_bounds = g->time_from != TIME_NONE && (g->time_from != TIME_UNKNOWN || !g->window.is_all),
+		.is_session = g->window.session_us > 0,
+		.has_cut = g->window.session_max_us > 0,
 		.fields = g->groups,
 		.n_fields = g->n_groups,
 		.list = &g->list};
@@ -193,6 +224,10 @@ static void explain_window(const struct agg *g, struct buf *out)
 {
 	if (g->window.is_all) {
 		buf_add_str(out, "window: the whole stream");
+	} else if (g->window.session_us) {
+		explain_duration(out, "window: sessions with gaps of at most ", g->window.session_us);
+		if (g->window.session_max_us)
+			explain_duration(out, ", cut at multiples of ", g->window.session_max_us);
 	} else if (g->window.calendar) {
 		buf_addf(out, "window: a %s of the calendar in %s", calendars[g->window.calendar],
 			g->opts.tz ? g->opts.tz : "UTC");

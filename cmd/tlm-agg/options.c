@@ -8,6 +8,7 @@
 static const char *const time_forms[] = {"iso", "s", "ms", "us", NULL};
 static const char *const formats[] = {"ndjson", "csv", "tsv", "table", NULL};
 
+#define SESSION_MAX_US (INT64_C(3652425) * 86400 * 1000000) /* the calendar: 10,000 years */
 #define AT(member) offsetof(struct agg_options, member)
 
 /* clang-format off */
@@ -18,11 +19,15 @@ static const struct opt options[] = {
 	{.name = "window", .letter = 'w', .kind = OPT_STRING, .offset = AT(window), .arg = "DURATION|day|week|month|all", .is_short = true,
 	 .help = "length of a window, 1m for example; day, week and month are those of the calendar; all (default) is the whole stream."},
 	{.name = "tz", .kind = OPT_STRING, .offset = AT(tz), .arg = "ZONE",
-	 .help = "the time zone of days, weeks and months, as Europe/Warsaw. Default: UTC."},
+	 .help = "the time zone of days, weeks, months and --session-max, as Europe/Warsaw. Default: UTC."},
 	{.name = "every", .kind = OPT_DURATION, .offset = AT(every_us), .arg = "DURATION", .is_short = true, .min = 1, .max = INT64_MAX,
 	 .help = "a new window begins so often: hopping windows. Default: the length of -w."},
 	{.name = "offset", .kind = OPT_DURATION, .offset = AT(offset_us), .arg = "DURATION",
 	 .help = "windows begin so long after a multiple of --every."},
+	{.name = "session", .kind = OPT_DURATION, .offset = AT(session_us), .arg = "GAP", .is_short = true, .min = 1, .max = INT64_MAX,
+	 .help = "sessions instead of windows: records of a group at most this apart belong together."},
+	{.name = "session-max", .kind = OPT_DURATION, .offset = AT(session_max_us), .arg = "DURATION", .min = 1, .max = SESSION_MAX_US,
+	 .help = "cut sessions at multiples of this, by the clocks of --tz."},
 	{.name = "delay", .kind = OPT_DURATION, .offset = AT(delay_us), .arg = "DURATION", .is_short = true,
 	 .help = "wait so long (in event time) for records out of order. Default 0s."},
 	{.name = "grace", .kind = OPT_DURATION, .offset = AT(grace_us), .arg = "DURATION",
@@ -57,7 +62,6 @@ static const struct opt options[] = {
 static const struct opt_hint hints[] = {
 	{"--by", "-g FIELD groups"},
 	{"--group", "-g FIELD groups"},
-	{"--session", "session windows are not in this version"},
 	{"--emit", "rows leave when their window closes; --emit is not in this version"},
 	{"-f", "the aggregates are the first operand: 'count, mean(value)'; -g FIELD groups"},
 	{NULL, NULL},

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/sessions.h"
 #include "group/group.h"
 #include "mem/mem.h"
 
@@ -29,6 +30,7 @@ struct engine {
 	int64_t closed_us;         /* W up to which windows were closed */
 	int64_t next_close_us;     /* nothing closes before W is here */
 	int64_t first_us, last_us; /* times of a whole stream */
+	struct sessions *sessions; /* the windows, where they are sessions; else NULL */
 	struct engine_late late;
 	struct engine_counts counts;
 };
@@ -44,6 +46,8 @@ struct engine *engine_open(const struct engine_opts *opts)
 	e->next_close_us = WINDOW_FOREVER;
 	e->first_us = WINDOW_FOREVER;
 	e->last_us = WINDOW_NEVER;
+	if (opts->window.session_us)
+		e->sessions = sessions_open(opts, &e->late, &e->counts);
 	return e;
 }
 
@@ -71,6 +75,7 @@ void engine_close(struct engine *e)
 	for (size_t i = 0; i < e->n_panes; i++)
 		close_pane(e, e->panes[i]);
 	free(e->block);
+	sessions_close(e->sessions);
 	window_clock_release(&e->clock);
 	free(e);
 }
@@ -290,6 +295,8 @@ enum engine_fate engine_add(struct engine *e, const struct engine_record *record
 
 	if (e->opts.has_time && !window_clock_see(&e->clock, record->place.input, us))
 		return ENGINE_AHEAD;
+	if (e->sessions)
+		return sessions_add(e->sessions, record, e->clock.watermark_us, err);
 	if (e->clock.watermark_us >= e->next_close_us && close_windows(e, e->clock.watermark_us, true, err))
 		return ENGINE_ERROR;
 	/* a pane that is there has a window that is open */
@@ -318,13 +325,19 @@ const struct engine_late *engine_late(const struct engine *e)
 int engine_input_end(struct engine *e, uint32_t input, struct err *err)
 {
 	window_clock_end(&e->clock, input);
-	if (e->clock.watermark_us == WINDOW_FOREVER || e->clock.watermark_us < e->next_close_us)
+	if (e->clock.watermark_us == WINDOW_FOREVER)
 		return 0; /* after the last input the caller says what becomes of open windows: engine_flush() */
+	if (e->sessions)
+		return sessions_advance(e->sessions, e->clock.watermark_us, true, err);
+	if (e->clock.watermark_us < e->next_close_us)
+		return 0;
 	return close_windows(e, e->clock.watermark_us, true, err);
 }
 
 int engine_flush(struct engine *e, bool is_final, struct err *err)
 {
+	if (e->sessions)
+		return sessions_advance(e->sessions, WINDOW_FOREVER, is_final, err);
 	return close_windows(e, WINDOW_FOREVER, is_final, err);
 }
 
@@ -341,6 +354,8 @@ const struct window_clock *engine_clock(const struct engine *e)
 void engine_memory(const struct engine *e, size_t *bytes, size_t *groups)
 {
 	*bytes = *groups = 0;
+	if (e->sessions)
+		sessions_memory(e->sessions, bytes, groups);
 	for (size_t i = 0; i < e->n_panes; i++) {
 		const struct group_table *t = &e->panes[i]->groups;
 

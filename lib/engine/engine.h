@@ -6,7 +6,7 @@
  *
  * The rules: a window [s, e) is closed when W >= e + grace; a record is accepted for a window if and only if that
  * window is not closed when the record is judged; T is raised by the record first. Rows of one advance leave by (window
- * end, window start, group).
+ * end, window start, group). Sessions, whose bounds are inclusive: sessions.h.
  *
  * Memory: open/close; one block per pane, freed when its last window closes. Not thread safe per object.
  */
@@ -25,6 +25,7 @@ struct engine_row {
 	const void *states; /* for agg_result() */
 	bool is_final;
 	bool is_first_of_window, is_last_of_window;
+	bool is_cut; /* a session whose gap reaches over a border of session_max: it may go on in its neighbour */
 };
 
 /* Takes one row; what it points at lives until the last row of its window was taken. 0, or -1 with err: the run ends.
@@ -60,7 +61,7 @@ enum engine_fate {
 struct engine_late {
 	int64_t start_us, end_us;
 	uint64_t windows;
-	int64_t late_us; /* W - (end + grace) of that window, at least 0 */
+	int64_t late_us; /* W - (end + grace) of that window, at least 0; of a session W - (last + gap + grace) */
 };
 
 /* Records by fate; kept are in at least one final row. taken = kept + open. */

@@ -25,8 +25,8 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 
 	(void)err;
 	agg_result(&s->list, 0, row->states, &r);
-	buf_addf(&s->text, "[%lld,%lld%s)%.*s=", (long long)row->start_us, (long long)row->end_us,
-		row->is_final ? "" : "?", (int)row->key.len, row->key.p);
+	buf_addf(&s->text, "[%lld,%lld%s%s)%.*s=", (long long)row->start_us, (long long)row->end_us,
+		row->is_final ? "" : "?", row->is_cut ? "!" : "", (int)row->key.len, row->key.p);
 	agg_result_print(&s->text, &r);
 	buf_add_char(&s->text, ' ');
 	return 0;
@@ -293,6 +293,107 @@ static void many_windows_are_open(void **state)
 	story_end(&s, "");
 }
 
+static void sessions_merge_and_close(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.session_us = 5}, .delay_us = 10, .grace_us = 2});
+	add_key(&s, 0, 0, "a");
+	add_key(&s, 0, 5, "a"); /* the gap is inclusive */
+	add_key(&s, 0, 11, "a");
+	add_key(&s, 0, 11, "b");
+	add_key(&s, 0, 17, "a"); /* W = 7: nothing closes */
+	add_key(&s, 0, 8, "a");  /* 0..5 and 11 are one now */
+	add_key(&s, 0, 12, "a"); /* and 17 */
+	add_key(&s, 0, 28, "c"); /* W = 18 = last + gap + grace of b */
+	buf_add_str(&s.text, "| ");
+	add_key(&s, 0, 29, "c");
+	add_key(&s, 0, 9, "b");  /* nothing open, 16 < W */
+	add_key(&s, 0, 12, "b"); /* equality */
+	add_key(&s, 0, 12, "a"); /* late alone or not, a is open to 24 */
+	add_key(&s, 0, 1, "a");
+	flush(&s, true);
+	assert_int_equal(engine_counts(s.e)->kept, 12);
+	assert_int_equal(engine_counts(s.e)->late, 1);
+	story_end(&s, "| [11,11)b=1 late(9,9,1,3) [12,12)b=1 [0,17)a=8 [28,29)c=2 ");
+}
+
+static void sessions_are_cut_at_borders(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.session_us = 3, .session_max_us = 10}});
+	add(&s, -4);
+	add(&s, -1);
+	add(&s, 1);
+	add(&s, 5); /* 4 apart: the session of 1 is closed */
+	add(&s, 7); /* 7 + 3 reaches over */
+	add(&s, 13);
+	add(&s, 16);
+	flush(&s, false);
+	assert_int_equal(engine_counts(s.e)->kept, 5);
+	story_end(&s, "[-4,-1!)=2 [1,1!)=1 [5,7!)=2 [13,16?)=2 ");
+}
+
+/* Every record against all of its key, as the rule is written. */
+static void sessions_agree_with_the_definition(void **state)
+{
+	enum { N = 4000, GAP = 7, KEYS = 3 };
+	static int64_t times[N];
+	static char key[N][2];
+	struct story s;
+	size_t n = 0;
+	uint32_t seed = 1;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.session_us = GAP}, .delay_us = 40 * N});
+	for (size_t i = 0; i < N; i++) {
+		seed = seed * 1664525 + 1013904223;
+		times[i] = (seed >> 8) % (20 * N / KEYS);
+		key[i][0] = (char)('a' + (seed >> 4) % KEYS);
+		add_key(&s, 0, times[i], key[i]);
+	}
+	flush(&s, true);
+	/* a session begins where no record is in the gap before */
+	for (size_t i = 0; i < N; i++) {
+		bool begins = true;
+
+		for (size_t k = 0; k < N && begins; k++) {
+			if (key[k][0] == key[i][0] && times[k] <= times[i] && (times[k] < times[i] || k < i))
+				begins = times[i] - times[k] > GAP;
+		}
+		n += begins;
+	}
+	assert_true(n > N / 10 && n < N);
+	assert_int_equal(engine_counts(s.e)->rows, n);
+	assert_int_equal(engine_counts(s.e)->kept, N);
+	buf_reset(&s.text);
+	story_end(&s, "");
+}
+
+/* State is what is open, and of sessions that were merged nothing stays. */
+static void closed_sessions_leave_nothing(void **state)
+{
+	struct story s;
+	size_t bytes, groups;
+	char key[16];
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.session_us = 10}, .delay_us = 20});
+	for (int64_t us = 0; us < 30000; us++) {
+		snprintf(key, sizeof key, "k%d", (int)(us % 7));
+		add_key(&s, 0, us * 3 - (us % 5) * 11, key);
+		engine_memory(s.e, &bytes, &groups);
+		assert_true(groups < 60 && bytes < 60 * 200);
+		buf_reset(&s.text);
+	}
+	flush(&s, true);
+	buf_reset(&s.text);
+	story_end(&s, "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -308,6 +409,10 @@ int main(void)
 		cmocka_unit_test(a_whole_stream_has_its_own_bounds),
 		cmocka_unit_test(closed_windows_leave_nothing),
 		cmocka_unit_test(many_windows_are_open),
+		cmocka_unit_test(sessions_merge_and_close),
+		cmocka_unit_test(sessions_are_cut_at_borders),
+		cmocka_unit_test(sessions_agree_with_the_definition),
+		cmocka_unit_test(closed_sessions_leave_nothing),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -143,6 +143,10 @@ void rows_add_csv(struct rows *r, const struct engine_row *row, struct buf *out)
 		if (result.is_approximate)
 			buf_addf(&r->approximate, "%s%s", r->approximate.len ? " " : "", list->calls[i].name);
 	}
+	if (r->opts.has_cut) {
+		buf_add_str(next_cell(r, false, out), row->is_cut ? "true" : "");
+		add_cell(r, row->is_cut, out);
+	}
 	if (list->has_sketch) {
 		buf_add_slice(next_cell(r, false, out), buf_slice(&r->approximate));
 		add_cell(r, r->approximate.len > 0, out);

@@ -192,9 +192,9 @@ static void make_prefix(struct rows *r, const struct engine_row *row)
 	buf_add_char(&r->prefix, '{');
 	if (!row->has_bounds)
 		return;
-	json_add_key(&r->prefix, "window_start");
+	json_add_key(&r->prefix, r->columns[0]);
 	rows_add_time(&r->prefix, r->opts.time, row->start_us);
-	json_add_key(&r->prefix, "window_end");
+	json_add_key(&r->prefix, r->columns[1]);
 	rows_add_time(&r->prefix, r->opts.time, row->end_us);
 }
 
@@ -219,6 +219,8 @@ void rows_add_ndjson(struct rows *r, const struct engine_row *row, struct buf *o
 	}
 	if (!row->is_final)
 		buf_add_str(out, ",\"final\":false");
+	if (row->is_cut)
+		buf_add_str(out, ",\"cut\":true");
 	if (r->approximate.len) {
 		buf_add_str(out, ",\"approx\":[");
 		buf_add_slice(out, buf_slice(&r->approximate));

@@ -88,8 +88,8 @@ static void name_columns(struct rows *r)
 	struct buf name = BUF_INIT;
 
 	if (r->opts.has_bounds) {
-		add_column(r, SLICE_LIT("window_start"));
-		add_column(r, SLICE_LIT("window_end"));
+		add_column(r, slice_str(r->opts.is_session ? "session_start" : "window_start"));
+		add_column(r, slice_str(r->opts.is_session ? "session_end" : "window_end"));
 	}
 	for (size_t i = 0; i < r->opts.n_fields; i++) {
 		const struct rows_field *f = &r->opts.fields[i];
@@ -103,6 +103,8 @@ static void name_columns(struct rows *r)
 	}
 	for (size_t i = 0; i < r->opts.list->n_calls; i++)
 		add_column(r, slice_str(r->opts.list->calls[i].name));
+	if (r->opts.has_cut && r->opts.format != ROWS_NDJSON)
+		add_column(r, SLICE_LIT("cut"));
 	if (r->opts.list->has_sketch && r->opts.format != ROWS_NDJSON)
 		add_column(r, SLICE_LIT("approx"));
 	buf_release(&name);

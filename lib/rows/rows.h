@@ -36,6 +36,8 @@ struct rows_opts {
 	enum rows_format format;
 	enum rows_time time;
 	bool has_bounds;                 /* rows have window_start and window_end */
+	bool is_session;                 /* which are called session_start and session_end */
+	bool has_cut;                    /* sessions may be cut: a column of the forms but ndjson */
 	const struct rows_field *fields; /* borrowed, as is list */
 	size_t n_fields;
 	const struct agg_list *list;

@@ -105,6 +105,12 @@ void rows_add_table(struct rows *r, const struct engine_row *row, struct buf *ou
 		agg_result(r->opts.list, i, row->states, &result);
 		add_result_cell(r, &result);
 	}
+	if (r->opts.has_cut) {
+		struct rows_cell *cell = new_cell(t);
+
+		buf_add_str(&t->text, row->is_cut ? "cut" : "-");
+		end_cell(t, cell);
+	}
 	t->cells[t->n_cells - 1].is_open = !row->is_final;
 	if (t->n_cells >= CELLS_MAX)
 		rows_flush_table(r, out);
@@ -114,7 +120,7 @@ void rows_add_table(struct rows *r, const struct engine_row *row, struct buf *ou
 static bool measure(struct rows *r)
 {
 	struct rows_table *t = &r->table;
-	size_t n = columns(r), first_call = n - r->opts.list->n_calls;
+	size_t n = columns(r), first_call = n - r->opts.list->n_calls - r->opts.has_cut;
 	bool has_grown = false;
 
 	if (!t->widths) {

@@ -2,7 +2,8 @@
  * Days, weeks and months of a time zone as windows. They are numbered by the local calendar (days since 1970-01-01,
  * weeks since the Monday before it, months since January 1970); window k begins when the clocks first show the first
  * midnight of its period, or later where that midnight was skipped. So windows touch each other whatever the clocks do:
- * a period that a zone skipped is a window of no length, which holds nothing.
+ * a period that a zone skipped is a window of no length, which holds nothing. Multiples of a duration follow the clocks
+ * in the same way, counted from the midnight of 1970-01-01.
  */
 #include "window/window.h"
 
@@ -55,7 +56,9 @@ static int64_t period_of(enum window_calendar calendar, int64_t day)
 
 int64_t window_calendar_start(const struct window_spec *s, int64_t k)
 {
-	return etime_zone_reach(s->zone, first_day(s->calendar, k) * DAY_US);
+	int64_t local_us = s->calendar == WINDOW_MULTIPLE ? k * s->size_us : first_day(s->calendar, k) * DAY_US;
+
+	return etime_zone_reach(s->zone, local_us);
 }
 
 /* The local date says which period it is, but near a midnight that comes twice. */
@@ -65,7 +68,10 @@ int64_t window_calendar_at(const struct window_spec *s, int64_t us)
 
 	us = us < LEAST_US ? LEAST_US : us > MOST_US ? MOST_US : us;
 	local_us = us + etime_zone_offset(s->zone, us) * INT64_C(1000000);
-	k = period_of(s->calendar, divide_floor(local_us, DAY_US));
+	if (s->calendar == WINDOW_MULTIPLE)
+		k = divide_floor(local_us, s->size_us);
+	else
+		k = period_of(s->calendar, divide_floor(local_us, DAY_US));
 	while (window_calendar_start(s, k) > us)
 		k--;
 	while (window_calendar_start(s, k + 1) <= us)

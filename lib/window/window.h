@@ -66,14 +66,17 @@ void window_clock_end(struct window_clock *c, uint32_t input);
 
 struct etime_zone;
 
-enum window_calendar { WINDOW_NO_CALENDAR, WINDOW_DAY, WINDOW_WEEK, WINDOW_MONTH };
+enum window_calendar { WINDOW_NO_CALENDAR, WINDOW_DAY, WINDOW_WEEK, WINDOW_MONTH, WINDOW_MULTIPLE };
 
 struct window_spec {
-	bool is_all;                   /* one window without bounds; the rest is 0 */
-	int64_t size_us, advance_us;   /* 0 < advance <= size */
-	int64_t offset_us;             /* starts are offset + k * advance */
-	enum window_calendar calendar; /* days, weeks from Monday on, months of a zone instead; the rest is 0 */
+	bool is_all;                 /* one window without bounds; the rest is 0 */
+	int64_t size_us, advance_us; /* 0 < advance <= size */
+	int64_t offset_us;           /* starts are offset + k * advance */
+	enum window_calendar
+		calendar; /* days, weeks from Monday on, months of a zone, or multiples of size_us by its clocks */
 	const struct etime_zone *zone; /* of the calendar, borrowed; NULL is UTC */
+	int64_t session_us;            /* sessions instead: the gap that ends one; not for the functions of panes */
+	int64_t session_max_us;        /* multiples of it (by the clocks of zone) cut sessions; 0: nothing does */
 };
 
 /* Windows are numbered by k: [start, end). */

@@ -225,6 +225,87 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	[ "$status" = 3 ] && has err "--tz: unknown time zone 'Mars/Base'"
 }
 
+@test "sessions: the gap is inclusive, a record between two makes them one, equality keeps them open" {
+	at() { printf '{"t":%s,"g":"%s"}\n' "$@"; }
+	at 0 a 5 a 11 a 3 b >in # T - delay is 1
+	agg --time t:s --session 5s --delay 10s --time-out s -g g count in
+	same '[3,3,"b",1]
+[0,5,"a",2]
+[11,11,"a",1]' "$(jq -c '[.session_start, .session_end, .g, .count]' out)"
+	at 8 a >>in
+	agg --time t:s --session 5s --delay 10s --time-out s -g g count in
+	same '[3,3,"b",1]
+[0,11,"a",4]' "$(jq -c '[.session_start, .session_end, .g, .count]' out)"
+	# W = last + gap: the session still takes a record; a microsecond later it does not
+	at 0 a 5 b 0 a >in
+	agg --time t:s --session 5s --time-out s count in
+	same '{"session_start":0,"session_end":5,"count":3}' "$(cat out)"
+	agg --time t:s --session 5s --time-out s -g g count in
+	[ "$(jq -c '[.g, .count]' out | sort)" = $'["a",2]\n["b",1]' ]
+	at 0 a 5.000001 b 0 a >in
+	agg --time t:s --session 5s --time-out s -g g count in --late late
+	[ "$(jq -c '[.g, .count]' out | sort)" = $'["a",1]\n["b",1]' ]
+	[ "$(jq -c '[.window_start, .window_end, .windows, .late_us]' late)" = '[0,0,1,1]' ]
+	agg --time t:s --session 5s --grace 1us --time-out s -g g count in
+	[ "$(jq -c '[.g, .count]' out | sort)" = $'["a",2]\n["b",1]' ]
+}
+
+@test "an open neighbour saves a late record; a closed session is out of reach" {
+	printf '{"t":%s,"g":"%s"}\n' 10 a 20 b 7 a >in # W = 20: alone, the last would be closed at 12
+	agg --time t:s --session 10s --time-out s -g g count in
+	same '{"session_start":7,"session_end":10,"g":"a","count":2}' "$(head -n 1 out)"
+	printf '{"t":%s,"g":"%s"}\n' 10 a 21 b 7 a >in
+	agg --time t:s --session 10s --time-out s -g g count in
+	[ "$status" = 5 ] && has err '1 record was late, by 4s'
+	same '{"session_start":10,"session_end":10,"g":"a","count":1}' "$(head -n 1 out)"
+}
+
+@test "sessions are cut at fixed borders, and say so" {
+	printf '{"t":%s}\n' 8 9 10 11 17 25 40 >in
+	agg --time t:s --session 2s --session-max 10s --time-out s count in
+	same '[8,9,2,true]
+[10,11,2,true]
+[17,17,1,null]
+[25,25,1,null]
+[40,40,1,true]' "$(jq -c '[.session_start, .session_end, .count, .cut]' out)"
+	agg --time t:s --session 2s --session-max 10s --time-out s --format csv 'count, p50(t)' in
+	same 'session_start,session_end,count,p50_t,cut,approx
+8,9,2,8,true,
+10,11,2,10,true,
+17,17,1,17,,' "$(head -n 4 out)"
+	agg --time t:s --session 2s --session-max 10s --time-out s --format table count in
+	same 'session_start  session_end     count  cut' "$(head -n 1 out)"
+	[ "$(awk '$NF ~ /cut/ || $(NF - 1) == "cut"' out | wc -l)" = 4 ]
+	agg --dry-run --time t:s --session 2s --session-max 1d count in
+	has out 'window: sessions with gaps of at most 2s, cut at multiples of 1d'
+	has out 'columns: session_start,session_end,count'
+}
+
+@test "sessions go with no other kind of window" {
+	agg --time ts --session 1m -w 1h count trips
+	[ "$status" = 2 ] && has err '--session: a record cannot be in windows of -w too'
+	agg --time ts --session 1m --every 1s count trips
+	[ "$status" = 2 ] && has err '--every: sessions begin with their records'
+	agg --time ts --session 1m --offset 1s count trips
+	[ "$status" = 2 ] && has err '--offset: sessions begin with their records'
+	agg --time ts --session 1m --top 1:count count trips
+	[ "$status" = 2 ] && has err '--top: a session has only one row'
+	agg --time ts --session 1m --tz Europe/Warsaw count trips
+	[ "$status" = 2 ] && has err '--tz: sessions without --session-max have no use for it'
+	agg --time ts --session-max 1m count trips
+	[ "$status" = 2 ] && has err '--session-max: needs --session'
+	agg --time ts --session 0s count trips
+	[ "$status" = 2 ]
+	agg --session 1m count trips
+	[ "$status" = 2 ] && has err 'no --time'
+}
+
+@test "rows of sessions carry their own time" {
+	tlm-agg --time ts --session 1s count trips >rows
+	agg -w 1m 'sum(count)' rows
+	same '3 1' "$(jq .sum_count out | xargs)"
+}
+
 @test "several inputs: nothing closes before all are read" {
 	sed 's/T10:0/T09:5/' trips >other
 	agg --time ts -w 1m -g id 'count' trips other

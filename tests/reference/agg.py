@@ -248,9 +248,8 @@ def offset_at(zone, s):
 
 
 @functools.lru_cache(None)
-def midnight(day, zone):
-    """When the clocks first show the midnight of a date, or the end of the gap that skips it."""
-    local = datetime(day.year, day.month, day.day)
+def reach(local, zone):
+    """When the clocks first show a local time, or the end of the gap that skips it."""
     early, late = utc_of(local, zone, 1), utc_of(local, zone, 0)
     if early >= late:
         return late * 1000000
@@ -278,10 +277,21 @@ def period(kind, zone, us):
         day -= timedelta(days=day.weekday())
     if kind == "month":
         day = day.replace(day=1)
-    while midnight(next_period(kind, day), zone) <= us:
+    while reach(next_period(kind, day), zone) <= us:
         day = next_period(kind, day)
-    assert midnight(day, zone) <= us
-    return midnight(day, zone), midnight(next_period(kind, day), zone)
+    assert reach(day, zone) <= us
+    return reach(day, zone), reach(next_period(kind, day), zone)
+
+
+def multiple(length, zone, us):
+    """The multiples of a duration (by the clocks of a zone) around a time."""
+    if zone is None:
+        return us // length * length, us // length * length + length
+    step = timedelta(microseconds=length)
+    local = EPOCH + (us - 48 * 3600 * 1000000) // length * step
+    while reach(local + step, zone) <= us:
+        local += step
+    return reach(local, zone), reach(local + step, zone)
 
 
 # ---- groups ----
@@ -434,8 +444,11 @@ def result(call, entries, exact_max):
     if call.condition:
         entries = [e for e in entries if e.conditions[call.condition]]
     r = plain_result(call, entries, exact_max)
-    if call.digits is None or isinstance(r, tuple):
+    if call.digits is None:
         return r
+    if isinstance(r, tuple):
+        slack = Fraction(1, 2 * 10 ** call.digits)
+        return (Fraction(r[0]) - slack, Fraction(r[1]) + slack)
     return Close(r.value, call.digits) if isinstance(r, Close) else round_text(r, call.digits)
 
 
@@ -616,6 +629,7 @@ class Reference:
         self.kept_ids, self.taken_ids = set(), set()
         self.counts = dict.fromkeys(["read", "late", "rejected", "late_partial", "empty", "out"], 0)
         self.windows = {}  # (end, start) -> {group: [Entry]}
+        self.sessions = []  # (group, [Entry]), open ones
         self.bounds = None
         self.time_field = None
 
@@ -629,7 +643,7 @@ class Reference:
         elif "session_end" in record.members:
             self.time_field = ("session_end", ":", "")
         else:
-            assert o["window"] is None
+            assert o["window"] is None and o["session"] is None
             self.time_field = "none"
 
     def time_of(self, record):
@@ -681,6 +695,41 @@ class Reference:
             k -= 1
         return starts  # newest first
 
+    def borders(self, us):
+        if not self.o["session_max"]:
+            return -math.inf, math.inf
+        return multiple(self.o["session_max"], self.o["tz"] and ZoneInfo(self.o["tz"]), us)
+
+    def close_sessions(self, watermark):
+        """All of them for None."""
+        def bounds(session):
+            times = [e.place[0] for e in session[1]]
+            return max(times), min(times)
+
+        keep = self.o["session"] + self.o["grace"]
+        closed = [s for s in self.sessions if watermark is None or watermark > bounds(s)[0] + keep]
+        self.sessions = [s for s in self.sessions if s not in closed]
+        for session in sorted(closed, key=lambda s: (bounds(s), s[0])):
+            group, entries = session
+            self.counts["out"] += 1
+            self.rows.append(self.row(bounds(session), group, entries))
+            self.kept_ids.update(e.place for e in entries)
+
+    def place_in_session(self, group, entry, watermark):
+        """False: it is late."""
+        us, gap = entry.place[0], self.o["session"]
+        low, high = self.borders(us)
+
+        def is_near(session):
+            return session[0] == group and any(
+                low <= e.place[0] < high and abs(e.place[0] - us) <= gap for e in session[1])
+        near = [s for s in self.sessions if is_near(s)]
+        if not near and watermark is not None and watermark > us + gap + self.o["grace"]:
+            return False
+        self.sessions = [s for s in self.sessions if s not in near]
+        self.sessions.append((group, [e for s in near for e in s[1]] + [entry]))
+        return True
+
     def emit(self, key, is_final=True):
         groups = self.windows.pop(key)
         for group in sorted(groups):
@@ -698,9 +747,10 @@ class Reference:
         o = self.o
         columns, approx = [], []
         if self.time_field != "none":
-            start, end = (key[1], key[0]) if o["window"] else self.bounds
-            columns.append(("window_start", print_time(start, o["time_out"])))
-            columns.append(("window_end", print_time(end, o["time_out"])))
+            start, end = (key[1], key[0]) if o["window"] or o["session"] else self.bounds
+            name = "session_" if o["session"] else "window_"
+            columns.append((name + "start", print_time(start, o["time_out"])))
+            columns.append((name + "end", print_time(end, o["time_out"])))
         tree = {}  # an object stands where its first field stands in the list, also where that one is absent
         for path, g in zip(o["groups"], group):
             node = tree
@@ -716,6 +766,10 @@ class Reference:
             if isinstance(r, tuple):
                 approx.append(c.name)
             columns.append((c.name, r))
+        if o["session_max"]:
+            low, high = self.borders(key[0])
+            if key[0] + o["session"] >= high or key[1] - o["session"] < low:
+                columns.append(("cut", "true"))
         if approx:
             columns.append(("approx", json.dumps(approx, separators=(",", ":"))))
         return columns
@@ -771,6 +825,8 @@ class Reference:
                         watermark = min(running) - o["delay"]
                     if o["window"]:
                         self.close_up_to(watermark)
+                    if o["session"] and watermark is not None:
+                        self.close_sessions(watermark)
                 self.place_record(name, number, line, us, watermark, tuple(group), Entry(place, values, conditions))
             ended[i] = True
             if not all(ended):
@@ -781,9 +837,17 @@ class Reference:
         if not o["no_flush"]:
             for key in sorted(self.windows):
                 self.emit(key)
+            if o["session"]:
+                self.close_sessions(None)
 
     def place_record(self, name, number, line, us, watermark, group, entry):
         o = self.o
+        if o["session"]:
+            if self.place_in_session(group, entry, watermark):
+                self.taken_ids.add(entry.place)
+            else:
+                self.say_late(name, number, line, us, [(us, us)], watermark - (us + o["session"] + o["grace"]))
+            return
         if not o["window"]:
             if self.time_field != "none":
                 low, high = self.bounds or (us, us)
@@ -794,13 +858,7 @@ class Reference:
         windows = self.windows_of(us)
         closed = [w for w in windows if watermark is not None and watermark >= w[1] + o["grace"]]
         if len(closed) == len(windows):
-            self.counts["late"] += 1
-            start, end = windows[0]
-            self.late.append(
-                '{"reason":"late","source":%s,"line":%d,"time":"%s","window_start":%s,"window_end":%s,"windows":%d,'
-                '"late_us":%d,"raw":%s,"tool":"tlm-agg"}' % (
-                    escape(name), number, print_iso(us), print_time(start, o["time_out"]),
-                    print_time(end, o["time_out"]), len(windows), watermark - (end + o["grace"]), escape(line)))
+            self.say_late(name, number, line, us, windows, watermark - (windows[0][1] + o["grace"]))
             return
         if closed:
             self.counts["late_partial"] += 1
@@ -808,6 +866,14 @@ class Reference:
         for start, end in windows:
             if (start, end) not in closed:
                 self.windows.setdefault((end, start), {}).setdefault(group, []).append(entry)
+
+    def say_late(self, name, number, line, us, windows, late_us):
+        self.counts["late"] += 1
+        start, end = (print_time(t, self.o["time_out"]) for t in windows[0])
+        self.late.append(
+            '{"reason":"late","source":%s,"line":%d,"time":"%s","window_start":%s,"window_end":%s,"windows":%d,'
+            '"late_us":%d,"raw":%s,"tool":"tlm-agg"}' % (
+                escape(name), number, print_iso(us), start, end, len(windows), late_us, escape(line)))
 
 
 def print_tree(node):
@@ -851,15 +917,18 @@ class Stream:
 
     def __init__(self, seed):
         r = self.r = random.Random(seed)
-        size = r.choice([None, 1, 2, 3, 7, 10, 60])
+        size = r.choice([None, None, None, 1, 2, 3, 7, 10, 60])
         calendar = r.choice(["day", "day", "week", "month"]) if size and r.random() < 0.2 else None
-        self.pace = r.choice([300, 3600, 20000]) if calendar else 1  # how much slower time goes
+        session = r.choice([0.25, 1, 1, 2, 3, 7, 20]) if not size and r.random() < 0.6 else None
+        session_max = r.choice([2, 10, 10, 30]) if session and r.random() < 0.5 else None
+        has_zone = calendar or (session_max and r.random() < 0.5)
+        self.pace = r.choice([300, 3600, 20000]) if has_zone else 1  # how much slower time goes
         size = size if not calendar else 1
         every = None
         if size and not calendar and r.random() < 0.5:
             every = r.choice([x for x in (0.5, 1, 2, 3, 4, 7, 10) if x <= size])
         second = 1000000
-        has_time = size is not None or r.random() < 0.5
+        has_time = size is not None or session is not None or r.random() < 0.5
         self.form = r.choice(["ms", "s", "us", "iso", "iso"]) if has_time else None
         self.is_rows = has_time and r.random() < 0.06
         self.field_kind = r.choice(["int", "decimal", "wild", "mixed"])
@@ -885,7 +954,8 @@ class Stream:
             groups.remove("g")
         self.o = {
             "window": size and size * second, "every": int((every or size or 0) * second), "offset": 0,
-            "calendar": calendar, "tz": None,
+            "calendar": calendar, "tz": None, "session": session and int(session * second * self.pace),
+            "session_max": session_max and session_max * second * self.pace,
             "delay": r.choice([0, 0, 1, 3, 20]) * second * self.pace,
             "grace": r.choice([0, 0, 0, 1, 5]) * second * self.pace,
             "max_ahead": r.choice([None, None, 5, 30]), "groups": groups, "coerce": r.random() < 0.3,
@@ -900,7 +970,7 @@ class Stream:
         if self.o["max_ahead"] is not None:
             self.o["max_ahead"] *= second * self.pace
         self.base = r.choice([0, -3600 * second, 1700000000 * second, 951782390 * second, -62135596000 * second])
-        if calendar:
+        if has_zone:
             self.o["tz"], edge = r.choice(EDGES)
             self.base = read_time(Value("string", string=edge), "iso") - 10 * second * self.pace
         # sums are kept in two doubles: 106 bits do not hold numbers that are too far apart
@@ -916,8 +986,10 @@ class Stream:
                 us -= self.pace * r.choice([1, 1000, 1000000, 2000000, 9000000, 70000000])
             if r.random() < 0.02:
                 us += 50000000 * self.pace
-            if self.o["calendar"] and r.random() < 0.1:
+            if (self.o["calendar"] or self.o["session_max"]) and r.random() < 0.1:
                 us = self.on_border(us)
+            if self.o["session"] and r.random() < 0.2:
+                us = now + r.choice([-1, 1]) * self.o["session"] + r.choice([-1, 0, 0, 1])
             lines.append(self.line(us))
             if r.random() < 0.05:
                 lines.append(lines[-1])
@@ -925,8 +997,12 @@ class Stream:
 
     def on_border(self, us):
         """The border of a period, or a microsecond beside it."""
-        border = period(self.o["calendar"], ZoneInfo(self.o["tz"] or "UTC"), us)[self.r.randint(0, 1)]
-        return border + self.r.choice([-1, 0, 1])
+        zone = self.o["tz"] and ZoneInfo(self.o["tz"])
+        if self.o["calendar"]:
+            borders = period(self.o["calendar"], zone or ZoneInfo("UTC"), us)
+        else:
+            borders = multiple(self.o["session_max"], zone, us)
+        return self.r.choice(borders) + self.r.choice([-1, 0, 1])
 
     def time_text(self, us):
         r, form = self.r, self.form
@@ -1001,8 +1077,14 @@ class Stream:
         args = []
         if o["time"]:
             args += ["--time", o["time"]]
+        if o["tz"]:
+            args += ["--tz", o["tz"]]
+        if o["session"]:
+            args += ["--session", duration(o["session"])]
+        if o["session_max"]:
+            args += ["--session-max", duration(o["session_max"])]
         if o["calendar"]:
-            args += ["-w", o["calendar"]] + (["--tz", o["tz"]] if o["tz"] else [])
+            args += ["-w", o["calendar"]]
         elif o["window"]:
             args += ["-w", duration(o["window"])]
             if o["is_split"]:
@@ -1058,7 +1140,7 @@ def check(seed, folder):
     for name in ("out", "late", "rejects"):
         if os.path.exists(os.path.join(folder, name)):
             os.remove(os.path.join(folder, name))
-    if not s.o["time"] and s.o["window"]:
+    if not s.o["time"] and (s.o["window"] or s.o["session"]):
         first = next((p for _, lines in s.inputs for p in map(parse_line, lines) if p and p.kind == "object"), None)
         if first and "window_end" not in first.members:
             return None  # the tool refuses: another test

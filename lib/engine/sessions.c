@@ -1,0 +1,417 @@
+#include "engine/sessions.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "group/group.h"
+#include "mem/mem.h"
+
+/*
+ * A hash table leads from a key to its owner, who holds the open sessions of the key by time: they are disjoint, so a
+ * record finds its neighbours by one binary search. A heap over all sessions says which closes next. A session that
+ * grows leaves its entry in the heap as it is: the entry is then a lower bound, and is put right when it comes to the
+ * top. So a record in order costs no work there.
+ */
+struct session {
+	struct owner *owner; /* NULL: merged into another, only the heap knows it */
+	int64_t first_us, last_us;
+	uint64_t n_records;
+	uint64_t states[];
+};
+
+struct owner {
+	struct owner *next; /* of the same bucket */
+	uint64_t hash;
+	struct session **open; /* by time */
+	size_t n, cap;
+	uint32_t key_bytes;
+	char key[];
+};
+
+struct due {
+	int64_t last_us; /* the session ends here or later */
+	struct session *session;
+};
+
+struct sessions {
+	struct engine_opts opts;
+	int64_t gap_us, keep_us;    /* keep: gap + grace */
+	struct window_spec borders; /* of session_max */
+	struct window_pane between; /* the borders around the last record */
+	struct owner **buckets;
+	size_t n_buckets, n_owners;
+	struct due *heap;
+	size_t n_heap, cap_heap;
+	struct session **closing;
+	size_t n_closing, cap_closing;
+	size_t key_bytes;
+	struct engine_late *late;
+	struct engine_counts *counts;
+};
+
+static int64_t add_capped(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return b < 0 ? WINDOW_NEVER : WINDOW_FOREVER;
+	return sum;
+}
+
+static struct window_pane find_borders(const struct sessions *s, int64_t us)
+{
+	return s->opts.window.session_max_us ? window_pane_at(&s->borders, us)
+					     : (struct window_pane){WINDOW_NEVER, WINDOW_FOREVER, 0, 0};
+}
+
+struct sessions *sessions_open(const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
+{
+	struct sessions *s = mem_alloc(1, sizeof *s);
+
+	s->opts = *opts;
+	s->gap_us = opts->window.session_us;
+	s->keep_us = add_capped(s->gap_us, opts->grace_us);
+	s->borders = (struct window_spec){
+		.calendar = WINDOW_MULTIPLE, .size_us = opts->window.session_max_us, .zone = opts->window.zone};
+	s->n_buckets = 8;
+	s->buckets = mem_alloc(s->n_buckets, sizeof *s->buckets);
+	s->late = late;
+	s->counts = counts;
+	return s;
+}
+
+static void free_session(struct sessions *s, struct session *x)
+{
+	if (x->owner)
+		agg_states_release(s->opts.list, x->states);
+	free(x);
+}
+
+void sessions_close(struct sessions *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->n_heap; i++)
+		free_session(s, s->heap[i].session);
+	for (size_t i = 0; i < s->n_buckets; i++) {
+		for (struct owner *o = s->buckets[i], *next; o; o = next) {
+			next = o->next;
+			free(o->open);
+			free(o);
+		}
+	}
+	free(s->buckets);
+	free(s->heap);
+	free(s->closing);
+	free(s);
+}
+
+/* ---- the heap ---- */
+
+static void sift_up(struct sessions *s, size_t at)
+{
+	struct due moved = s->heap[at];
+
+	for (; at && s->heap[(at - 1) / 2].last_us > moved.last_us; at = (at - 1) / 2)
+		s->heap[at] = s->heap[(at - 1) / 2];
+	s->heap[at] = moved;
+}
+
+static void sift_down(struct sessions *s)
+{
+	struct due moved = s->heap[0];
+	size_t at = 0, child;
+
+	while ((child = 2 * at + 1) < s->n_heap) {
+		if (child + 1 < s->n_heap && s->heap[child + 1].last_us < s->heap[child].last_us)
+			child++;
+		if (s->heap[child].last_us >= moved.last_us)
+			break;
+		s->heap[at] = s->heap[child];
+		at = child;
+	}
+	s->heap[at] = moved;
+}
+
+static void push(struct sessions *s, struct session *x)
+{
+	if (s->n_heap == s->cap_heap) {
+		s->cap_heap = s->cap_heap ? 2 * s->cap_heap : 16;
+		s->heap = mem_resize(s->heap, s->cap_heap, sizeof *s->heap);
+	}
+	s->heap[s->n_heap] = (struct due){x->last_us, x};
+	sift_up(s, s->n_heap++);
+}
+
+static void pop(struct sessions *s)
+{
+	s->heap[0] = s->heap[--s->n_heap];
+	if (s->n_heap)
+		sift_down(s);
+}
+
+/* ---- owners ---- */
+
+static struct owner *find_owner(const struct sessions *s, struct slice key, uint64_t hash)
+{
+	struct owner *o = s->buckets[hash & (s->n_buckets - 1)];
+
+	while (o && (o->hash != hash || !slice_eq((struct slice){o->key, o->key_bytes}, key)))
+		o = o->next;
+	return o;
+}
+
+static void grow_buckets(struct sessions *s)
+{
+	size_t n = 2 * s->n_buckets;
+	struct owner **buckets = mem_alloc(n, sizeof *buckets);
+
+	for (size_t i = 0; i < s->n_buckets; i++) {
+		for (struct owner *o = s->buckets[i], *next; o; o = next) {
+			next = o->next;
+			o->next = buckets[o->hash & (n - 1)];
+			buckets[o->hash & (n - 1)] = o;
+		}
+	}
+	free(s->buckets);
+	s->buckets = buckets;
+	s->n_buckets = n;
+}
+
+static struct owner *make_owner(struct sessions *s, struct slice key, uint64_t hash)
+{
+	struct owner *o = mem_alloc(1, sizeof *o + key.len), **bucket;
+
+	if (s->n_owners == s->n_buckets)
+		grow_buckets(s);
+	bucket = &s->buckets[hash & (s->n_buckets - 1)];
+	*o = (struct owner){.next = *bucket, .hash = hash, .key_bytes = (uint32_t)key.len};
+	if (key.len)
+		memcpy(o->key, key.p, key.len);
+	*bucket = o;
+	s->n_owners++;
+	s->key_bytes += key.len;
+	return o;
+}
+
+static void drop_owner(struct sessions *s, struct owner *o)
+{
+	struct owner **at = &s->buckets[o->hash & (s->n_buckets - 1)];
+
+	while (*at != o)
+		at = &(*at)->next;
+	*at = o->next;
+	s->n_owners--;
+	s->key_bytes -= o->key_bytes;
+	free(o->open);
+	free(o);
+}
+
+/* ---- rows out ---- */
+
+/* W == last + gap + grace still belongs to it. */
+static bool is_closed(const struct sessions *s, int64_t last_us, int64_t watermark_us)
+{
+	return watermark_us == WINDOW_FOREVER || watermark_us > add_capped(last_us, s->keep_us);
+}
+
+static int compare_sessions(const void *a, const void *b)
+{
+	const struct session *x = *(struct session *const *)a, *y = *(struct session *const *)b;
+	size_t n = x->owner->key_bytes < y->owner->key_bytes ? x->owner->key_bytes : y->owner->key_bytes;
+	int order;
+
+	if (x->last_us != y->last_us)
+		return x->last_us < y->last_us ? -1 : 1;
+	if (x->first_us != y->first_us)
+		return x->first_us < y->first_us ? -1 : 1;
+	order = memcmp(x->owner->key, y->owner->key, n);
+	return order ? order : (x->owner->key_bytes > n) - (y->owner->key_bytes > n);
+}
+
+static int emit(struct sessions *s, const struct session *x, bool is_final, struct err *err)
+{
+	struct window_pane borders = find_borders(s, x->first_us);
+	struct engine_row row = {.has_bounds = true,
+		.start_us = x->first_us,
+		.end_us = x->last_us,
+		.key = {x->owner->key, x->owner->key_bytes},
+		.states = x->states,
+		.is_final = is_final,
+		.is_first_of_window = true,
+		.is_last_of_window = true};
+
+	if (s->opts.window.session_max_us)
+		row.is_cut = add_capped(x->last_us, s->gap_us) >= borders.end_us ||
+			     add_capped(x->first_us, -s->gap_us) < borders.start_us;
+	s->counts->rows++;
+	if (is_final)
+		s->counts->kept += x->n_records;
+	return s->opts.row(s->opts.context, &row, err);
+}
+
+/* Sessions of one owner close in the order of time: it is the first. */
+static void drop_session(struct sessions *s, struct session *x)
+{
+	struct owner *o = x->owner;
+
+	assert(o->open[0] == x);
+	free_session(s, x);
+	if (--o->n)
+		memmove(o->open, o->open + 1, o->n * sizeof *o->open);
+	else
+		drop_owner(s, o);
+}
+
+static void note_closing(struct sessions *s, struct session *x)
+{
+	if (s->n_closing == s->cap_closing) {
+		s->cap_closing = s->cap_closing ? 2 * s->cap_closing : 16;
+		s->closing = mem_resize(s->closing, s->cap_closing, sizeof *s->closing);
+	}
+	s->closing[s->n_closing++] = x;
+}
+
+int sessions_advance(struct sessions *s, int64_t watermark_us, bool is_final, struct err *err)
+{
+	int result = 0;
+
+	s->n_closing = 0;
+	while (s->n_heap && is_closed(s, s->heap[0].last_us, watermark_us)) {
+		struct session *x = s->heap[0].session;
+
+		if (x->owner && x->last_us > s->heap[0].last_us) {
+			s->heap[0].last_us = x->last_us;
+			sift_down(s);
+			continue;
+		}
+		pop(s);
+		if (x->owner)
+			note_closing(s, x);
+		else
+			free_session(s, x);
+	}
+	if (s->n_closing > 1)
+		qsort(s->closing, s->n_closing, sizeof *s->closing, compare_sessions);
+	for (size_t i = 0; i < s->n_closing; i++) {
+		if (result == 0)
+			result = emit(s, s->closing[i], is_final, err);
+		drop_session(s, s->closing[i]);
+	}
+	return result;
+}
+
+/* ---- records in ---- */
+
+static enum engine_fate refuse(struct sessions *s, int64_t us, int64_t watermark_us)
+{
+	*s->late = (struct engine_late){
+		.start_us = us, .end_us = us, .windows = 1, .late_us = watermark_us - add_capped(us, s->keep_us)};
+	s->counts->late++;
+	if (s->late->late_us > s->counts->late_max_us)
+		s->counts->late_max_us = s->late->late_us;
+	return ENGINE_LATE;
+}
+
+static struct session *insert_session(struct sessions *s, struct owner *o, size_t at, int64_t us)
+{
+	struct session *x = mem_alloc(1, sizeof *x + s->opts.list->state_bytes);
+
+	*x = (struct session){.owner = o, .first_us = us, .last_us = us};
+	if (o->n == o->cap) {
+		o->cap = o->cap ? 2 * o->cap : 1;
+		o->open = mem_resize(o->open, o->cap, sizeof(struct session *));
+	}
+	memmove(o->open + at + 1, o->open + at, (o->n - at) * sizeof(struct session *));
+	o->open[at] = x;
+	o->n++;
+	push(s, x);
+	return x;
+}
+
+/* Sessions first + 1 .. end - 1 of an owner go into the first. */
+static void merge_sessions(struct sessions *s, struct owner *o, size_t first, size_t end)
+{
+	struct session *into = o->open[first];
+
+	for (size_t i = first + 1; i < end; i++) {
+		struct session *x = o->open[i];
+
+		agg_states_merge(s->opts.list, into->states, x->states);
+		agg_states_release(s->opts.list, x->states);
+		into->last_us = x->last_us;
+		into->n_records += x->n_records;
+		x->owner = NULL; /* it goes when the heap comes to it */
+	}
+	memmove(o->open + first + 1, o->open + end, (o->n - end) * sizeof(struct session *));
+	o->n -= end - first - 1;
+}
+
+/* The first session that ends at or behind from_us. */
+static size_t find_session(const struct owner *o, int64_t from_us)
+{
+	size_t low = 0, high = o->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (o->open[middle]->last_us < from_us)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The open session that takes a record, made or merged if need be; NULL when there is none and it is late. */
+static struct session *find_place(struct sessions *s, const struct engine_record *record, int64_t watermark_us)
+{
+	int64_t us = record->place.time_us;
+	int64_t from_us = add_capped(us, -s->gap_us), to_us = add_capped(us, s->gap_us);
+	uint64_t hash = group_hash(record->key);
+	struct owner *o = find_owner(s, record->key, hash);
+	size_t first = 0, end;
+
+	/* no session spans a border, so those that are reached within the borders are whole */
+	from_us = from_us < s->between.start_us ? s->between.start_us : from_us;
+	to_us = to_us >= s->between.end_us ? s->between.end_us - 1 : to_us;
+	first = o ? find_session(o, from_us) : 0;
+	for (end = first; o && end < o->n && o->open[end]->first_us <= to_us; end++)
+		;
+	if (end > first) {
+		merge_sessions(s, o, first, end);
+		return o->open[first];
+	}
+	if (is_closed(s, us, watermark_us))
+		return NULL;
+	return insert_session(s, o ? o : make_owner(s, record->key, hash), first, us);
+}
+
+enum engine_fate sessions_add(
+	struct sessions *s, const struct engine_record *record, int64_t watermark_us, struct err *err)
+{
+	int64_t us = record->place.time_us;
+	struct session *x;
+
+	if (sessions_advance(s, watermark_us, true, err))
+		return ENGINE_ERROR;
+	if (us < s->between.start_us || us >= s->between.end_us)
+		s->between = find_borders(s, us);
+	x = find_place(s, record, watermark_us);
+	if (!x)
+		return refuse(s, us, watermark_us);
+	x->first_us = us < x->first_us ? us : x->first_us;
+	x->last_us = us > x->last_us ? us : x->last_us;
+	x->n_records++;
+	agg_states_add(s->opts.list, x->states, record->values, &record->place);
+	s->counts->taken++;
+	return ENGINE_TAKEN;
+}
+
+void sessions_memory(const struct sessions *s, size_t *bytes, size_t *groups)
+{
+	*groups = s->n_heap;
+	*bytes = s->n_heap * (sizeof(struct session) + s->opts.list->state_bytes + sizeof(struct due)) +
+		 s->n_owners * sizeof(struct owner) + s->key_bytes;
+}
