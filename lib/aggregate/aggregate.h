@@ -40,7 +40,8 @@
 
 enum { AGG_EXACT_DEFAULT = 512, AGG_EXACT_MAX = 1 << 20 };
 enum { AGG_TALLY_MAX = 65536 }; /* different values of mode, topk and set; n of values(f, n) and topk(f, n) */
-enum { AGG_DIGITS_MAX = 15 };   /* of round(..., digits) */
+#define AGG_WIDTH_MAX UINT64_C(1000000000000000) /* of hist(f, width), its point left out */
+enum { AGG_DIGITS_MAX = 15 };                    /* of round(..., digits) */
 
 /* ---- values ---- */
 
@@ -91,10 +92,10 @@ struct agg_field {
 
 struct agg_state {
 	const struct agg_kind *kind;
-	int32_t fields[2]; /* indices in fields; -1: none (count), or no second one */
-	int32_t condition; /* index in conditions, -1: sees every record */
-	uint32_t limit;    /* n of a kind that depends on it, else 0 */
-	uint32_t offset;   /* of the state in the block of a group, a multiple of 8 */
+	int32_t fields[2];  /* indices in fields; -1: none (count), or no second one */
+	int32_t condition;  /* index in conditions, -1: sees every record */
+	uint64_t parameter; /* n or width of a kind that depends on it, else 0 */
+	uint32_t offset;    /* of the state in the block of a group, a multiple of 8 */
 };
 
 struct agg_call {
@@ -103,6 +104,7 @@ struct agg_call {
 	uint32_t state;                  /* index in states */
 	uint64_t percent, percent_scale; /* pNN: the share is percent / (100 * percent_scale) */
 	uint32_t n;                      /* of topk(f, n), values(f, n) */
+	uint64_t width;                  /* of hist(f, width), see agg_width() */
 	double share;                    /* of ewma(f, share) */
 	bool is_rounded;                 /* round(..., digits) */
 	int digits;

@@ -68,6 +68,12 @@ static void mistakes_are_told_with_their_place(void **state)
 	check_bad("ewma(x, )", "byte 9: expected a share");
 	check_bad("round(bbox(x, y), 1)", "no number to round");
 	check_bad("distance(x)", "expected ',' and a second field");
+	check_bad("hist(x)", "byte 7: expected ',' and a number");
+	check_bad("hist(x, 0)", "byte 9: expected a width, such as 10 or 0.5");
+	check_bad("hist(x, 0.0000000000000001)", "expected a width");
+	check_bad("hist(x, 10000000000000000)", "expected a width");
+	check_bad("hist(x, 1e3)", "expected a width");
+	check_bad("round(hist(x, 1), 1)", "no number to round");
 	check_bad("count where", "byte 12: expected a program behind 'where'");
 	check_bad("count where , sum(x)", "byte 13: expected a program behind 'where'");
 	check_bad("count where .x >", "byte 17: line 1, column 5: unexpected end");
@@ -305,6 +311,15 @@ static void results_are_exact(void **state)
 	check_fold("distance(x, x)", "null", "null");
 	check_fold("bbox(x, x)", "1.50 null -3 2", "[-3,-3,2,2]");
 	check_fold("bbox(x, x)", "", "null");
+	check_fold("hist(x, 0.1)", "0.3 0.30 0.31 null -0.01 1.05e1",
+		"[{\"from\":-0.1,\"count\":1},{\"from\":0.3,\"count\":3},{\"from\":10.5,\"count\":1}]");
+	check_fold("hist(x, 25)", "-25 -26 24.999 0",
+		"[{\"from\":-50,\"count\":1},{\"from\":-25,\"count\":1},{\"from\":0,\"count\":2}]");
+	check_fold("hist(x, 0.05)", "0.999", "[{\"from\":0.95,\"count\":1}]");
+	check_fold("hist(x, 1)", "-9223372036854775808", "[{\"from\":-9223372036854775808,\"count\":1}]");
+	check_fold("hist(x, 3)", "-9223372036854775808", "[{\"from\":-9223372036854775809,\"count\":1}]");
+	check_fold("hist(x, 1)", "1 9223372036854775808 2", "null");
+	check_fold("hist(x, 1)", "null", "null");
 	check_fold("mode(x)", "2 1.0 1 \"a\" 2", "1.0");
 	check_fold("mode(x)", "", "null");
 	check_fold("mode(x)", "3 null null", "3");
@@ -391,7 +406,7 @@ static void merging_changes_nothing(void **state)
 {
 	(void)state;
 	check_merging("sum(x), mean(x), min(x), max(x), p95(x), median(x), distinct(x), first(x), last(x), count", 1);
-	check_merging("argmin(x, x), argmax(x, x), mode(x), topk(x, 9), set(x), values(x, 20)", 1);
+	check_merging("argmin(x, x), argmax(x, x), mode(x), topk(x, 9), set(x), values(x, 20), hist(x, 0.5)", 1);
 	check_merging("skew(x), kurt(x), covar(x, x), corr(x, x), slope(x, x), r2(x, x)", 1);
 	check_merging("delta(x), rate(x), transitions(x), max_gap, max_gap(x) as g, ewma(x, 0.1)", 1);
 	check_merging("distance(x, x), bbox(x, x)", 0.005);
@@ -431,8 +446,8 @@ static void tallies_end(void **state)
 
 	(void)state;
 	for (int extra = 0; extra < 2; extra++) {
-		fold_open(&parts[0], "mode(x), set(x)");
-		fold_open(&parts[1], "mode(x), set(x)");
+		fold_open(&parts[0], "mode(x), set(x), hist(x, 1)");
+		fold_open(&parts[1], "mode(x), set(x), hist(x, 1)");
 		for (int i = 0; i < AGG_TALLY_MAX + extra; i++) {
 			snprintf(value, sizeof value, "%d", i);
 			fold_add(&parts[i % 2], value);
@@ -441,11 +456,16 @@ static void tallies_end(void **state)
 		agg_result(&parts[0].list, 0, parts[0].states, &r);
 		assert_int_equal(r.is_approximate, extra);
 		assert_int_equal(r.type, extra ? AGG_NULL : AGG_TEXT);
+		agg_result(&parts[0].list, 2, parts[0].states, &r);
+		assert_int_equal(r.is_approximate, extra);
+		assert_int_equal(r.type, extra ? AGG_NULL : AGG_TEXT);
 		/* what is too much stays so */
 		agg_states_merge(&parts[1].list, parts[1].states, parts[0].states);
 		fold_add(&parts[1], "1");
-		agg_result(&parts[1].list, 1, parts[1].states, &r);
-		assert_int_equal(r.type, extra ? AGG_NULL : AGG_TEXT);
+		for (size_t call = 1; call <= 2; call++) {
+			agg_result(&parts[1].list, call, parts[1].states, &r);
+			assert_int_equal(r.type, extra ? AGG_NULL : AGG_TEXT);
+		}
 		fold_close(&parts[0]);
 		fold_close(&parts[1]);
 	}

@@ -5,18 +5,18 @@
 #include "aggregate/aggregate.h"
 #include "sketch/sketch.h"
 
-/* What a kind with two fields, or one that depends on the n of its call, is given of a record. */
+/* What a kind with two fields, or one that depends on the n or the width of its call, is given of a record. */
 struct agg_input {
 	const struct agg_value *a, *b; /* both present; b is NULL where there is one field */
 	const struct agg_place *place;
 	struct agg_list *list;
-	uint32_t limit; /* n of a kind with has_limit */
+	uint64_t parameter; /* n or width of the call, of a kind with has_parameter */
 };
 
 struct agg_kind {
 	uint32_t bytes; /* of the state, a multiple of 8; all zero is the empty state */
 	enum agg_need need, second_need;
-	bool has_limit; /* calls with another n have another state */
+	bool has_parameter; /* calls with another n or width have another state */
 	void (*add)(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list);
 	void (*add_input)(void *state, const struct agg_input *in); /* in place of add, which is NULL then */
 	void (*merge)(void *into, const void *from, struct agg_list *list);
@@ -32,8 +32,8 @@ enum {
 struct agg_function {
 	const char *name;
 	const struct agg_kind *kind;
-	const char *arguments; /* one letter each: f a field, n a number from 1, x a share above 0 up to 1; "": the bare
-				  name */
+	const char *arguments; /* one letter each: f a field, n a number from 1, x a share above 0 up to 1, w a width;
+				  "": the bare name */
 	unsigned flags;
 	void (*finish)(const struct agg_call *call, const void *state, struct agg_result *result);
 	const char *help;
@@ -42,7 +42,7 @@ struct agg_function {
 extern const struct agg_kind agg_kind_records, agg_kind_present, agg_kind_sum, agg_kind_extrema, agg_kind_moments,
 	agg_kind_first, agg_kind_last, agg_kind_quantile, agg_kind_distinct, agg_kind_argmin, agg_kind_argmax,
 	agg_kind_powers, agg_kind_pairs, agg_kind_tally, agg_kind_values, agg_kind_edges, agg_kind_changes,
-	agg_kind_times, agg_kind_numbers, agg_kind_positions, agg_kind_box;
+	agg_kind_times, agg_kind_numbers, agg_kind_positions, agg_kind_box, agg_kind_hist;
 
 extern const struct agg_function agg_functions[]; /* name NULL is the end */
 
@@ -139,6 +139,13 @@ static inline int agg_num_cmp(struct agg_num a, struct agg_num b)
 /* The order of records: by time, input, line. */
 int agg_place_cmp(const struct agg_place *a, const struct agg_place *b);
 
+/* Without blanks and tabs around it. */
+struct slice agg_trim(struct slice text);
+
+/* The width of a histogram from its text; false: "0", "-1", "1e3", more than 15 decimals or AGG_WIDTH_MAX without the
+ * point. */
+bool agg_width(struct slice text, uint64_t *width);
+
 void agg_text_set(struct agg_text_state *s, const struct agg_place *place, const char *p, size_t len);
 
 void agg_extrema_offer(struct agg_extrema_state *s, struct agg_num low, struct agg_num high);
@@ -164,12 +171,12 @@ const char *agg_condition_end(const char *program);
 int agg_condition_add(struct agg_list *list, struct slice text, int32_t *condition, size_t *at, struct err *err);
 void agg_conditions_release(struct agg_list *list);
 
-/* Results of moments.c, tally.c and series.c. */
+/* Results of moments.c, tally.c series.c and hist.c. */
 typedef void agg_finish(const struct agg_call *call, const void *state, struct agg_result *r);
 agg_finish agg_finish_skew, agg_finish_kurt, agg_finish_covar, agg_finish_corr, agg_finish_slope, agg_finish_r2,
 	agg_finish_arg, agg_finish_values, agg_finish_mode, agg_finish_topk, agg_finish_set, agg_finish_delta,
 	agg_finish_rate, agg_finish_transitions, agg_finish_max_gap, agg_finish_ewma, agg_finish_distance,
-	agg_finish_bbox;
+	agg_finish_bbox, agg_finish_hist;
 
 uint64_t agg_distinct_count(const struct agg_distinct *d);
 

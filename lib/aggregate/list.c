@@ -148,7 +148,7 @@ static uint32_t state_of(struct agg_list *list, const struct agg_state *wanted)
 		const struct agg_state *s = &list->states[i];
 
 		if (s->kind == wanted->kind && s->fields[0] == wanted->fields[0] && s->fields[1] == wanted->fields[1] &&
-			s->limit == wanted->limit && s->condition == wanted->condition)
+			s->parameter == wanted->parameter && s->condition == wanted->condition)
 			return (uint32_t)i;
 	}
 	list->states = mem_resize(list->states, ++list->n_states, sizeof *list->states);
@@ -227,6 +227,12 @@ static int parse_arguments(struct parser *p, struct agg_call *call, struct buf *
 		if (arguments[n] == 'f') {
 			if (parse_path(p, name, n ? kind->second_need : kind->need, &fields[n]))
 				return -1;
+		} else if (arguments[n] == 'w') {
+			struct slice word = take_word(p, true);
+
+			if (!agg_width(word, &call->width))
+				return fail_at(p, word.p, "expected a width, such as 10 or 0.5", no_word);
+			add_word(name, word);
 		} else if (arguments[n] == 'x') {
 			struct slice word;
 
@@ -401,7 +407,7 @@ static int parse_item(struct parser *p)
 	if (read.condition >= 0 && call->name == name.p)
 		return fail_at(p, p->at, "expected 'as NAME' behind a condition", no_word);
 	read.kind = call->function->kind;
-	read.limit = read.kind->has_limit ? call->n : 0;
+	read.parameter = read.kind->has_parameter ? call->width ? call->width : call->n : 0;
 	call->state = state_of(p->list, &read);
 	return check_name(p, start, call->name);
 }
@@ -447,7 +453,7 @@ void agg_list_release(struct agg_list *list)
 static void add_input(struct agg_list *list, const struct agg_state *s, void *state, const struct agg_value *values,
 	const struct agg_place *place)
 {
-	struct agg_input in = {.a = &values[s->fields[0]], .place = place, .list = list, .limit = s->limit};
+	struct agg_input in = {.a = &values[s->fields[0]], .place = place, .list = list, .parameter = s->parameter};
 
 	if (s->fields[1] >= 0) {
 		in.b = &values[s->fields[1]];

@@ -133,7 +133,7 @@ static void put_value(struct values_state *s, uint32_t limit, const struct agg_p
 
 static void add_values(void *state, const struct agg_input *in)
 {
-	put_value(state, in->limit, in->place, in->a->span.p, in->a->span.len);
+	put_value(state, (uint32_t)in->parameter, in->place, in->a->span.p, in->a->span.len);
 }
 
 static void merge_values(void *into, const void *from, struct agg_list *list)
@@ -161,7 +161,7 @@ static void release_values(void *state)
 const struct agg_kind agg_kind_values = {
 	.bytes = sizeof(struct values_state),
 	.need = AGG_ANY,
-	.has_limit = true,
+	.has_parameter = true,
 	.add_input = add_values,
 	.merge = merge_values,
 	.release = release_values,

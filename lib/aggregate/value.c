@@ -1,4 +1,4 @@
-#include "aggregate/aggregate.h"
+#include "aggregate/kinds.h"
 
 #include <string.h>
 
@@ -87,17 +87,23 @@ void agg_read_number(const char *p, size_t len, struct agg_value *v)
 	v->num.rest = 0;
 }
 
-/* A number written as text, blanks around it allowed. */
-static bool read_text_number(struct agg_list *list, struct json_span span, struct agg_value *v)
+struct slice agg_trim(struct slice text)
 {
-	struct slice text = json_text(span, &list->scratch);
-
 	while (text.len && (*text.p == ' ' || *text.p == '\t')) {
 		text.p++;
 		text.len--;
 	}
 	while (text.len && (text.p[text.len - 1] == ' ' || text.p[text.len - 1] == '\t'))
 		text.len--;
+	return text;
+}
+
+/* A number written as text, blanks around it allowed. */
+static bool read_text_number(struct agg_list *list, struct json_span span, struct agg_value *v)
+{
+	struct slice text = json_text(span, &list->scratch);
+
+	text = agg_trim(text);
 	if (!num_is_json(text.p, text.len))
 		return false;
 	agg_read_number_plain(text.p, text.len, v);
