@@ -205,20 +205,40 @@ static void add_identity(struct buf *out, const char *place)
 	buf_cstr(out);
 }
 
+/* Nothing is opened, but what a real run would store first is told. */
+static int look_at_spool(struct lake *l, const struct spool_opts *opts, struct err *err)
+{
+	struct buf text = BUF_INIT;
+	uint64_t n_dead;
+
+	if (opts->run_id && spool_check_run_id(opts->run_id, err) < 0)
+		return -1;
+	n_dead = spool_count_dead(opts);
+	if (n_dead) {
+		buf_addf(&text, "would first store what %llu ended runs have left", (unsigned long long)n_dead);
+		say(l, &text);
+	}
+	return 0;
+}
+
 static int open_spool(struct lake *l, struct err *err)
 {
 	struct buf identity = BUF_INIT;
 	struct spool_opts opts = {template_root(l->template), l->opts.spool, NULL, l->opts.run_id};
+	int got;
 
-	if (l->opts.is_dry_run)
-		return l->opts.run_id ? spool_check_run_id(l->opts.run_id, err) : 0;
-	if (raise_files(l->opts.max_open, err) < 0)
-		return -1;
 	add_identity(&identity, l->opts.place);
 	opts.identity = identity.p;
-	l->spool = spool_open(&opts, err);
+	if (l->opts.is_dry_run) {
+		got = look_at_spool(l, &opts, err);
+	} else {
+		got = raise_files(l->opts.max_open, err);
+		if (got == 0)
+			l->spool = spool_open(&opts, err);
+		got = l->spool ? salvage(l, err) : -1;
+	}
 	buf_release(&identity);
-	return l->spool ? salvage(l, err) : -1;
+	return got;
 }
 
 static int prepare(struct lake *l, struct err *err)

@@ -298,3 +298,37 @@ int spool_salvage(struct spool *spool, spool_lines_fn *lines, spool_told_fn *tol
 	buf_release(&run);
 	return got;
 }
+
+uint64_t spool_count_dead(const struct spool_opts *opts)
+{
+	struct dirent **names;
+	struct buf dir = BUF_INIT, base = BUF_INIT;
+	uint64_t count = 0;
+	int n;
+
+	if (opts->dir)
+		buf_add_str(&dir, opts->dir);
+	else
+		buf_addf(&dir, "%s/" SPOOL_DIR, opts->root);
+	spool_add_base(&base, buf_cstr(&dir), opts->identity);
+	n = scandir(buf_cstr(&base), &names, is_name, alphasort);
+	for (int i = 0; i < n; i++) {
+		struct err ignored = ERR_INIT;
+		size_t len = base.len;
+		int lock = -1;
+
+		buf_addf(&base, "/%s", names[i]->d_name);
+		if (spool_is_random_id(names[i]->d_name))
+			lock = spool_lock(buf_cstr(&base), false, &ignored);
+		if (lock >= 0)
+			close(lock);
+		count += lock >= 0;
+		base.len = len;
+		free(names[i]);
+	}
+	if (n >= 0)
+		free(names);
+	buf_release(&dir);
+	buf_release(&base);
+	return count;
+}

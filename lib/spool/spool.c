@@ -211,7 +211,7 @@ static int make_dir(struct spool *spool, const char *given, struct err *err)
 	return 0;
 }
 
-static void name_folders(struct spool *spool, const char *identity)
+void spool_add_base(struct buf *out, const char *dir, const char *identity)
 {
 	struct digest *d = digest_open();
 	char hex[DIGEST_HEX_BYTES + 1];
@@ -219,7 +219,12 @@ static void name_folders(struct spool *spool, const char *identity)
 	digest_add(d, identity, strlen(identity));
 	digest_take_hex(d, hex);
 	digest_close(d);
-	buf_addf(&spool->base, "%s/%.*s", spool->dir, RUN_HASH_BYTES, hex);
+	buf_addf(out, "%s/%.*s", dir, RUN_HASH_BYTES, hex);
+}
+
+static void name_folders(struct spool *spool, const char *identity)
+{
+	spool_add_base(&spool->base, spool->dir, identity);
 	buf_addf(&spool->run, "%s/%s", buf_cstr(&spool->base), spool->run_id);
 	buf_addf(&spool->tree, "%s/tree", buf_cstr(&spool->run));
 	buf_cstr(&spool->tree);

@@ -89,6 +89,9 @@ int spool_publish(struct spool *spool, spool_told_fn *told, void *ctx, struct er
 /* Removes what is left of the own run (a repeatable one that did not end well). */
 int spool_discard(struct spool *spool, struct err *err);
 
+/* How many dead runs of this place a salvage would find; changes nothing, and makes nothing. */
+uint64_t spool_count_dead(const struct spool_opts *opts);
+
 /* What a salvage did. */
 struct spool_salvage {
 	uint64_t runs, objects, records;

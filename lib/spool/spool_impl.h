@@ -42,6 +42,9 @@ struct spool {
  * -3: there is no such run; -1 with err. */
 int spool_lock(const char *run, bool is_new, struct err *err);
 
+/* The path of the runs of a place: dir/HASH. */
+void spool_add_base(struct buf *out, const char *dir, const char *identity);
+
 /* Removes parts, their folders and the folder `tree` itself. */
 int spool_remove_tree(const char *tree, struct err *err);
 

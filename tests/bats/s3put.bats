@@ -252,6 +252,24 @@ start_open() {
 	[ "$(find closed/open/a/b -name '*.zst' | wc -l)" = 2 ]
 }
 
+@test "a dry run tells that a killed run left something, and leaves it" {
+	start_open
+	tlm-s3put --dry-run -o "$L/dev={dev}/" six.ndjson >out 2>quiet
+	[ ! -s quiet ] # it lives
+	kill -KILL "$PID"
+	wait "$PID" || :
+	before=$(find lake | sort)
+	status_of tlm-s3put --dry-run -o "$L/dev={dev}/" six.ndjson
+	[ "$status" = 0 ]
+	[ "$(wc -l <out)" = 2 ]
+	grep -q 'would first store what 1 ended runs have left' err
+	same "$(find lake | sort)" "$before"
+	[ "$(tlm-s3put -q -o "$L/dev={dev}/" </dev/null | wc -l)" = 2 ]
+	status_of tlm-s3put --dry-run -o "$L/dev={dev}/" six.ndjson
+	[ ! -s err ]
+	exec 9>&-
+}
+
 @test "the same place, spelt with other slashes and dots, stores what a killed run left" {
 	start_open
 	kill -KILL "$PID"
