@@ -337,6 +337,22 @@ static void sessions_are_cut_at_borders(void **state)
 	story_end(&s, "[-4,-1!)=2 [1,1!)=1 [5,7!)=2 [13,16?)=2 ");
 }
 
+/* From either side: the record before a border may come second. */
+static void no_session_spans_a_border(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.session_us = 3, .session_max_us = 10}, .delay_us = 50});
+	add(&s, 10);
+	add(&s, 9);
+	add(&s, 19);
+	add(&s, 20);
+	add(&s, 18);
+	flush(&s, true);
+	story_end(&s, "[9,9!)=1 [10,10!)=1 [18,19!)=2 [20,20!)=1 ");
+}
+
 /* Every record against all of its key, as the rule is written. */
 static void sessions_agree_with_the_definition(void **state)
 {
@@ -411,6 +427,7 @@ int main(void)
 		cmocka_unit_test(many_windows_are_open),
 		cmocka_unit_test(sessions_merge_and_close),
 		cmocka_unit_test(sessions_are_cut_at_borders),
+		cmocka_unit_test(no_session_spans_a_border),
 		cmocka_unit_test(sessions_agree_with_the_definition),
 		cmocka_unit_test(closed_sessions_leave_nothing),
 	};
