@@ -38,6 +38,8 @@ static int end_call(struct agg *g, struct err *err)
 		rows_flush(g->rows, g->out);
 	if (g->engine)
 		keep_books(g);
+	if (g->latest && latest_write(g->latest, !g->frame.is_live, err))
+		return -1;
 	if (!g->late_rows.len)
 		return 0;
 	if (sink_write_bytes(g->late, buf_slice(&g->late_rows), err) || g->late->ops->flush(g->late, err))
@@ -314,6 +316,8 @@ static int end(struct stage *stage, bool is_stopped, struct buf *out, struct err
 	if (!g->opts.no_flush && engine_flush(g->engine, !is_stopped, err))
 		return -1;
 	rows_flush(g->rows, out);
+	if (g->latest && latest_write(g->latest, false, err))
+		return -1;
 	return end_call(g, err);
 }
 
@@ -380,6 +384,7 @@ void agg_close(struct agg *g)
 	engine_close(g->engine);
 	rows_close(g->rows);
 	rows_close(g->having_rows);
+	latest_close(g->latest);
 	json_scan_close(g->scan);
 	json_scan_close(g->having_scan);
 	condition_close(g->having);

@@ -30,6 +30,7 @@ struct agg_options {
 	const char *where;      /* --where PROGRAM, NULL: all records */
 	const char *having;     /* --having PROGRAM, NULL: all rows */
 	const char *top;        /* --top N:NAME, NULL: all rows */
+	const char *latest;     /* --latest FILE, NULL: none */
 	const char *late;       /* --late PLACE */
 	bool is_coercing;       /* --coerce */
 	bool no_flush;          /* --no-flush */

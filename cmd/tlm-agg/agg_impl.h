@@ -6,6 +6,7 @@
 #include "condition.h"
 #include "group/group.h"
 #include "json/json.h"
+#include "latest.h"
 #include "timefield/timefield.h"
 #include "top.h"
 
@@ -49,6 +50,9 @@ struct agg {
 	uint64_t n_rows;       /* given to rows_add() */
 	uint64_t n_unjudged;   /* the program raised an error */
 	struct buf unjudged;   /* the first message */
+
+	enum rows_format latest_form;
+	struct latest *latest; /* from the first record on */
 
 	struct sink *late;
 	struct buf late_rows;

@@ -206,6 +206,13 @@ int agg_plan_first_record(struct agg *g, struct json_span record, struct err *er
 		if (!g->having_rows)
 			return -1;
 	}
+	if (g->opts.latest) {
+		struct rows *rows = agg_plan_rows(g, g->latest_form, err);
+
+		if (!rows)
+			return -1;
+		g->latest = latest_open(g->opts.latest, rows, g->latest_form, (enum rows_time)g->opts.time_out);
+	}
 	json_scan_close(g->scan);
 	plan_slots(g);
 	g->scan = json_scan_open(g->paths, g->frame.max_depth);
@@ -253,6 +260,8 @@ void agg_explain(const struct agg *g, struct buf *out)
 		buf_addf(out, "records: those with %s\n", g->opts.where);
 	explain_window(g, out);
 	buf_addf(out, "late records: %s\n", g->opts.late ? g->opts.late : "counted, status 5");
+	if (g->opts.latest)
+		buf_addf(out, "newest rows: %s\n", g->opts.latest);
 	buf_addf(out, "inputs: %u\ncolumns: ", g->frame.n_inputs);
 	rows_columns(rows, out);
 	if (g->opts.having)

@@ -1,6 +1,8 @@
 /* What becomes of a row between the engine and the output: --having, --top, the form, the sink. */
 #include "agg_impl.h"
 
+#include <string.h>
+
 enum { SPILL_BYTES = 1 << 20 }; /* output beyond this goes to the sink while a window is written */
 
 /* What was made so far leaves, so that a window of any number of groups is written in constant memory. */
@@ -17,7 +19,25 @@ static int write_row(struct agg *g, const struct engine_row *row, struct err *er
 {
 	g->n_rows++;
 	rows_add(g->rows, row, g->out);
+	if (g->latest && row->is_final)
+		latest_add(g->latest, row);
 	return g->out->len < SPILL_BYTES ? 0 : spill(g, err);
+}
+
+/* The rows of --latest have one more column. */
+static int check_updated(const struct agg *g, struct err *err)
+{
+	static const char name[] = "last_updated";
+	bool is_there = false;
+
+	for (size_t i = 0; i < g->list.n_calls; i++)
+		is_there |= strcmp(g->list.calls[i].name, name) == 0;
+	for (size_t i = 0; i < g->n_groups; i++) {
+		const struct rows_field *f = &g->groups[i];
+
+		is_there |= f->name ? strcmp(f->name, name) == 0 : slice_eq(f->path.steps[0].key, slice_str(name));
+	}
+	return is_there ? err_set(err, ERR_PROGRAM, "--latest: two columns have the name %s: say as NAME", name) : 0;
 }
 
 int agg_plan_choice(struct agg *g, struct err *err)
@@ -28,6 +48,8 @@ int agg_plan_choice(struct agg *g, struct err *err)
 			return -1;
 		g->having_scan = json_scan_open(condition_paths(g->having), JSON_DEPTH_MAX);
 	}
+	if (g->opts.latest && (latest_form(g->opts.latest, &g->latest_form, err) || check_updated(g, err)))
+		return -1;
 	if (g->opts.top) {
 		g->top = top_open(g->opts.top, &g->list, err);
 		if (!g->top)

@@ -7,18 +7,28 @@
 #include "source/source.h"
 #include "tool/tool.h"
 
-static int check_late(const struct tool *t, const struct agg_options *o, struct err *err)
+/* A place for rows besides the output, which must not go where others go. */
+static int check_place(const struct tool *t, const char *option, const char *place, struct err *err)
 {
 	const char *output = t->common.output ? t->common.output : "-";
 
-	if (!o->late || strncmp(o->late, "/dev/", 5) == 0)
+	if (!place || strncmp(place, "/dev/", 5) == 0)
 		return 0;
-	if (tool_check_file("--late", o->late, err))
+	if (tool_check_file(option, place, err))
 		return -1;
-	if (strcmp(o->late, output) == 0)
-		return err_set(err, ERR_USAGE, "--late %.100s: the output goes there already", o->late);
-	if (t->common.rejects && strcmp(o->late, t->common.rejects) == 0)
-		return err_set(err, ERR_USAGE, "--late %.100s: the rejects go there already", o->late);
+	if (strcmp(place, output) == 0)
+		return err_set(err, ERR_USAGE, "%s %.100s: the output goes there already", option, place);
+	if (t->common.rejects && strcmp(place, t->common.rejects) == 0)
+		return err_set(err, ERR_USAGE, "%s %.100s: the rejects go there already", option, place);
+	return 0;
+}
+
+static int check_places(const struct tool *t, const struct agg_options *o, struct err *err)
+{
+	if (check_place(t, "--late", o->late, err) || check_place(t, "--latest", o->latest, err))
+		return -1;
+	if (o->late && o->latest && strcmp(o->late, o->latest) == 0)
+		return err_set(err, ERR_USAGE, "--latest %.100s: the late records go there already", o->latest);
 	return 0;
 }
 
@@ -38,7 +48,7 @@ static int run(struct tool *t, const struct agg_options *o, struct err *err)
 		return err_set(
 			err, ERR_USAGE, "no aggregates: say what to compute, as in tlm-agg 'count, mean(value)'");
 	source = tool_source(t, 1, err);
-	if (!source || check_late(t, o, err))
+	if (!source || check_places(t, o, err))
 		goto out;
 	frame.n_inputs = source->ops->inputs(source);
 	source->ops->progress(source, &read_bytes, &total_bytes);

@@ -54,6 +54,8 @@ static const struct opt options[] = {
 	 .help = "only rows for which this jq program gives a value that is neither false nor null."},
 	{.name = "top", .kind = OPT_STRING, .offset = AT(top), .arg = "N:NAME",
 	 .help = "of each window only the N rows with the largest value of the aggregate NAME."},
+	{.name = "latest", .kind = OPT_STRING, .offset = AT(latest), .arg = "FILE", .is_file = true,
+	 .help = "the newest row of each group, replaced as a whole when windows close; .csv, .tsv, .ndjson or .jsonl."},
 	{.name = "time-out", .kind = OPT_ENUM, .offset = AT(time_out), .arg = "FORM", .values = time_forms,
 	 .help = "window_start and window_end as iso (default), or as integers: s, ms, us."},
 	{.kind = OPT_END},

@@ -100,7 +100,7 @@ static struct buf *next_cell(struct rows *r, bool is_first, struct buf *out)
 	return &r->cell;
 }
 
-static void add_header(struct rows *r, struct buf *out)
+void rows_add_header(struct rows *r, struct buf *out)
 {
 	for (size_t i = 0; i < r->n_columns; i++) {
 		buf_add_str(next_cell(r, i == 0, out), r->columns[i]);
@@ -128,7 +128,7 @@ void rows_add_csv(struct rows *r, const struct engine_row *row, struct buf *out)
 	bool is_first = true;
 
 	if (!r->has_header)
-		add_header(r, out);
+		rows_add_header(r, out);
 	buf_reset(&r->approximate);
 	if (row->has_bounds) {
 		add_time(r, row->start_us, true, out);

@@ -52,6 +52,9 @@ void rows_close(struct rows *r); /* does nothing for NULL */
 /* Appends one row (a table keeps some thousands of cells until rows_flush()). */
 void rows_add(struct rows *r, const struct engine_row *row, struct buf *out);
 
+/* Appends the header of csv or tsv now, not with the first row. */
+void rows_add_header(struct rows *r, struct buf *out);
+
 /* Appends what a table keeps: at the end, or when somebody looks on. Otherwise does nothing. */
 void rows_flush(struct rows *r, struct buf *out);
 

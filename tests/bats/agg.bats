@@ -528,3 +528,86 @@ END
 	printf '{"v":5}\r\n{"v":7}' | tlm-agg 'count where .v > 5 as more, count where (.v | tostring) == "5" as five' >out
 	same '{"more":1,"five":1}' "$(cat out)"
 }
+
+@test "--latest holds the newest row of each group, in the form of its suffix" {
+	many 30 >in
+	agg --time t:s -w 10s -g id 'count, first(v) as f, max(t)' in --latest now.ndjson
+	[ "$status" = 0 ]
+	jq -c '. + {last_updated: .window_end}' out | jq -sc 'group_by(.id) | map(.[-1]) | .[]' >expected
+	[ "$(jq .window_end expected | sort -u | wc -l)" -gt 1 ]
+	cmp expected <(jq -c . now.ndjson)
+	agg --time t:s -w 10s -g id 'count, first(v) as f, max(t)' in --latest now.csv --time-out s --format table
+	same 'window_start,window_end,id,count,f,max_t,last_updated' "$(head -n 1 now.csv)"
+	same "$(jq -r '"\(.window_end | fromdate) \(.id) \(.count) \(.window_end | fromdate)"' expected)" \
+		"$(sed 1d now.csv | awk -F, '{print $2, $3, $4, $7}')"
+	agg --time t:s -w 10s -g id 'count, first(v) as f, max(t)' in --latest iso.tsv
+	same "$(jq -r '"\(.id) \(.last_updated)"' expected)" "$(sed 1d iso.tsv | awk -F'\t' '{print $3, $7}')"
+	# of the rows that are written
+	agg --time t:s -w 10s -g id --having '.count > 5' 'count' in --latest some.ndjson
+	jq -c '. + {last_updated: .window_end}' out | jq -sc 'group_by(.id) | map(.[-1]) | .[]' >expected
+	[ -s expected ]
+	cmp expected some.ndjson
+	# of sessions
+	for form in ndjson csv; do
+		agg --time t:s --session 2s -g id 'count' in --late /dev/null --latest "now.$form"
+	done
+	jq -c '. + {last_updated: .session_end}' out | jq -sc 'group_by(.id) | map(.[-1]) | .[]' >expected
+	[ -s expected ]
+	cmp expected now.ndjson
+	same "$(jq -r '"\(.session_end),\(.id),\(.count) \(.session_end)"' expected)" \
+		"$(sed 1d now.csv | awk -F, '{print $2 "," $3 "," $4 " " $5}')"
+	# without a time there is no last_updated
+	agg -g id count trips --latest now.csv
+	same $'id,count\na,2\nb,2' "$(cat now.csv)"
+}
+
+@test "--latest is replaced as a whole when windows close; open windows leave it alone" {
+	echo old >now.csv
+	ln now.csv kept
+	mkfifo pipe
+	tlm-agg --time ts -w 1m -g id count --latest now.csv <pipe >live 2>err &
+	pid=$!
+	exec 9>pipe
+	head -n 3 trips >&9
+	sleep 0.2
+	same old "$(cat now.csv)"
+	tail -n 1 trips >&9
+	for _ in $(seq 100); do
+		[ "$(cat now.csv)" = old ] || break
+		sleep 0.02
+	done
+	expected=$'window_start,window_end,id,count,last_updated\n2026-11-22T10:00:00Z,2026-11-22T10:01:00Z,a,2,2026-11-22T10:01:00Z
+2026-11-22T10:00:00Z,2026-11-22T10:01:00Z,b,1,2026-11-22T10:01:00Z'
+	same "$expected" "$(cat now.csv)"
+	same old "$(cat kept)"
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	exec 9>&-
+	[ "$status" = 143 ]
+	same "$expected" "$(cat now.csv)"
+	[ "$(ls now.csv* | wc -l)" = 1 ]
+}
+
+@test "--latest: mistakes" {
+	agg count trips --latest now.txt
+	[ "$status" = 2 ]
+	has err '--latest now.txt: the name must end in .csv, .tsv, .ndjson or .jsonl'
+	agg count trips --latest x.csv -o x.csv
+	[ "$status" = 2 ]
+	has err '--latest x.csv: the output goes there already'
+	agg count trips --latest x.csv --late x.csv
+	[ "$status" = 2 ]
+	has err '--latest x.csv: the late records go there already'
+	agg count trips --latest no/such/x.csv
+	[ "$status" = 2 ]
+	has err 'No such file'
+	agg -g last_updated count trips --latest x.csv
+	[ "$status" = 3 ]
+	has err 'two columns have the name last_updated'
+	agg 'count as last_updated' trips --latest x.csv
+	[ "$status" = 3 ]
+	agg --dry-run count trips --latest x.csv
+	has out 'newest rows: x.csv'
+	[ ! -e x.csv ]
+}
