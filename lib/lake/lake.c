@@ -5,7 +5,7 @@
 
 #include "mem/mem.h"
 
-enum { SPARE_FILES = 64 + SPOOL_GROUP_MAX }; /* beside one for each open directory */
+enum { SPARE_FILES = 64 }; /* beside one for each open directory */
 
 static void say(const struct lake *l, struct buf *text)
 {
@@ -175,18 +175,20 @@ static int salvage(struct lake *l, struct err *err)
 	return 0;
 }
 
-/* Each open directory holds a descriptor. */
-static int raise_files(size_t max_open, struct err *err)
+/* Each open directory holds a descriptor, and each object of a group: where few are allowed, groups are small. */
+static int raise_files(size_t max_open, size_t *group_max, struct err *err)
 {
 	struct rlimit limit;
-	rlim_t want = max_open + SPARE_FILES;
+	rlim_t need = max_open + SPARE_FILES, want = need + SPOOL_GROUP_MAX;
 
+	*group_max = SPOOL_GROUP_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
 		return 0;
-	if (limit.rlim_max < want)
+	if (limit.rlim_max < need)
 		return err_set(err, ERR_USAGE, "--max-open %zu: this process may open only %llu files", max_open,
 			(unsigned long long)limit.rlim_max);
-	limit.rlim_cur = want;
+	limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
+	*group_max = limit.rlim_cur > need ? (size_t)(limit.rlim_cur - need) : 1;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	return 0;
 }
@@ -224,7 +226,7 @@ static int look_at_spool(struct lake *l, const struct spool_opts *opts, struct e
 static int open_spool(struct lake *l, struct err *err)
 {
 	struct buf identity = BUF_INIT;
-	struct spool_opts opts = {template_root(l->template), l->opts.spool, NULL, l->opts.run_id};
+	struct spool_opts opts = {template_root(l->template), l->opts.spool, NULL, l->opts.run_id, 0};
 	int got;
 
 	add_identity(&identity, l->opts.place);
@@ -232,7 +234,7 @@ static int open_spool(struct lake *l, struct err *err)
 	if (l->opts.is_dry_run) {
 		got = look_at_spool(l, &opts, err);
 	} else {
-		got = raise_files(l->opts.max_open, err);
+		got = raise_files(l->opts.max_open, &opts.group_max, err);
 		if (got == 0)
 			l->spool = spool_open(&opts, err);
 		got = l->spool ? salvage(l, err) : -1;

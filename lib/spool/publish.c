@@ -172,7 +172,7 @@ void spool_add_item(struct spool *spool, const struct spool_item *item)
 
 bool spool_is_full(const struct spool *spool)
 {
-	return spool->n_group == SPOOL_GROUP_MAX;
+	return spool->n_group == spool->group_max;
 }
 
 int spool_add(struct spool *spool, struct segment *s, struct err *err)

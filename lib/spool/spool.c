@@ -1,5 +1,6 @@
 #include "spool/spool_impl.h"
 
+#include <assert.h>
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -253,6 +254,8 @@ struct spool *spool_open(const struct spool_opts *opts, struct err *err)
 		make_run_id(id, sizeof id);
 	spool = mem_alloc(1, sizeof *spool);
 	spool->lock_fd = -1;
+	spool->group_max = opts->group_max ? opts->group_max : SPOOL_GROUP_MAX;
+	assert(spool->group_max <= SPOOL_GROUP_MAX);
 	spool->root = mem_dup(opts->root, strlen(opts->root));
 	spool->is_named = opts->run_id != NULL;
 	spool->run_id = opts->run_id ? mem_dup(opts->run_id, strlen(opts->run_id)) : mem_dup(id, strlen(id));

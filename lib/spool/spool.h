@@ -40,6 +40,7 @@ struct spool_opts {
 	const char *dir;      /* where the spool lies, made when missing; NULL: ROOT/.tlm-spool */
 	const char *identity; /* destination and template: what a later start must share to salvage this run */
 	const char *run_id;   /* --run-id, NULL: a new one of time and chance */
+	size_t group_max;     /* objects of a group; 0: SPOOL_GROUP_MAX, which it cannot pass */
 };
 
 /*
@@ -76,7 +77,7 @@ typedef int spool_told_fn(void *ctx, const struct spool_object *object, struct e
 /* Ends a segment and adds it to the group that the next spool_publish() publishes; the segment is free for the next. */
 int spool_add(struct spool *spool, struct segment *s, struct err *err);
 
-/* Whether the group has its upper size, SPOOL_GROUP_MAX. */
+/* Whether the group has its upper size. */
 bool spool_is_full(const struct spool *spool);
 
 /*

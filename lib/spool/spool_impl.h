@@ -35,7 +35,7 @@ struct spool {
 	uint64_t known[KNOWN_DIRS]; /* hashes of directories of the lake that this process synced with all above them */
 	struct durable_dirs dirs;   /* of the step that is being done */
 	struct spool_item group[SPOOL_GROUP_MAX];
-	size_t n_group;
+	size_t n_group, group_max;
 };
 
 /* Takes the lock of the run folder `run`, made when missing and is_new. The descriptor; -2: a living process has it;

@@ -109,6 +109,9 @@ lines() { find lake -name '*.zst' -not -path '*/.tlm-spool/*' -exec zstdcat {} +
 	[ "$status" = 2 ]
 	grep -q 'may open only 100 files' err
 	[ ! -e lake ]
+	# Just enough: groups of objects take no more than is left.
+	bash -c "ulimit -n 70; tlm-s3put --max-open 6 -o '$L/{n}/' six.ndjson" >rows
+	[ "$(wc -l <rows)" = 6 ]
 }
 
 @test "a bad record is rejected with its reason and the books add up" {
