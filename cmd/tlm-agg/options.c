@@ -75,7 +75,7 @@ const struct opt_spec options_spec = {
 	.usage = "[options] AGGREGATES [SOURCE...] [-o SINK]",
 	.details = "AGGREGATES is a list of count, count(FIELD), sum(FIELD), mean, min, max, range, first, last, stddev, var, "
 		   "pNN (p50, p95, p99.9), median, distinct, argmin(FIELD, BY), argmax, mode, topk(FIELD, N), set, values(FIELD, N), hist(FIELD, WIDTH), "
-		   "skew, kurt, covar(X, Y), corr, slope(Y, X), r2, delta, rate, transitions, max_gap, ewma(FIELD, SHARE), distance(LAT, LON), bbox(LAT, LON) and round(AGGREGATE, DIGITS), each with `as NAME` and, before it, `where PROGRAM`: count where .value > 80 as fast. Absent and null values are skipped.",
+		   "skew, kurt, covar(X, Y), corr, slope(Y, X), r2, delta, rate, transitions, max_gap, ewma(FIELD, SHARE), lttb(FIELD, N), distance(LAT, LON), bbox(LAT, LON) and round(AGGREGATE, DIGITS), each with `as NAME` and, before it, `where PROGRAM`: count where .value > 80 as fast. Absent and null values are skipped.",
 	.examples = "tlm-agg --time ts:iso -w 5m -g deviceId 'count, p95(value)' day.ndjson.zst\n"
 		    "tlm-agg -g variable --format table 'count, max(value)' trips.ndjson\n",
 	.options = options,

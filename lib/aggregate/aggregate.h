@@ -103,7 +103,7 @@ struct agg_call {
 	const struct agg_function *function;
 	uint32_t state;                  /* index in states */
 	uint64_t percent, percent_scale; /* pNN: the share is percent / (100 * percent_scale) */
-	uint32_t n;                      /* of topk(f, n), values(f, n) */
+	uint32_t n;                      /* of topk(f, n), values(f, n), lttb(f, n) */
 	uint64_t width;                  /* of hist(f, width), see agg_width() */
 	double share;                    /* of ewma(f, share) */
 	bool is_rounded;                 /* round(..., digits) */

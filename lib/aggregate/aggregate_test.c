@@ -74,6 +74,7 @@ static void mistakes_are_told_with_their_place(void **state)
 	check_bad("hist(x, 10000000000000000)", "expected a width");
 	check_bad("hist(x, 1e3)", "expected a width");
 	check_bad("round(hist(x, 1), 1)", "no number to round");
+	check_bad("lttb(x, 1)", "byte 9: expected a number from 2 to 65536");
 	check_bad("count where", "byte 12: expected a program behind 'where'");
 	check_bad("count where , sum(x)", "byte 13: expected a program behind 'where'");
 	check_bad("count where .x >", "byte 17: line 1, column 5: unexpected end");
@@ -320,6 +321,14 @@ static void results_are_exact(void **state)
 	check_fold("hist(x, 3)", "-9223372036854775808", "[{\"from\":-9223372036854775809,\"count\":1}]");
 	check_fold("hist(x, 1)", "1 9223372036854775808 2", "null");
 	check_fold("hist(x, 1)", "null", "null");
+	check_fold("lttb(x, 3)", "1 2 9 3 1", "[[1000,1],[3000,9],[5000,1]]");
+	check_fold("lttb(x, 4)", "0 9 1 null 1 9.5 0", "[[1000,0],[2000,9],[6000,9.5],[7000,0]]");
+	check_fold("lttb(x, 3)", "1 1 1 1", "[[1000,1],[2000,1],[4000,1]]");
+	check_fold("lttb(x, 4)", "3 7 4 0 6 8 1 2", "[[1000,3],[4000,0],[6000,8],[8000,2]]");
+	check_fold("lttb(x, 2)", "1 2 3", "[[1000,1],[3000,3]]");
+	check_fold("lttb(x, 5)", "1 2 3", "[[1000,1],[2000,2],[3000,3]]");
+	check_fold("lttb(x, 5)", "1", "[[1000,1]]");
+	check_fold("lttb(x, 5)", "null", "null");
 	check_fold("mode(x)", "2 1.0 1 \"a\" 2", "1.0");
 	check_fold("mode(x)", "", "null");
 	check_fold("mode(x)", "3 null null", "3");
@@ -408,7 +417,7 @@ static void merging_changes_nothing(void **state)
 	check_merging("sum(x), mean(x), min(x), max(x), p95(x), median(x), distinct(x), first(x), last(x), count", 1);
 	check_merging("argmin(x, x), argmax(x, x), mode(x), topk(x, 9), set(x), values(x, 20), hist(x, 0.5)", 1);
 	check_merging("skew(x), kurt(x), covar(x, x), corr(x, x), slope(x, x), r2(x, x)", 1);
-	check_merging("delta(x), rate(x), transitions(x), max_gap, max_gap(x) as g, ewma(x, 0.1)", 1);
+	check_merging("delta(x), rate(x), transitions(x), max_gap, max_gap(x) as g, ewma(x, 0.1), lttb(x, 50)", 1);
 	check_merging("distance(x, x), bbox(x, x)", 0.005);
 }
 

@@ -405,5 +405,6 @@ const struct agg_function agg_functions[] = {
 	{"distance", &agg_kind_positions, "ff", 0, agg_finish_distance, "length of the way, in metres"},
 	{"bbox", &agg_kind_box, "ff", AGG_COMPOUND, agg_finish_bbox, "west, south, east, north of the positions"},
 	{"hist", &agg_kind_hist, "fw", AGG_SKETCHED | AGG_COMPOUND, agg_finish_hist, "counts by bins of one width"},
+	{"lttb", &agg_kind_numbers, "fm", AGG_COMPOUND, agg_finish_lttb, "n samples that keep the shape of all"},
 	{NULL, NULL, "", 0, NULL, NULL},
 };

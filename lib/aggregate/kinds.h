@@ -32,7 +32,8 @@ enum {
 struct agg_function {
 	const char *name;
 	const struct agg_kind *kind;
-	const char *arguments; /* one letter each: f a field, n a number from 1, x a share above 0 up to 1, w a width;
+	const char *arguments; /* one letter each: f a field, n a number from 1, m one from 2, x a share above 0 up to
+				  1, w a width;
 				  "": the bare name */
 	unsigned flags;
 	void (*finish)(const struct agg_call *call, const void *state, struct agg_result *result);
@@ -176,7 +177,7 @@ typedef void agg_finish(const struct agg_call *call, const void *state, struct a
 agg_finish agg_finish_skew, agg_finish_kurt, agg_finish_covar, agg_finish_corr, agg_finish_slope, agg_finish_r2,
 	agg_finish_arg, agg_finish_values, agg_finish_mode, agg_finish_topk, agg_finish_set, agg_finish_delta,
 	agg_finish_rate, agg_finish_transitions, agg_finish_max_gap, agg_finish_ewma, agg_finish_distance,
-	agg_finish_bbox, agg_finish_hist;
+	agg_finish_bbox, agg_finish_hist, agg_finish_lttb;
 
 uint64_t agg_distinct_count(const struct agg_distinct *d);
 

@@ -243,7 +243,7 @@ static int parse_arguments(struct parser *p, struct agg_call *call, struct buf *
 			int64_t number;
 			struct slice word;
 
-			if (parse_integer(p, 1, AGG_TALLY_MAX, &number, &word))
+			if (parse_integer(p, arguments[n] == 'm' ? 2 : 1, AGG_TALLY_MAX, &number, &word))
 				return -1;
 			add_word(name, word);
 			call->n = (uint32_t)number;

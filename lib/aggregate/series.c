@@ -1,4 +1,5 @@
-/* series: aggregates that look at records in their order: delta, rate, transitions, max_gap, distance, bbox, ewma. */
+/* series: aggregates that look at records in their order: delta, rate, transitions, max_gap, distance, bbox, ewma,
+ * lttb. */
 #include "aggregate/kinds.h"
 
 #include <math.h>
@@ -99,6 +100,7 @@ struct series {
 	size_t n, cap;
 	bool is_unsorted;
 	struct sample *samples;
+	struct buf text; /* of the result of lttb */
 };
 
 struct series_state {
@@ -127,7 +129,7 @@ static int compare_samples(const void *a, const void *b)
 }
 
 /* The samples by time, input and line; NULL when there are none. */
-static const struct series *sorted_series(const void *state)
+static struct series *sorted_series(const void *state)
 {
 	struct series *s = ((const struct series_state *)state)->series;
 
@@ -151,8 +153,10 @@ static void release_series(void *state)
 {
 	struct series *s = ((struct series_state *)state)->series;
 
-	if (s)
+	if (s) {
 		free(s->samples);
+		buf_release(&s->text);
+	}
 	free(s);
 }
 
@@ -250,6 +254,86 @@ void agg_finish_ewma(const struct agg_call *call, const void *state, struct agg_
 	for (size_t i = 1; i < s->n; i++)
 		mean = call->share * s->samples[i].value.number + (1 - call->share) * mean;
 	agg_set_digits(r, mean);
+}
+
+/* ---- lttb ---- */
+
+/* A sample as [milliseconds since 1970, value]. */
+static void print_sample(struct buf *out, const struct sample *s)
+{
+	struct agg_result value = {.type = AGG_NULL};
+	uint64_t us = (uint64_t)(s->place.time_us < 0 ? -s->place.time_us : s->place.time_us);
+
+	buf_add_str(out, out->len ? ",[" : "[[");
+	buf_addf(out, "%s%llu", s->place.time_us < 0 ? "-" : "", (unsigned long long)us / 1000);
+	if (us % 1000) {
+		buf_addf(out, ".%03u", (unsigned)(us % 1000));
+		while (out->p[out->len - 1] == '0')
+			out->len--;
+	}
+	buf_add_char(out, ',');
+	agg_set_double(&value, s->value.number);
+	agg_result_print(out, &value);
+	buf_add_char(out, ']');
+}
+
+/* The sample of from .. to - 1 that makes the largest triangle with sample a and the mean of to .. end - 1. */
+static size_t largest_triangle(const struct sample *samples, size_t a, size_t from, size_t to, size_t end)
+{
+	double x = 0, y = 0, largest = -1;
+	size_t best = from;
+
+	for (size_t i = to; i < end; i++) {
+		x += (double)(samples[i].place.time_us - samples[a].place.time_us);
+		y += samples[i].value.number;
+	}
+	x /= (double)(end - to);
+	y = y / (double)(end - to) - samples[a].value.number;
+	for (size_t i = from; i < to; i++) {
+		double along = (double)(samples[i].place.time_us - samples[a].place.time_us);
+		double area = fabs(x * (samples[i].value.number - samples[a].value.number) - along * y);
+
+		if (area > largest) {
+			largest = area;
+			best = i;
+		}
+	}
+	return best;
+}
+
+/*
+ * Largest triangle three buckets (Steinarsson, "Downsampling time series for visual representation", 2013): the first
+ * and the last sample stay, the others are parted into n - 2 buckets of as many samples, and each gives one.
+ */
+void agg_finish_lttb(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct series *s = sorted_series(state);
+	size_t n = call->n, a = 0, to = 1, inner;
+
+	if (!s)
+		return;
+	buf_reset(&s->text);
+	print_sample(&s->text, &s->samples[0]);
+	inner = s->n < 2 ? 0 : s->n - 2;
+	for (size_t i = 1; i + 1 < n && inner; i++) {
+		size_t from = to, end;
+
+		if (s->n <= n) {
+			if (i > inner)
+				break;
+			print_sample(&s->text, &s->samples[i]);
+			continue;
+		}
+		to = 1 + i * inner / (n - 2);
+		end = i + 2 < n ? 1 + (i + 1) * inner / (n - 2) : s->n;
+		a = largest_triangle(s->samples, a, from, to, end);
+		print_sample(&s->text, &s->samples[a]);
+	}
+	if (s->n > 1)
+		print_sample(&s->text, &s->samples[s->n - 1]);
+	buf_add_char(&s->text, ']');
+	r->type = AGG_TEXT;
+	r->text = buf_slice(&s->text);
 }
 
 /* ---- distance ---- */

@@ -474,6 +474,23 @@ def haversine(a, b):
     return 2 * 6371008.8 * math.asin(min(1, math.dist(point(a), point(b)) / 2))
 
 
+def lttb_result(n, samples):
+    """The first, the last, and of each bucket of the rest the sample of the largest triangle."""
+    chosen = list(samples)
+    if len(samples) > n:
+        rest, chosen = samples[1:-1], [samples[0]]
+        borders = [i * len(rest) // (n - 2) for i in range(n - 1)] if n > 2 else []
+        buckets = [rest[a:b] for a, b in zip(borders, borders[1:])] + [samples[-1:]]
+        for bucket, following in zip(buckets, buckets[1:]):
+            at, height = chosen[-1]
+            x, y = (functools.reduce(float.__add__, column, 0.0) / len(following)
+                    for column in ([float(s[0] - at) for s in following], [s[1] for s in following]))
+            y -= height
+            chosen.append(max(bucket, key=lambda s: abs(x * (s[1] - height) - float(s[0] - at) * y)))
+        chosen.append(samples[-1])
+    return "[" + ",".join("[%s,%s]" % (print_plain(Fraction(us, 1000)), print_exact(Fraction(v))) for us, v in chosen) + "]"
+
+
 def series_result(call, present):
     """delta, rate, transitions, max_gap, ewma."""
     f = call.function
@@ -491,6 +508,8 @@ def series_result(call, present):
         for x in numbers[1:]:
             mean = share * nearest(x) + (1 - share) * mean
         return print_double(mean, 12)
+    if f == "lttb":
+        return lttb_result(int(call.n), [(p[0], nearest(x)) for (p, _), x in zip(present, numbers)])
     delta, us = numbers[-1] - numbers[0], present[-1][0][0] - present[0][0][0]
     if f == "rate":
         return print_exact(delta * 1000000 / us) if us else "null"
@@ -575,7 +594,7 @@ def plain_result(call, entries, exact_max):
         return pair_result(call, entries)
     if f == "hist":
         return hist_result(call, present)
-    if f in ("delta", "rate", "transitions", "max_gap", "ewma"):
+    if f in ("delta", "rate", "transitions", "max_gap", "ewma", "lttb"):
         return series_result(call, present)
     if f == "values":
         earliest = [v.text for _, v in sorted(present, key=lambda p: p[0])[:int(call.n)]]
@@ -959,7 +978,7 @@ class Stream:
         if self.field_kind in ("int", "decimal"):
             moments = ["stddev(v)", "var(v)", "skew(v)", "kurt(v)", "covar(v, u)", "corr(v,u)", "slope( v , u )", "r2(u, v)",
                        "round(var(v), 1) as rv", "round(corr(u, v), 3)", "corr(u, v) where .v < 50.5 as c7", "rate(v)",
-                       "ewma(v, 0.25)"]
+                       "ewma(v, 0.25)", "lttb(v, 3)", "lttb(v, 7) where .u > 0 as l7"]
         pool = ["count", "count(v)", "sum(v)", "mean(v)", "min(v)", "max(v)", "first(w)", "last(w)", "median(v)",
                 "p50(v)", "p95(v)", "p0(v)", "p100(v)", "p33.3(v)", "distinct(w)", "range(v)", "first(v) as f",
                 "last(o.x)", "count(o.x)", "distinct(v) as d", "sum(u)", "max(o.y)", "p90(u) as p", "argmin(w, u)", "argmax(w, v)",
@@ -971,7 +990,7 @@ class Stream:
                 "ewma(u, 1)", "ewma(u, 0.01)", "round(ewma(u,0.5), 3)", "distance(u, o.y)", "bbox(u, o.y)",
                 "distance(o.y, o.y) as d2", "max_gap where .u > 0 as c8",
                 "hist(u, 25)", "hist(u, 0.125)", "hist(v, 10)", "hist(v, 0.1) as h1", "hist(u, 7.5) where .u > 0 as h2",
-                "values(w, 1)", "values(w,3)", "values(v, 1000)", "round(mean(u), 1)", "round(mean(u), 0) as r0",
+                "lttb(u, 2)", "lttb(u, 5)", "lttb(u, 20)", "values(w, 1)", "values(w,3)", "values(v, 1000)", "round(mean(u), 1)", "round(mean(u), 0) as r0",
                 "round(first(w),2) as rf", "round(p90(u),1) as rp", "round(sum(u), 15) as rs"] + moments
         groups = r.sample(["g", "h", "o.k", "o.l", "g as renamed", "n"], r.choice([0, 1, 1, 2, 3]))
         if "g" in groups and "g as renamed" in groups:
