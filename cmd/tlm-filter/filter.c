@@ -119,6 +119,7 @@ static void count_fate(struct filter *f, uint64_t outputs, bool is_last_true)
 static int take_answer(
 	struct filter *f, const struct sent *sent, const struct jqworker_answer *answer, struct err *err);
 static int open_worker(struct filter *f, struct err *err);
+static int take_answers(struct filter *f, struct err *err);
 
 /* ---- native ---- */
 
@@ -222,6 +223,11 @@ static int each_line(struct filter *f, line_fn *fn, struct err *err)
 		if (text.len && text.p[text.len - 1] == '\r')
 			text.len--;
 		if (!json_is_utf8(text.p, text.len)) {
+			/* rejects come in the order of the lines */
+			int result = f->run ? 0 : take_answers(f, err);
+
+			if (result)
+				return result;
 			f->opts.ledger->read++;
 			if (reject_record(f, REJECT_JSON, text, line, 0, SLICE_LIT("the line is not UTF-8"), err))
 				return -1;

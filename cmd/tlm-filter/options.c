@@ -216,6 +216,17 @@ static int call_args(void *opts, const char *name, const char *const *args, stru
 	return 0;
 }
 
+/* -c, --tab and --indent: the last one wins, as in jq. */
+static int call_layout(void *opts, const char *name, const char *const *args, struct err *err)
+{
+	struct options *o = opts;
+
+	(void)args;
+	(void)err;
+	o->indent = strcmp(name, "tab") == 0 ? -1 : 0;
+	return 0;
+}
+
 /* The first operand is the program wherever it stands; behind --args and --jsonargs the others are values. */
 static int take_operand(void *opts, const char *word, struct err *err)
 {
@@ -292,9 +303,9 @@ static const struct opt table[] = {
 	 .help = "each line is a string, not JSON."},
 	{.name = "exit-status", .letter = 'e', .kind = OPT_FLAG, .offset = AT(is_status), .is_short = true,
 	 .help = "status 1 if the last output was false or null, 4 if there was none."},
-	{.name = "compact-output", .letter = 'c', .kind = OPT_FLAG, .offset = AT(is_compact),
+	{.name = "compact-output", .letter = 'c', .kind = OPT_CALL, .call = call_layout,
 	 .help = "one line for each output: the default."},
-	{.name = "tab", .kind = OPT_FLAG, .offset = AT(is_tab), .help = "indent with tabs."},
+	{.name = "tab", .kind = OPT_CALL, .call = call_layout, .help = "indent with tabs."},
 	{.name = "indent", .kind = OPT_INT, .offset = AT(indent), .arg = "N", .min = 0, .max = 7,
 	 .help = "indent by N blanks."},
 	{.name = "sort-keys", .letter = 'S', .kind = OPT_FLAG, .offset = AT(is_sorted),
@@ -365,8 +376,6 @@ void options_finish(struct options *o)
 		o->positional.p ? o->positional.p : "", (int)named.len, named.p);
 	if (!has_var(o, "ARGS"))
 		add_var(o, "ARGS", buf_slice(&args));
-	if (!has_var(o, "__prog_args"))
-		add_var(o, "__prog_args", buf_slice(&named));
 	buf_reset(&o->named);
 	buf_add_slice(&o->named, buf_slice(&named));
 	buf_reset(&named);
@@ -398,9 +407,7 @@ void options_release(struct options *o)
 
 struct jq_format options_format(const struct options *o, bool is_colored)
 {
-	return (struct jq_format){.indent = o->is_tab       ? -1
-					    : o->is_compact ? 0
-							    : (int)o->indent,
+	return (struct jq_format){.indent = (int)o->indent,
 		.is_raw = o->is_raw_output,
 		.is_joined = o->is_joined,
 		.is_ascii = o->is_ascii,

@@ -15,9 +15,9 @@ struct options {
 	const char *from_file; /* -f FILE */
 	int evaluator;
 	bool is_explain;
-	bool is_raw_output, is_joined, is_raw_input, is_compact, is_ascii, is_sorted, is_color, is_mono, is_tab;
+	bool is_raw_output, is_joined, is_raw_input, is_ascii, is_sorted, is_color, is_mono;
 	bool is_status; /* -e */
-	int64_t indent; /* 0: none given */
+	int64_t indent; /* see struct jq_format */
 	struct opt_list lib_dirs;
 	/* $name, in the order of the command line; what they own is in own */
 	struct jq_var *vars;
@@ -41,7 +41,7 @@ void options_show_place(struct tool *t, struct slice program, size_t at);
 /* The program of --where must be one by itself; places are told in what was typed. 0, or -1 with err. */
 int options_check_where(const struct options *o, struct tool *t, struct err *err);
 
-/* Completes vars with $ARGS and $__prog_args, closes named and positional. */
+/* Completes vars with $ARGS, closes named and positional. */
 void options_finish(struct options *o);
 
 /* The directories of -L, NULL-terminated: free() it. */

@@ -203,7 +203,7 @@ static void errors_keep_their_place(void **state)
 	check(&opts, "[1]\n[2,0,4]\n[4]\n",
 		"1\n0.5\nerror:number (1) and number (0) cannot be divided because the divisor is zero\n0.25\n");
 	opts.program = "error";
-	check(&opts, "\"bad\"\n{\"a\":1}\n", "error:bad\nerror:{\"a\":1} (not a string)\n");
+	check(&opts, "\"bad\"\n{\"a\":1}\n", "error:bad\nerror:(not a string): {\"a\":1}\n");
 	opts.program = "debug|stderr|empty";
 	check(&opts, "[1,2]\n3\n", "debug: [1,2]\nstderr: [1,2]\ndebug: 3\nstderr: 3\n");
 }

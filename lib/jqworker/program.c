@@ -316,9 +316,9 @@ static void say_error(struct result *r, jv invalid)
 	bool is_string = jv_get_kind(message) == JV_KIND_STRING;
 
 	r->fate = JQWORKER_ERROR;
-	add_text(&r->message, message);
 	if (!is_string)
-		buf_add_str(&r->message, " (not a string)");
+		buf_add_str(&r->message, "(not a string): ");
+	add_text(&r->message, message);
 }
 
 /* As jq prints it: a string as it is, JSON with a newline, nothing for null. */

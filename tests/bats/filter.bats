@@ -45,6 +45,22 @@ stat_of() {
 	like_jq -R '[., (try test("^\"(a+)+$") catch "slow: \(.)")]' one
 }
 
+@test "both evaluators reject the same records in the order of the lines, with the same messages" {
+	printf 'ab\n\xff\ncd\n' >lines
+	printf '%s\n' '{"a":1}' nan '"x"' >records
+	for p in error '{a:.}|error' 'error(null), error("y")'; do
+		for e in native libjq; do
+			run tlm-filter -R --evaluator $e --rejects "lines.$e" "$p" lines
+			run tlm-filter --evaluator $e --rejects "records.$e" "$p" records
+		done
+		cmp lines.native lines.libjq
+		cmp records.native records.libjq
+	done
+	same $'1\n2\n3' "$(tlm-filter .line lines.libjq)"
+	status_of tlm-filter '$__prog_args' records
+	[ "$status" -eq 3 ]
+}
+
 @test "a selected record leaves as its own bytes, an untouched field keeps its text" {
 	printf '%s\n' ' {"a": 9007199254740993, "b":1.10,"c":"\u00e9", "a":9007199254740995 }	' '{"a":1}' >odd.ndjson
 	same "$(head -1 odd.ndjson)" "$(tlm-filter 'select(.b > 1)' odd.ndjson)"
@@ -74,6 +90,10 @@ stat_of() {
 	for n in 1 2 3 7; do same "$(jq --indent $n . in)" "$(tlm-filter --indent $n . in)"; done
 	same "$(jq -c . in)" "$(tlm-filter --indent 0 . in)"
 	same "$(jq -c . in)" "$(tlm-filter --indent 2 -c . in)"
+	for o in "-c --indent 3" "--indent 3 -c" "--tab -c" "-c --tab" "--tab --indent 2" "--indent 2 --tab" "-c --indent 0 --tab"; do
+		# shellcheck disable=SC2086
+		same "$(jq $o . in)" "$(tlm-filter $o . in)"
+	done
 	same "$(jq -C . in)" "$(tlm-filter -C --indent 2 . in)"
 	same "$(jq -cC . in)" "$(tlm-filter -C . in)"
 	same "$(jq -cC . in)" "$(tlm-filter --color-output . in)"
