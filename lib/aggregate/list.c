@@ -154,6 +154,7 @@ static uint32_t state_of(struct agg_list *list, const struct agg_state *wanted)
 	list->states = mem_resize(list->states, ++list->n_states, sizeof *list->states);
 	list->states[i] = *wanted;
 	list->states[i].offset = list->state_bytes;
+	list->states[i].is_special = wanted->condition >= 0 || !wanted->kind->add;
 	list->state_bytes += wanted->kind->bytes;
 	list->has_memory |= wanted->kind->release != NULL;
 	return (uint32_t)i;
@@ -450,17 +451,28 @@ void agg_list_release(struct agg_list *list)
 
 /* ---- states ---- */
 
-static void add_input(struct agg_list *list, const struct agg_state *s, void *state, const struct agg_value *values,
+/* A state under a condition, or of a kind that takes more than one value. */
+static void add_special(struct agg_list *list, const struct agg_state *s, void *state, const struct agg_value *values,
 	const struct agg_place *place)
 {
-	struct agg_input in = {.a = &values[s->fields[0]], .place = place, .list = list, .parameter = s->parameter};
+	struct agg_input in = {.place = place, .list = list, .parameter = s->parameter};
 
+	if (s->condition >= 0 && !values[list->n_fields + (size_t)s->condition].is_present)
+		return;
+	if (s->fields[0] >= 0) {
+		in.a = &values[s->fields[0]];
+		if (!in.a->is_present)
+			return;
+	}
 	if (s->fields[1] >= 0) {
 		in.b = &values[s->fields[1]];
 		if (!in.b->is_present)
 			return;
 	}
-	s->kind->add_input(state, &in);
+	if (s->kind->add)
+		s->kind->add(state, in.a, place, list);
+	else
+		s->kind->add_input(state, &in);
 }
 
 void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place)
@@ -469,16 +481,12 @@ void agg_states_add(struct agg_list *list, void *states, const struct agg_value 
 		const struct agg_state *s = &list->states[i];
 		char *state = (char *)states + s->offset;
 
-		if (s->condition >= 0 && !values[list->n_fields + (size_t)s->condition].is_present)
-			continue;
-		if (s->fields[0] < 0)
+		if (s->is_special)
+			add_special(list, s, state, values, place);
+		else if (s->fields[0] < 0)
 			s->kind->add(state, NULL, place, list);
-		else if (!values[s->fields[0]].is_present)
-			continue;
-		else if (s->kind->add)
+		else if (values[s->fields[0]].is_present)
 			s->kind->add(state, &values[s->fields[0]], place, list);
-		else
-			add_input(list, s, state, values, place);
 	}
 }
 
