@@ -313,3 +313,15 @@ stat_of() {
 		like_jq "$p" real.ndjson
 	done
 }
+
+@test "records as deep as --max-depth allows run natively; libjq rejects what is deeper than 256" {
+	need python3
+	python3 -c 'print("[" * 9999 + "1" + "]" * 9999)' >deep
+	for p in . '[.] | .[0]' '[., .] | .[1]' 'if . == . then . else 0 end' '.[0] |= .'; do
+		tlm-filter --max-depth 10000 -S "$p" deep | cmp - deep
+	done
+	status_of tlm-filter --max-depth 10000 --evaluator libjq --rejects bad . deep
+	[ "$status" -eq 0 ] && same program "$(tlm-filter --max-line 1M -r .reason bad)"
+	status_of tlm-filter --dry-run .a nofile -o out2
+	[ "$status" -eq 0 ] && [ ! -e out2 ]
+}
