@@ -25,7 +25,8 @@ int durable_dirs_sync(struct durable_dirs *dirs, struct err *err)
 	size_t n = 0;
 	int got = 0;
 
-	qsort(dirs->paths, dirs->n, sizeof *dirs->paths, by_path);
+	if (dirs->n)
+		qsort(dirs->paths, dirs->n, sizeof *dirs->paths, by_path);
 	for (size_t i = 0; i < dirs->n; i++) {
 		if (i == 0 || strcmp(dirs->paths[i - 1], dirs->paths[i]) != 0)
 			jobs[n++] = (struct durable_job){.fd = -1, .path = dirs->paths[i]};
