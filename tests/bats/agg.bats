@@ -64,7 +64,8 @@ has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }
 	agg --time ts count trips
 	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:20Z","count":4}' "$(cat out)"
 	agg count </dev/null
-	[ "$status" = 0 ] && [ ! -s out ]
+	[ "$status" = 0 ]
+	[ ! -s out ]
 }
 
 @test "rows carry their own time" {
@@ -83,34 +84,44 @@ has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }
 
 @test "no time and no -w all is refused" {
 	agg -w 1m count trips
-	[ "$status" = 2 ] && has err 'no --time: say which field holds the time'
+	[ "$status" = 2 ]
+	has err 'no --time: say which field holds the time'
 	[ ! -s out ]
 }
 
 @test "late records: status 5 and a hint, a place, or accepted" {
 	echo '{"ts":"2026-11-22T10:00:50Z","id":"b","v":1}' >>trips
 	agg --time ts -w 1m count trips
-	[ "$status" = 5 ] && has err '1 record was late, by 20s' && has err 'a longer --delay'
+	[ "$status" = 5 ]
+	has err '1 record was late, by 20s'
+	has err 'a longer --delay'
 	agg --time ts -w 1m count trips --late late
-	[ "$status" = 0 ] && [ ! -s err ]
+	[ "$status" = 0 ]
+	[ ! -s err ]
 	same '{"reason":"late","source":"trips","line":5,"time":"2026-11-22T10:00:50Z","window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","windows":1,"late_us":20000000,"raw":"{\"ts\":\"2026-11-22T10:00:50Z\",\"id\":\"b\",\"v\":1}","tool":"tlm-agg"}' "$(cat late)"
 	agg --time ts -w 1m count trips --late /dev/null
 	[ "$status" = 0 ]
 	agg --time ts -w 1m count trips --delay 21s
-	[ "$status" = 0 ] && has out '"count":4}'
+	[ "$status" = 0 ]
+	has out '"count":4}'
 	agg --time ts -w 1m count trips --grace 21s
-	[ "$status" = 0 ] && has out '"count":4}'
+	[ "$status" = 0 ]
+	has out '"count":4}'
 	agg --time ts -w 1m count trips --delay 20s
-	[ "$status" = 5 ] && has err '1 record was late, by 0s'
+	[ "$status" = 5 ]
+	has err '1 record was late, by 0s'
 }
 
 @test "the place of late records must be another one" {
 	agg --time ts -w 1m count trips --late -
-	[ "$status" = 2 ] && has err 'the output goes there already'
+	[ "$status" = 2 ]
+	has err 'the output goes there already'
 	agg --time ts -w 1m count trips --late x --rejects x
-	[ "$status" = 2 ] && has err 'the rejects go there already'
+	[ "$status" = 2 ]
+	has err 'the rejects go there already'
 	agg --time ts -w 1m count trips --late no/such/folder
-	[ "$status" = 2 ] && has err 'No such file'
+	[ "$status" = 2 ]
+	has err 'No such file'
 }
 
 @test "bad records are rejected with their reason and move no clock" {
@@ -126,7 +137,8 @@ type 9 null
 group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	[ "$(jq -c '[.read, .kept, .rejected, .empty, .out]' err)" = '[11,5,6,1,4]' ]
 	agg --time ts -w 1m -g id 'sum(v)' trips
-	[ "$status" = 5 ] && has err 'trips:7: ts is null'
+	[ "$status" = 5 ]
+	has err 'trips:7: ts is null'
 }
 
 @test "lines are counted from the start, whatever stands before the first record" {
@@ -147,7 +159,8 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	agg --coerce 'sum(v), count' in --rejects bad
 	same '{"sum_v":6.5,"count":3}' "$(cat out)"
 	agg 'sum(v)' in
-	[ "$status" = 5 ] && has err 'v is a text, not a number (--coerce takes numbers written as text)'
+	[ "$status" = 5 ]
+	has err 'v is a text, not a number (--coerce takes numbers written as text)'
 }
 
 @test "absent, null and empty are three groups; 1 and 1.0 are one" {
@@ -188,15 +201,20 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 5 9 1
 7 11 1' "$(jq -r '"\(.window_start) \(.window_end) \(.count)"' out | sort -n)"
 	agg --time t:s -w 1s --every 2s count in
-	[ "$status" = 2 ] && has err '--every is more than the window of -w 1s'
+	[ "$status" = 2 ]
+	has err '--every is more than the window of -w 1s'
 	agg --time t:s --every 2s count in
-	[ "$status" = 2 ] && has err '--every: needs a window of time'
+	[ "$status" = 2 ]
+	has err '--every: needs a window of time'
 	agg --time t:s --offset 2s count in
-	[ "$status" = 2 ] && has err '--offset: needs a window of time'
+	[ "$status" = 2 ]
+	has err '--offset: needs a window of time'
 	agg --time t:s -w 0s count in
-	[ "$status" = 2 ] && has err 'a window cannot be empty'
+	[ "$status" = 2 ]
+	has err 'a window cannot be empty'
 	agg --time t:s -w 5 count in
-	[ "$status" = 2 ] && has err '-w: '
+	[ "$status" = 2 ]
+	has err '-w: '
 }
 
 @test "days, weeks and months by the clocks of a zone" {
@@ -216,13 +234,17 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 
 @test "a calendar has no --every and no --offset, and other windows no --tz" {
 	agg --time ts -w day --every 1h count trips
-	[ "$status" = 2 ] && has err '--every: a day of the calendar cannot hop'
+	[ "$status" = 2 ]
+	has err '--every: a day of the calendar cannot hop'
 	agg --time ts -w week --offset 1h count trips
-	[ "$status" = 2 ] && has err '--offset: a week of the calendar begins at midnight of --tz'
+	[ "$status" = 2 ]
+	has err '--offset: a week of the calendar begins at midnight of --tz'
 	agg --time ts -w 1h --tz Europe/Warsaw count trips
-	[ "$status" = 2 ] && has err '--tz: needs a window of the calendar'
+	[ "$status" = 2 ]
+	has err '--tz: needs a window of the calendar'
 	agg --time ts -w day --tz Mars/Base count trips
-	[ "$status" = 3 ] && has err "--tz: unknown time zone 'Mars/Base'"
+	[ "$status" = 3 ]
+	has err "--tz: unknown time zone 'Mars/Base'"
 }
 
 @test "sessions: the gap is inclusive, a record between two makes them one, equality keeps them open" {
@@ -256,7 +278,8 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	same '{"session_start":7,"session_end":10,"g":"a","count":2}' "$(head -n 1 out)"
 	printf '{"t":%s,"g":"%s"}\n' 10 a 21 b 7 a >in
 	agg --time t:s --session 10s --time-out s -g g count in
-	[ "$status" = 5 ] && has err '1 record was late, by 4s'
+	[ "$status" = 5 ]
+	has err '1 record was late, by 4s'
 	same '{"session_start":10,"session_end":10,"g":"a","count":1}' "$(head -n 1 out)"
 }
 
@@ -283,21 +306,28 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 
 @test "sessions go with no other kind of window" {
 	agg --time ts --session 1m -w 1h count trips
-	[ "$status" = 2 ] && has err '--session: a record cannot be in windows of -w too'
+	[ "$status" = 2 ]
+	has err '--session: a record cannot be in windows of -w too'
 	agg --time ts --session 1m --every 1s count trips
-	[ "$status" = 2 ] && has err '--every: sessions begin with their records'
+	[ "$status" = 2 ]
+	has err '--every: sessions begin with their records'
 	agg --time ts --session 1m --offset 1s count trips
-	[ "$status" = 2 ] && has err '--offset: sessions begin with their records'
+	[ "$status" = 2 ]
+	has err '--offset: sessions begin with their records'
 	agg --time ts --session 1m --top 1:count count trips
-	[ "$status" = 2 ] && has err '--top: a session has only one row'
+	[ "$status" = 2 ]
+	has err '--top: a session has only one row'
 	agg --time ts --session 1m --tz Europe/Warsaw count trips
-	[ "$status" = 2 ] && has err '--tz: sessions without --session-max have no use for it'
+	[ "$status" = 2 ]
+	has err '--tz: sessions without --session-max have no use for it'
 	agg --time ts --session-max 1m count trips
-	[ "$status" = 2 ] && has err '--session-max: needs --session'
+	[ "$status" = 2 ]
+	has err '--session-max: needs --session'
 	agg --time ts --session 0s count trips
 	[ "$status" = 2 ]
 	agg --session 1m count trips
-	[ "$status" = 2 ] && has err 'no --time'
+	[ "$status" = 2 ]
+	has err 'no --time'
 }
 
 @test "rows of sessions carry their own time" {
@@ -312,12 +342,15 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	[ "$status" = 0 ]
 	[ "$(jq -r .window_start out | uniq | wc -l)" = 4 ]
 	agg --time ts -w 1m -g id 'count' trips missing other
-	[ "$status" = 2 ] && has err 'missing: ' && [ "$(jq -s 'map(.count) | add' out)" = 8 ]
+	[ "$status" = 2 ]
+	has err 'missing: '
+	[ "$(jq -s 'map(.count) | add' out)" = 8 ]
 }
 
 @test "--no-flush leaves open windows out" {
 	agg --time ts -w 1m --no-flush 'count' trips --stats
-	[ "$(wc -l <out)" = 1 ] && [ "$(jq -c '[.kept, .open]' err)" = '[3,1]' ]
+	[ "$(wc -l <out)" = 1 ]
+	[ "$(jq -c '[.kept, .open]' err)" = '[3,1]' ]
 }
 
 # stopped FORMAT : a live run that SIGTERM ends; output in live, messages in err
@@ -346,7 +379,8 @@ stopped() {
 @test "csv has no column for final: such rows are told, not written" {
 	stopped csv
 	[ "$status" = 143 ]
-	[ "$(wc -l <live)" = 2 ] && has err 'csv and tsv having no column for final: 1'
+	[ "$(wc -l <live)" = 2 ]
+	has err 'csv and tsv having no column for final: 1'
 }
 
 @test "tsv and table" {
@@ -372,21 +406,29 @@ b          3         2  ██████████████████�
 
 @test "mistakes in the list of aggregates are status 3 with their place" {
 	agg 'count, avg(x)' trips
-	[ "$status" = 3 ] && has err "aggregate list, byte 8: unknown function 'avg': it is called mean here"
+	[ "$status" = 3 ]
+	has err "aggregate list, byte 8: unknown function 'avg': it is called mean here"
 	agg 'count, count' trips
-	[ "$status" = 3 ] && has err "two columns have the name 'count'"
+	[ "$status" = 3 ]
+	has err "two columns have the name 'count'"
 	agg -g count count trips
-	[ "$status" = 3 ] && has err 'two columns have the name count'
+	[ "$status" = 3 ]
+	has err 'two columns have the name count'
 	agg -g a..b count trips
-	[ "$status" = 2 ] && has err '-g a..b: '
+	[ "$status" = 2 ]
+	has err '-g a..b: '
 	agg
-	[ "$status" = 2 ] && has err 'no aggregates'
+	[ "$status" = 2 ]
+	has err 'no aggregates'
 }
 
 @test "--dry-run tells what would be done and reads nothing" {
 	agg --dry-run --time ts:ms -w 10m --every 1m -g id 'count, p95(v)' missing -o never --late also-never
-	[ "$status" = 0 ] && has out 'window: 10m every 1m' && has out 'columns: window_start,window_end,id,count,p95_v'
-	[ ! -e never ] && [ ! -e also-never ]
+	[ "$status" = 0 ]
+	has out 'window: 10m every 1m'
+	has out 'columns: window_start,window_end,id,count,p95_v'
+	[ ! -e never ]
+	[ ! -e also-never ]
 }
 
 @test "many groups leave in order and in constant memory of output" {

@@ -44,7 +44,8 @@ each_of() {
 
 # The whole of stderr is one line that begins with the tool's name and does not end with a full stop.
 is_one_message() {
-	[ "$(wc -l <err)" = 1 ] && grep -q "^$TOOL: [^A-Z].*[^.]$" err
+	[ "$(wc -l <err)" = 1 ]
+	grep -q "^$TOOL: [^A-Z].*[^.]$" err
 }
 
 run_tool() {
@@ -62,13 +63,17 @@ run_tool() {
 short_help() {
 	status_of "$TOOL" -h
 	[ "$status" = 0 ] && [ ! -s err ] && [ "$(wc -l <out)" -le 45 ] && ! grep -q '.\{80\}' out &&
-		grep -q "^Usage: $TOOL " out && grep -q -- '--help' out
+		grep -q "^Usage: $TOOL " out
+		grep -q -- '--help' out
 }
 @test "-h fits on one screen" { each short_help; }
 
 long_help() {
 	status_of "$TOOL" --help
-	[ "$status" = 0 ] && [ ! -s err ] && ! grep -q '.\{80\}' out && grep -q -- '--stop-timeout' out
+	[ "$status" = 0 ]
+	[ ! -s err ]
+	! grep -q '.\{80\}' out
+	grep -q -- '--stop-timeout' out
 }
 @test "--help is complete, no wider than 79 columns" { each long_help; }
 
@@ -114,7 +119,9 @@ bad_values() {
 
 accepted_options() {
 	run_tool --unbuffered --line-buffered -q -v --no-progress three.ndjson
-	[ "$status" = 0 ] && [ ! -s err ] && [ "$(arrived)" = 3 ]
+	[ "$status" = 0 ]
+	[ ! -s err ]
+	[ "$(arrived)" = 3 ]
 }
 @test "--unbuffered and --line-buffered change nothing" { each accepted_options; }
 
@@ -215,7 +222,8 @@ dry_run() {
 	[ "$status" = 0 ] && [ ! -e new ] || return 1
 	has_file_output || return 0
 	run_tool --dryrun three.ndjson -o result
-	[ "$status" = 0 ] && [ ! -e result ]
+	[ "$status" = 0 ]
+	[ ! -e result ]
 }
 @test "--dry-run says something and does nothing" { each dry_run; }
 
@@ -229,7 +237,8 @@ plain() {
 	[ "$status" = 0 ] && [ "$(arrived)" = 3 ] || return 1
 	fresh
 	run_tool three.ndjson - three.ndjson <three.ndjson
-	[ "$status" = 0 ] && [ "$(arrived)" = 9 ]
+	[ "$status" = 0 ]
+	[ "$(arrived)" = 9 ]
 }
 @test "files and stdin, one after the other" { each_way plain; }
 
@@ -238,7 +247,9 @@ empty() {
 	run_tool empty
 	[ "$status" = 0 ] && [ ! -s err ] && [ "$(arrived)" = 0 ] || return 1
 	run_tool </dev/null
-	[ "$status" = 0 ] && [ ! -s err ] && [ "$(arrived)" = 0 ]
+	[ "$status" = 0 ]
+	[ ! -s err ]
+	[ "$(arrived)" = 0 ]
 }
 @test "empty input: status 0" { each_way empty; }
 
@@ -281,7 +292,8 @@ bad_records() {
 	sed -n '2p;4p;5p' bad | cmp - raw || return 1
 	fresh
 	run_tool bad --rejects /dev/null
-	[ "$status" = 0 ] && [ ! -s err ]
+	[ "$status" = 0 ]
+	[ ! -s err ]
 }
 @test "NUL, bad UTF-8, cut JSON: rejected with place and raw bytes, the others pass" { each_way bad_records; }
 
@@ -319,7 +331,8 @@ too_long() {
 		return 1
 	fresh
 	run_tool --max-line 1K long
-	[ "$status" = 5 ] && grep -q 'long:4: ' err
+	[ "$status" = 5 ]
+	grep -q 'long:4: ' err
 }
 @test "an over-long line is rejected, the others pass" { each_way too_long; }
 
@@ -334,7 +347,8 @@ too_deep() {
 	[ "$status" = 0 ] && jq -e '.reason == "too_deep"' rejects >/dev/null || return 1
 	fresh
 	run_tool deep --max-depth 101
-	[ "$status" = 0 ] && [ "$(arrived)" = 2 ]
+	[ "$status" = 0 ]
+	[ "$(arrived)" = 2 ]
 }
 @test "a record that is too deep is rejected" { each_way too_deep; }
 
@@ -404,7 +418,8 @@ broken_zst() {
 	[ "$status" = 0 ] && [ "$(arrived)" = 200000 ] || return 1
 	fresh
 	run_tool <whole.zst
-	[ "$status" = 0 ] && [ "$(arrived)" = 200000 ]
+	[ "$status" = 0 ]
+	[ "$(arrived)" = 200000 ]
 }
 @test "a broken .zst: status 2, its whole lines pass" { each_way broken_zst; }
 
@@ -467,7 +482,8 @@ closed_descriptors() {
 	has_file_output || return 0
 	status=0
 	timeout 20 "${CMD[@]}" three.ndjson -o result <&- >&- 2>err || status=$?
-	[ "$status" = 0 ] && [ "$(arrived result)" = 3 ]
+	[ "$status" = 0 ]
+	[ "$(arrived result)" = 3 ]
 }
 @test "closed descriptors: status 2 where they are needed" { each_way closed_descriptors; }
 
@@ -476,14 +492,17 @@ head_1() {
 	seq -f '{"a":%.0f}' 300000 >many
 	timeout 20 "${CMD[@]}" many 2>err | head -1 >out
 	status=${PIPESTATUS[0]}
-	[ "$status" = 141 ] && [ ! -s err ] && [ "$(cat out)" = '{"a":1}' ]
+	[ "$status" = 141 ]
+	[ ! -s err ]
+	[ "$(cat out)" = '{"a":1}' ]
 }
 @test "| head -1: a quiet end by SIGPIPE" { each_way head_1; }
 
 gone_reader() {
 	{ sleep 0.2; cat three.ndjson; } | timeout 20 "${CMD[@]}" 2>err | :
 	status=${PIPESTATUS[1]}
-	[ "$status" = 141 ] && [ ! -s err ]
+	[ "$status" = 141 ]
+	[ ! -s err ]
 }
 @test "a reader that went away: a quiet end by SIGPIPE" { each_way gone_reader; }
 
@@ -512,7 +531,8 @@ bad_rejects_place() {
 	fresh
 	printf '{"a":1}\n}\n' >bad
 	run_tool bad --rejects /dev/full
-	[ "$status" = 2 ] && grep -q 'No space left on device$' err
+	[ "$status" = 2 ]
+	grep -q 'No space left on device$' err
 }
 @test "rejects that cannot be written: status 2" { each_way bad_rejects_place; }
 
@@ -549,7 +569,8 @@ progress() {
 	script -qec "(cat three.ndjson; sleep 1.3; cat three.ndjson) | timeout 20 ${CMD[*]} ${place[*]} $1 >out" /dev/null \
 		</dev/null >screen
 	# drawn, and erased at the end
-	grep -q "$(printf '\r')3 records, " screen && grep -q "$(printf '\r\033\\[K')$" screen
+	grep -q "$(printf '\r')3 records, " screen
+	grep -q "$(printf '\r\033\\[K')$" screen
 }
 progress_on_a_terminal() { progress ""; }
 no_progress() { ! progress -q && ! progress --no-progress && [ ! -s screen ]; }
@@ -626,7 +647,8 @@ nohup_is_kept() {
 	cat three.ndjson >&9
 	exec 9>&-
 	wait_for "$pid"
-	[ "$status" = 0 ] && [ "$(arrived)" = 6 ]
+	[ "$status" = 0 ]
+	[ "$(arrived)" = 6 ]
 }
 @test "SIGHUP is ignored under nohup" { each_way nohup_is_kept; }
 
@@ -639,7 +661,8 @@ status_line() {
 	done
 	exec 9>&-
 	wait_for "$pid"
-	[ "$status" = 0 ] && grep -q "^$TOOL: 3 records, .* rejected 0" err
+	[ "$status" = 0 ]
+	grep -q "^$TOOL: 3 records, .* rejected 0" err
 }
 @test "SIGUSR1 prints a status line" { each_way status_line; }
 
@@ -649,7 +672,9 @@ withdrawn() {
 	start_live -o result || return 1
 	kill -TERM "$pid"
 	wait_for "$pid"
-	[ "$status" = 143 ] && [ "$(cat result)" = before ] && [ -z "$(find . -name 'result.*')" ]
+	[ "$status" = 143 ]
+	[ "$(cat result)" = before ]
+	[ -z "$(find . -name 'result.*')" ]
 }
 @test "SIGTERM: -o FILE stays as it was" { each_way withdrawn; }
 
@@ -678,7 +703,8 @@ second_signal() {
 	kill -INT "$pid"
 	wait_for "$pid"
 	exec 8>&-
-	[ "$status" = 130 ] && [ -z "$(find . -name 'rejects*')" ]
+	[ "$status" = 130 ]
+	[ -z "$(find . -name 'rejects*')" ]
 }
 @test "the second signal ends at once, temporary files are gone" { each_way second_signal; }
 
@@ -689,6 +715,7 @@ grace() {
 	kill -TERM "$pid"
 	wait_for "$pid"
 	exec 8>&-
-	[ "$status" = 143 ] && [ "$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))" -lt 2000 ]
+	[ "$status" = 143 ]
+	[ "$(((${EPOCHREALTIME/./} - ${start/./}) / 1000))" -lt 2000 ]
 }
 @test "--stop-timeout ends what cannot finish" { each_way grace; }

@@ -37,7 +37,8 @@ stat_of() {
 	slow="\"$(printf 'a%.0s' {1..40})!\""
 	for i in {1..9}; do printf '%s\n"aaa"\n' "$slow"; done >in
 	status_of timeout 60 tlm-filter --evaluator native --rejects bad 'test("^(a+)+$")' in
-	[ "$status" -eq 0 ] && [ "$(sort out | uniq -c | tr -s ' ')" = " 9 true" ]
+	[ "$status" -eq 0 ]
+	[ "$(sort out | uniq -c | tr -s ' ')" = " 9 true" ]
 	[ "$(wc -l <bad)" -eq 9 ]
 	cmp <(tlm-filter -c .raw bad | jq -r .) <(grep ! in)
 	printf '%s\n' "$slow" >one
@@ -321,7 +322,9 @@ stat_of() {
 		tlm-filter --max-depth 10000 -S "$p" deep | cmp - deep
 	done
 	status_of tlm-filter --max-depth 10000 --evaluator libjq --rejects bad . deep
-	[ "$status" -eq 0 ] && same program "$(tlm-filter --max-line 1M -r .reason bad)"
+	[ "$status" -eq 0 ]
+	same program "$(tlm-filter --max-line 1M -r .reason bad)"
 	status_of tlm-filter --dry-run .a nofile -o out2
-	[ "$status" -eq 0 ] && [ ! -e out2 ]
+	[ "$status" -eq 0 ]
+	[ ! -e out2 ]
 }

@@ -158,7 +158,9 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 @test "places and options that do not go together: status 2, one line" {
 	bad() {
 		status_of tlm-s3put "$@" six.ndjson
-		[ "$status" = 2 ] && [ "$(wc -l <err)" = 1 ] && [ ! -s out ]
+		[ "$status" = 2 ]
+		[ "$(wc -l <err)" = 1 ]
+		[ ! -s out ]
 	}
 	bad
 	bad -o lake
@@ -406,7 +408,8 @@ start_open() {
 @test "--spool: beside the lake" {
 	tlm-s3put --spool waiting -o "$L/{dev}" six.ndjson >rows
 	same "$(lines)" "$(sort six.ndjson)"
-	[ -d waiting ] && [ -z "$(ls -A waiting)" ]
+	[ -d waiting ]
+	[ -z "$(ls -A waiting)" ]
 	[ ! -e lake/.tlm-spool ]
 }
 
