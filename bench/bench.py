@@ -256,7 +256,7 @@ def bench_memory():
     lake = DIR / "memory-lake"
     for name, command in (("tlm-filter", "tlm-filter 'select(.value > 80)'"), ("tlm-replay", "tlm-replay"),
                           ("tlm-agg", "tlm-agg --time timeMili:ms -w 1m -g variable 'count, mean(value), p95(value)'"),
-                          ("tlm-s3put", f"tlm-s3put --time timeMili:ms -o 'file://{lake}/hour=%H/'")):
+                          ("tlm-s3put", f"tlm-s3put --time timeMili:ms -o 'file://{lake}/year=%Y/'")):
         peaks = []
         for n in counts:
             shutil.rmtree(lake, ignore_errors=True)
