@@ -175,7 +175,7 @@ static bool add_time(struct buf *out, const struct timefield *field, struct slic
 	case ETIME_STRPTIME:
 		return add_pattern(out, field->format.pattern, old, new_us);
 	}
-	assert(!"a time has one of these formats");
+	assert(false && "a time has one of these formats");
 	return false;
 }
 

@@ -117,7 +117,7 @@ static void leave_environment(const char *const *env)
 	tzset();
 }
 
-static void limit(int resource, rlim_t value)
+static void limit(__rlimit_resource_t resource, rlim_t value)
 {
 	struct rlimit r = {value, value};
 

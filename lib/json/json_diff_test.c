@@ -296,8 +296,8 @@ static void borders_of_windows_do_not_matter(void **state)
 /* A key that a hint knows, behind the window in which the record's last string ends: its insides were never seen. */
 static void keys_behind_a_window_are_not_trusted(void **state)
 {
-	static const char *const last[] = {"ba\xff"
-					   "d",
+	static const char *const last[] = {("ba\xff"
+					    "d"),
 		"a\\x", "good"};
 	struct buf b = BUF_INIT;
 
