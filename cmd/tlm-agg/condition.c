@@ -74,28 +74,13 @@ struct json_paths *condition_paths(struct condition *c)
 	return jq_own_paths(c->program);
 }
 
-static enum condition_answer evaluate(struct condition *c, const struct json_record *record, struct slice *message)
-{
-	struct jq_result result;
-
-	jq_run_record(c->run, record, &c->out, &result);
-	buf_reset(&c->out);
-	*message = result.message;
-	if (result.status != JQ_OK)
-		return result.status == JQ_ERROR ? CONDITION_ERROR : CONDITION_LIMIT;
-	return result.outputs ? CONDITION_YES : CONDITION_NO;
-}
-
 enum condition_answer condition_ask(struct condition *c, const struct json_record *record, struct slice *message)
 {
-	switch (jq_judge(c->run, record, &c->out)) {
-	case JQ_DROP:
-		return CONDITION_NO;
-	case JQ_KEEP:
-	case JQ_WROTE: /* not of a select */
-		return CONDITION_YES;
-	case JQ_EVALUATE:
-		break;
-	}
-	return evaluate(c, record, message);
+	struct jq_result result;
+	int takes = jq_takes(c->run, record, &c->out, &result);
+
+	if (takes >= 0)
+		return takes ? CONDITION_YES : CONDITION_NO;
+	*message = result.message;
+	return result.status == JQ_ERROR ? CONDITION_ERROR : CONDITION_LIMIT;
 }

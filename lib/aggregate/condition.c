@@ -156,18 +156,7 @@ static int judge(struct agg_condition *c, const struct json_record *record, stru
 	json_scan_batch(c->scan, record->p, record->len + has_cr + 1);
 	if (!json_scan_next(c->scan, &own) || own.status != JSON_OK)
 		return 0;
-	buf_reset(out);
-	switch (jq_judge(c->run, &own, out)) {
-	case JQ_DROP:
-		return 0;
-	case JQ_KEEP:
-	case JQ_WROTE:
-		return 1;
-	case JQ_EVALUATE:
-		break;
-	}
-	jq_run_record(c->run, &own, out, &c->result);
-	return c->result.status == JQ_OK ? c->result.outputs > 0 : -1;
+	return jq_takes(c->run, &own, out, &c->result);
 }
 
 const struct jq_result *agg_judge(struct agg_list *list, const struct json_record *record, struct agg_value *values)

@@ -116,6 +116,12 @@ enum jq_verdict jq_judge(struct jq_run *run, const struct json_record *record, s
 /* Runs on a JSON_OK record of a scanner over jq_paths(); appends the output lines to out. */
 void jq_run_record(struct jq_run *run, const struct json_record *record, struct buf *out, struct jq_result *result);
 
+/*
+ * Asks a program that is a select() whether it takes a JSON_OK record: 1 (some output) or 0, or -1 when it raised what
+ * *result says (untouched otherwise). scratch is emptied and used.
+ */
+int jq_takes(struct jq_run *run, const struct json_record *record, struct buf *scratch, struct jq_result *result);
+
 /* Runs on a string (-R): valid UTF-8, unescaped. */
 void jq_run_text(struct jq_run *run, struct slice text, struct buf *out, struct jq_result *result);
 

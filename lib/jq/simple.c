@@ -362,3 +362,24 @@ enum jq_verdict jq_judge(struct jq_run *r, const struct json_record *record, str
 		return JQ_KEEP;
 	return write_template(program, record, out) ? JQ_WROTE : JQ_EVALUATE;
 }
+
+int jq_takes(struct jq_run *run, const struct json_record *record, struct buf *scratch, struct jq_result *result)
+{
+	struct jq_result got;
+
+	buf_reset(scratch);
+	switch (jq_judge(run, record, scratch)) {
+	case JQ_DROP:
+		return 0;
+	case JQ_KEEP:
+	case JQ_WROTE: /* not of a select */
+		return 1;
+	case JQ_EVALUATE:
+		break;
+	}
+	jq_run_record(run, record, scratch, &got);
+	if (got.status == JQ_OK)
+		return got.outputs > 0;
+	*result = got;
+	return -1;
+}
