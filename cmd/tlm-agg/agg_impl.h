@@ -1,4 +1,4 @@
-/* agg_impl: what agg.c and agg_plan.c share. */
+/* agg_impl: what the files of the stage share. */
 #ifndef TLM_AGG_IMPL_H
 #define TLM_AGG_IMPL_H
 
@@ -37,6 +37,7 @@ struct agg {
 	struct json_scan *scan;
 	size_t time_slot, time_end_slot;
 	size_t *group_slots, *field_slots;
+	struct window_clock clock;
 	struct engine *engine;
 	struct rows *rows;
 
@@ -58,8 +59,7 @@ struct agg {
 	struct buf late_rows;
 	struct agg_value *values;
 	struct buf key, tmp;
-	bool *have_ended; /* inputs, before the engine started */
-	struct buf *out;  /* of the call that runs */
+	struct buf *out; /* of the call that runs */
 };
 
 /* agg_plan.c: options and the first record into what will be done. */
@@ -69,6 +69,27 @@ int agg_plan_where(struct agg *g, struct err *err); /* and the paths */
 int agg_plan_time(struct agg *g, struct err *err);
 int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err);
 struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct err *err);
+
+/* One record on its way: where it stands, for rejects and late rows. */
+struct at {
+	const struct batch *batch;
+	const struct json_record *record;
+	uint64_t line;
+};
+
+/* agg_record.c */
+int agg_ask_where(
+	struct agg *g, const struct at *at, struct err *err); /* 1: taken, 0: left out or rejected, -1 with err */
+int agg_take_object(struct agg *g, const struct at *at, struct err *err);   /* a valid object: 0, or -1 with err */
+int agg_reject_record(struct agg *g, const struct at *at, struct err *err); /* no JSON, too deep, or no object */
+/* 0, 1 when the record was rejected, -1 with err. */
+int agg_reject_field(struct agg *g, const struct at *at, enum reject_reason reason, const char *field, const char *what,
+	struct err *err);
+
+/* agg_late.c */
+void agg_add_late_row(struct agg *g, const struct at *at, int64_t time_us);
+int agg_reject_ahead(struct agg *g, const struct at *at, int64_t time_us, struct err *err);
+void agg_tell_late(const struct engine_counts *c, struct buf *out);
 
 /* agg_rows.c */
 int agg_plan_choice(struct agg *g, struct err *err);

@@ -1,8 +1,9 @@
 /*
  * engine: records in, rows out, clock in: the windows, their groups and what is kept of them.
  *
- * It knows nothing of files, JSON lines or output forms. A record comes with its time, its group key and its values; a
- * row goes out through a callback when its window closes. Results depend on the records alone: not on batches.
+ * It knows nothing of files, JSON lines or output forms. A record comes with its time, its group key, its values and
+ * the watermark W that it raised (struct window_clock is the caller's: one clock may drive several engines); a row goes
+ * out through a callback when its window closes. Results depend on the records alone: not on batches.
  *
  * The rules: a window [s, e) is closed when W >= e + grace; a record is accepted for a window if and only if that
  * window is not closed when the record is judged; T is raised by the record first. Rows of one advance leave by (window
@@ -35,10 +36,7 @@ typedef int engine_row_fn(void *context, const struct engine_row *row, struct er
 struct engine_opts {
 	struct window_spec window;
 	bool has_time;         /* false: records have no time (window.is_all) */
-	int64_t delay_us;      /* how long to wait for records out of order */
 	int64_t grace_us;      /* how long a complete window stays open */
-	int64_t max_ahead_us;  /* WINDOW_FOREVER: no limit */
-	uint32_t n_inputs;     /* how many there will be in all, at least 1 */
 	struct agg_list *list; /* borrowed */
 	engine_row_fn *row;
 	void *context;
@@ -53,8 +51,7 @@ struct engine_record {
 enum engine_fate {
 	ENGINE_ERROR = -1, /* the callback failed */
 	ENGINE_TAKEN,      /* accepted by at least one window */
-	ENGINE_LATE,       /* refused by all: see engine_late() */
-	ENGINE_AHEAD       /* later than T by more than the limit: T has not moved */
+	ENGINE_LATE        /* refused by all: see engine_late() */
 };
 
 /* A record that was late: the newest window it missed, how many, and by how much. */
@@ -75,20 +72,20 @@ struct engine;
 struct engine *engine_open(const struct engine_opts *opts);
 void engine_close(struct engine *e); /* does nothing for NULL */
 
-/* Judges and adds one record; windows that its time closes go out first. */
-enum engine_fate engine_add(struct engine *e, const struct engine_record *record, struct err *err);
+/* Judges and adds one record; windows that W, raised by it, closes go out first. */
+enum engine_fate engine_add(
+	struct engine *e, const struct engine_record *record, int64_t watermark_us, struct err *err);
 
 /* About the record for which engine_add() just said ENGINE_LATE. */
 const struct engine_late *engine_late(const struct engine *e);
 
-/* An input has ended. 0, or -1 with err. */
-int engine_input_end(struct engine *e, uint32_t input, struct err *err);
+/* W has risen without a record: what it closes goes out. 0, or -1 with err. */
+int engine_advance(struct engine *e, int64_t watermark_us, struct err *err);
 
 /* Sends out everything that is open: as final rows (the end of all inputs) or not (a signal). 0, or -1 with err. */
 int engine_flush(struct engine *e, bool is_final, struct err *err);
 
 const struct engine_counts *engine_counts(const struct engine *e);
-const struct window_clock *engine_clock(const struct engine *e);
 
 /* Bytes of state, and how many groups (in panes) they hold: for tests and figures. */
 void engine_memory(const struct engine *e, size_t *bytes, size_t *groups);

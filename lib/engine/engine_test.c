@@ -13,6 +13,7 @@
 /* A story is told as text: what went in, and the rows that came out where they came out. */
 struct story {
 	struct engine *e;
+	struct window_clock clock;
 	struct agg_list list;
 	struct buf text;
 	uint64_t line;
@@ -32,7 +33,8 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 	return 0;
 }
 
-static void story_open(struct story *s, struct engine_opts opts)
+/* rules: delay_us, max_ahead_us and n_inputs of the clock; 0 for no limit, for one input. */
+static void story_open(struct story *s, struct engine_opts opts, struct window_clock rules)
 {
 	struct err err = ERR_INIT;
 
@@ -42,10 +44,8 @@ static void story_open(struct story *s, struct engine_opts opts)
 	opts.has_time = true;
 	opts.row = tell_row;
 	opts.context = s;
-	if (!opts.n_inputs)
-		opts.n_inputs = 1;
-	if (!opts.max_ahead_us)
-		opts.max_ahead_us = WINDOW_FOREVER;
+	window_clock_init(&s->clock, rules.n_inputs ? rules.n_inputs : 1, rules.delay_us,
+		rules.max_ahead_us ? rules.max_ahead_us : WINDOW_FOREVER);
 	s->e = engine_open(&opts);
 }
 
@@ -54,16 +54,17 @@ static void add_key(struct story *s, uint32_t input, int64_t us, const char *key
 	struct engine_record r = {.place = {us, ++s->line, input}, .key = slice_str(key)};
 	struct err err = ERR_INIT;
 
-	switch (engine_add(s->e, &r, &err)) {
+	if (!window_clock_see(&s->clock, input, us)) {
+		buf_add_str(&s->text, "ahead ");
+		return;
+	}
+	switch (engine_add(s->e, &r, s->clock.watermark_us, &err)) {
 	case ENGINE_TAKEN:
 		break;
 	case ENGINE_LATE:
 		buf_addf(&s->text, "late(%lld,%lld,%llu,%lld) ", (long long)engine_late(s->e)->start_us,
 			(long long)engine_late(s->e)->end_us, (unsigned long long)engine_late(s->e)->windows,
 			(long long)engine_late(s->e)->late_us);
-		break;
-	case ENGINE_AHEAD:
-		buf_add_str(&s->text, "ahead ");
 		break;
 	case ENGINE_ERROR:
 		fail();
@@ -92,6 +93,7 @@ static void story_end(struct story *s, const char *text)
 	engine_memory(s->e, &bytes, &groups);
 	assert_int_equal(groups != 0, bytes != 0);
 	engine_close(s->e);
+	window_clock_release(&s->clock);
 	agg_list_release(&s->list);
 	buf_release(&s->text);
 }
@@ -101,7 +103,7 @@ static void a_window_closes_at_its_end(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}}, (struct window_clock){0});
 	add(&s, 0);
 	add(&s, 9);
 	buf_add_str(&s.text, "| ");
@@ -120,7 +122,8 @@ static void delay_and_grace_keep_it_open(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .delay_us = 3, .grace_us = 2});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .grace_us = 2},
+		(struct window_clock){.delay_us = 3});
 	add(&s, -1);
 	add(&s, 4); /* W = 1, the first window closes at 2 */
 	add(&s, -10);
@@ -138,7 +141,7 @@ static void hopping_windows_refuse_one_by_one(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}}, (struct window_clock){0});
 	add(&s, 7);
 	add(&s, 10); /* closes [0,10) */
 	add(&s, 7);  /* still in [5,15) */
@@ -156,7 +159,7 @@ static void an_empty_window_does_not_open_again(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}}, (struct window_clock){0});
 	add(&s, 31);
 	add(&s, 26); /* [20,30) has closed, [25,35) is open */
 	flush(&s, true);
@@ -169,7 +172,8 @@ static void sizes_need_not_fit_the_advance(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 4, .offset_us = 1}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 4, .offset_us = 1}},
+		(struct window_clock){0});
 	add(&s, 1); /* -7 .. 1: three windows hold it: -7, -3, 1 */
 	add(&s, 3);
 	flush(&s, true);
@@ -181,7 +185,8 @@ static void rows_leave_by_end_and_group(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .delay_us = 100});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}},
+		(struct window_clock){.delay_us = 100});
 	add_key(&s, 0, 15, "b");
 	add_key(&s, 0, 5, "b");
 	add_key(&s, 0, 5, "a");
@@ -196,10 +201,12 @@ static void inputs_wait_for_each_other(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .n_inputs = 2});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}},
+		(struct window_clock){.n_inputs = 2});
 	add_key(&s, 0, 5, "");
 	add_key(&s, 0, 25, "");
-	engine_input_end(s.e, 0, &err);
+	window_clock_end(&s.clock, 0);
+	assert_int_equal(engine_advance(s.e, s.clock.watermark_us, &err), 0);
 	buf_add_str(&s.text, "| ");
 	add_key(&s, 1, 6, "");
 	add_key(&s, 1, 12, "");
@@ -212,7 +219,8 @@ static void a_record_ahead_moves_nothing(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .max_ahead_us = 20});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}},
+		(struct window_clock){.max_ahead_us = 20});
 	add(&s, 5);
 	add(&s, 26);
 	add(&s, 4);
@@ -226,7 +234,7 @@ static void a_signal_leaves_windows_open(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}}, (struct window_clock){0});
 	add(&s, 7);
 	add(&s, 12);
 	flush(&s, false);
@@ -240,7 +248,7 @@ static void a_whole_stream_has_its_own_bounds(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.is_all = true}});
+	story_open(&s, (struct engine_opts){.window = {.is_all = true}}, (struct window_clock){0});
 	add_key(&s, 0, 7, "a");
 	add_key(&s, 0, -12, "b");
 	add_key(&s, 0, 500, "a");
@@ -256,7 +264,8 @@ static void closed_windows_leave_nothing(void **state)
 	char key[16];
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 20, .advance_us = 10}, .delay_us = 7});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 20, .advance_us = 10}},
+		(struct window_clock){.delay_us = 7});
 	for (int64_t us = 0; us < 20000; us++) {
 		snprintf(key, sizeof key, "k%d", (int)(us * 7 % 100));
 		add_key(&s, 0, us, key);
@@ -281,7 +290,8 @@ static void many_windows_are_open(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .delay_us = 10 * N});
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}},
+		(struct window_clock){.delay_us = 10 * N});
 	for (int64_t i = 0; i < N; i++)
 		add(&s, i * 7 % N * 10);
 	for (int64_t i = 0; i < 3 * N; i++) {
@@ -298,7 +308,8 @@ static void sessions_merge_and_close(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.session_us = 5}, .delay_us = 10, .grace_us = 2});
+	story_open(&s, (struct engine_opts){.window = {.session_us = 5}, .grace_us = 2},
+		(struct window_clock){.delay_us = 10});
 	add_key(&s, 0, 0, "a");
 	add_key(&s, 0, 5, "a"); /* the gap is inclusive */
 	add_key(&s, 0, 11, "a");
@@ -324,7 +335,8 @@ static void sessions_are_cut_at_borders(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.session_us = 3, .session_max_us = 10}});
+	story_open(
+		&s, (struct engine_opts){.window = {.session_us = 3, .session_max_us = 10}}, (struct window_clock){0});
 	add(&s, -4);
 	add(&s, -1);
 	add(&s, 1);
@@ -343,7 +355,8 @@ static void no_session_spans_a_border(void **state)
 	struct story s;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.session_us = 3, .session_max_us = 10}, .delay_us = 50});
+	story_open(&s, (struct engine_opts){.window = {.session_us = 3, .session_max_us = 10}},
+		(struct window_clock){.delay_us = 50});
 	add(&s, 10);
 	add(&s, 9);
 	add(&s, 19);
@@ -364,7 +377,7 @@ static void sessions_agree_with_the_definition(void **state)
 	uint32_t seed = 1;
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.session_us = GAP}, .delay_us = 40 * N});
+	story_open(&s, (struct engine_opts){.window = {.session_us = GAP}}, (struct window_clock){.delay_us = 40 * N});
 	for (size_t i = 0; i < N; i++) {
 		seed = seed * 1664525 + 1013904223;
 		times[i] = (seed >> 8) % (20 * N / KEYS);
@@ -397,7 +410,7 @@ static void closed_sessions_leave_nothing(void **state)
 	char key[16];
 
 	(void)state;
-	story_open(&s, (struct engine_opts){.window = {.session_us = 10}, .delay_us = 20});
+	story_open(&s, (struct engine_opts){.window = {.session_us = 10}}, (struct window_clock){.delay_us = 20});
 	for (int64_t us = 0; us < 30000; us++) {
 		snprintf(key, sizeof key, "k%d", (int)(us % 7));
 		add_key(&s, 0, us * 3 - (us % 5) * 11, key);

@@ -35,7 +35,8 @@ struct due {
 };
 
 struct sessions {
-	struct engine_opts opts;
+	struct engine_windows windows;
+	const struct engine_opts *opts;
 	int64_t gap_us, keep_us;    /* keep: gap + grace */
 	struct window_spec borders; /* of session_max */
 	struct window_pane between; /* the borders around the last record */
@@ -61,50 +62,15 @@ static int64_t add_capped(int64_t a, int64_t b)
 
 static struct window_pane find_borders(const struct sessions *s, int64_t us)
 {
-	return s->opts.window.session_max_us ? window_pane_at(&s->borders, us)
-					     : (struct window_pane){WINDOW_NEVER, WINDOW_FOREVER, 0, 0};
-}
-
-struct sessions *sessions_open(const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
-{
-	struct sessions *s = mem_alloc(1, sizeof *s);
-
-	s->opts = *opts;
-	s->gap_us = opts->window.session_us;
-	s->keep_us = add_capped(s->gap_us, opts->grace_us);
-	s->borders = (struct window_spec){
-		.calendar = WINDOW_MULTIPLE, .size_us = opts->window.session_max_us, .zone = opts->window.zone};
-	s->n_buckets = 8;
-	s->buckets = mem_alloc(s->n_buckets, sizeof *s->buckets);
-	s->late = late;
-	s->counts = counts;
-	return s;
+	return s->opts->window.session_max_us ? window_pane_at(&s->borders, us)
+					      : (struct window_pane){WINDOW_NEVER, WINDOW_FOREVER, 0, 0};
 }
 
 static void free_session(struct sessions *s, struct session *x)
 {
 	if (x->owner)
-		agg_states_release(s->opts.list, x->states);
+		agg_states_release(s->opts->list, x->states);
 	free(x);
-}
-
-void sessions_close(struct sessions *s)
-{
-	if (!s)
-		return;
-	for (size_t i = 0; i < s->n_heap; i++)
-		free_session(s, s->heap[i].session);
-	for (size_t i = 0; i < s->n_buckets; i++) {
-		for (struct owner *o = s->buckets[i], *next; o; o = next) {
-			next = o->next;
-			free(o->open);
-			free(o);
-		}
-	}
-	free(s->buckets);
-	free(s->heap);
-	free(s->closing);
-	free(s);
 }
 
 /* ---- the heap ---- */
@@ -242,13 +208,13 @@ static int emit(struct sessions *s, const struct session *x, bool is_final, stru
 		.is_first_of_window = true,
 		.is_last_of_window = true};
 
-	if (s->opts.window.session_max_us)
+	if (s->opts->window.session_max_us)
 		row.is_cut = add_capped(x->last_us, s->gap_us) >= borders.end_us ||
 			     add_capped(x->first_us, -s->gap_us) < borders.start_us;
 	s->counts->rows++;
 	if (is_final)
 		s->counts->kept += x->n_records;
-	return s->opts.row(s->opts.context, &row, err);
+	return s->opts->row(s->opts->context, &row, err);
 }
 
 /* Sessions of one owner close in the order of time: it is the first. */
@@ -273,8 +239,9 @@ static void note_closing(struct sessions *s, struct session *x)
 	s->closing[s->n_closing++] = x;
 }
 
-int sessions_advance(struct sessions *s, int64_t watermark_us, bool is_final, struct err *err)
+static int advance(struct engine_windows *windows, int64_t watermark_us, bool is_final, struct err *err)
 {
+	struct sessions *s = (struct sessions *)windows;
 	int result = 0;
 
 	s->n_closing = 0;
@@ -316,7 +283,7 @@ static enum engine_fate refuse(struct sessions *s, int64_t us, int64_t watermark
 
 static struct session *insert_session(struct sessions *s, struct owner *o, size_t at, int64_t us)
 {
-	struct session *x = mem_alloc(1, sizeof *x + s->opts.list->state_bytes);
+	struct session *x = mem_alloc(1, sizeof *x + s->opts->list->state_bytes);
 
 	*x = (struct session){.owner = o, .first_us = us, .last_us = us};
 	if (o->n == o->cap) {
@@ -338,8 +305,8 @@ static void merge_sessions(struct sessions *s, struct owner *o, size_t first, si
 	for (size_t i = first + 1; i < end; i++) {
 		struct session *x = o->open[i];
 
-		agg_states_merge(s->opts.list, into->states, x->states);
-		agg_states_release(s->opts.list, x->states);
+		agg_states_merge(s->opts->list, into->states, x->states);
+		agg_states_release(s->opts->list, x->states);
 		into->last_us = x->last_us;
 		into->n_records += x->n_records;
 		x->owner = NULL; /* it goes when the heap comes to it */
@@ -388,13 +355,14 @@ static struct session *find_place(struct sessions *s, const struct engine_record
 	return insert_session(s, o ? o : make_owner(s, record->key, hash), first, us);
 }
 
-enum engine_fate sessions_add(
-	struct sessions *s, const struct engine_record *record, int64_t watermark_us, struct err *err)
+static enum engine_fate add(
+	struct engine_windows *windows, const struct engine_record *record, int64_t watermark_us, struct err *err)
 {
+	struct sessions *s = (struct sessions *)windows;
 	int64_t us = record->place.time_us;
 	struct session *x;
 
-	if (sessions_advance(s, watermark_us, true, err))
+	if (advance(windows, watermark_us, true, err))
 		return ENGINE_ERROR;
 	if (us < s->between.start_us || us >= s->between.end_us)
 		s->between = find_borders(s, us);
@@ -404,14 +372,55 @@ enum engine_fate sessions_add(
 	x->first_us = us < x->first_us ? us : x->first_us;
 	x->last_us = us > x->last_us ? us : x->last_us;
 	x->n_records++;
-	agg_states_add(s->opts.list, x->states, record->values, &record->place);
+	agg_states_add(s->opts->list, x->states, record->values, &record->place);
 	s->counts->taken++;
 	return ENGINE_TAKEN;
 }
 
-void sessions_memory(const struct sessions *s, size_t *bytes, size_t *groups)
+static void memory(const struct engine_windows *windows, size_t *bytes, size_t *groups)
 {
+	const struct sessions *s = (const struct sessions *)windows;
+
 	*groups = s->n_heap;
-	*bytes = s->n_heap * (sizeof(struct session) + s->opts.list->state_bytes + sizeof(struct due)) +
+	*bytes = s->n_heap * (sizeof(struct session) + s->opts->list->state_bytes + sizeof(struct due)) +
 		 s->n_owners * sizeof(struct owner) + s->key_bytes;
+}
+
+static void close_sessions(struct engine_windows *windows)
+{
+	struct sessions *s = (struct sessions *)windows;
+
+	for (size_t i = 0; i < s->n_heap; i++)
+		free_session(s, s->heap[i].session);
+	for (size_t i = 0; i < s->n_buckets; i++) {
+		for (struct owner *o = s->buckets[i], *next; o; o = next) {
+			next = o->next;
+			free(o->open);
+			free(o);
+		}
+	}
+	free(s->buckets);
+	free(s->heap);
+	free(s->closing);
+	free(s);
+}
+
+static const struct engine_windows_ops ops = {add, advance, memory, close_sessions};
+
+struct engine_windows *sessions_open(
+	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
+{
+	struct sessions *s = mem_alloc(1, sizeof *s);
+
+	s->windows.ops = &ops;
+	s->opts = opts;
+	s->gap_us = opts->window.session_us;
+	s->keep_us = add_capped(s->gap_us, opts->grace_us);
+	s->borders = (struct window_spec){
+		.calendar = WINDOW_MULTIPLE, .size_us = opts->window.session_max_us, .zone = opts->window.zone};
+	s->n_buckets = 8;
+	s->buckets = mem_alloc(s->n_buckets, sizeof *s->buckets);
+	s->late = late;
+	s->counts = counts;
+	return &s->windows;
 }

@@ -8,21 +8,10 @@
 #ifndef TLM_SESSIONS_H
 #define TLM_SESSIONS_H
 
-#include "engine/engine.h"
+#include "engine/windows.h"
 
-struct sessions;
-
-/* late and counts are the engine's. */
-struct sessions *sessions_open(const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts);
-void sessions_close(struct sessions *s); /* does nothing for NULL */
-
-/* As engine_add(), after the clock has seen the record. */
-enum engine_fate sessions_add(
-	struct sessions *s, const struct engine_record *record, int64_t watermark_us, struct err *err);
-
-/* Sends out what W closes: all of it for WINDOW_FOREVER. 0, or -1 with err. */
-int sessions_advance(struct sessions *s, int64_t watermark_us, bool is_final, struct err *err);
-
-void sessions_memory(const struct sessions *s, size_t *bytes, size_t *groups);
+/* opts, late and counts are the engine's. */
+struct engine_windows *sessions_open(
+	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts);
 
 #endif

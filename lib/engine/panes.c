@@ -1,0 +1,334 @@
+#include "engine/panes.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "group/group.h"
+#include "mem/mem.h"
+
+/*
+ * Panes stand in order of time in one array. A record goes into its pane; a window's row is the merge of its panes, or
+ * the pane itself where the window has but one. Windows close in the order of their ends, which is that of their
+ * numbers; a pane goes when its newest window has closed.
+ */
+struct pane {
+	struct window_pane at;
+	int64_t first_closes_us; /* W at which its oldest window closes: later records of it are late for some */
+	uint64_t n_unreported;   /* records that are in no final row yet */
+	struct group_table groups;
+};
+
+struct panes {
+	struct engine_windows windows;
+	const struct engine_opts *opts;
+	struct pane **block; /* room for cap_panes; panes begins in it, behind those that went */
+	struct pane **panes;
+	size_t n_panes, cap_panes;
+	struct pane *hot;          /* of the last record */
+	int64_t closed_us;         /* W up to which windows were closed */
+	int64_t next_close_us;     /* nothing closes before W is here */
+	int64_t first_us, last_us; /* times of a whole stream */
+	struct engine_late *late;
+	struct engine_counts *counts;
+};
+
+static void release_groups(struct panes *w, struct group_table *t)
+{
+	struct group_entry *entry;
+
+	for (size_t offset = 0; w->opts->list->has_memory && (entry = group_table_next(t, &offset));)
+		agg_states_release(w->opts->list, entry->state);
+	group_table_release(t);
+}
+
+static void close_pane(struct panes *w, struct pane *p)
+{
+	if (w->hot == p)
+		w->hot = NULL;
+	release_groups(w, &p->groups);
+	free(p);
+}
+
+/* ---- rows out ---- */
+
+/* The groups of one table as the rows of window k. */
+static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_final, struct err *err)
+{
+	const struct window_spec *spec = &w->opts->window;
+	struct engine_row row = {.has_bounds = w->opts->has_time,
+		.start_us = spec->is_all ? w->first_us : window_start(spec, k),
+		.end_us = spec->is_all ? w->last_us : window_end(spec, k),
+		.is_final = is_final,
+		.is_first_of_window = true};
+	struct group_entry **order = mem_resize(NULL, t->n, sizeof *order);
+	int result = 0;
+
+	group_table_sort(t, order);
+	for (uint32_t i = 0; i < t->n && result == 0; i++) {
+		row.key = group_entry_key(t, order[i]);
+		row.states = order[i]->state;
+		row.is_last_of_window = i + 1 == t->n;
+		result = w->opts->row(w->opts->context, &row, err);
+		row.is_first_of_window = false;
+		w->counts->rows++;
+	}
+	free(order);
+	return result;
+}
+
+static void merge_table(struct panes *w, struct group_table *into, struct group_table *from)
+{
+	struct group_entry *entry;
+
+	for (size_t offset = 0; (entry = group_table_next(from, &offset));) {
+		struct slice key = group_entry_key(from, entry);
+		bool is_new;
+
+		agg_states_merge(
+			w->opts->list, group_table_get(into, key, group_hash(key), &is_new)->state, entry->state);
+	}
+}
+
+/* Panes of window k are the first n of the array (older ones are gone). */
+static int emit_merged(struct panes *w, int64_t k, size_t n, bool is_final, struct err *err)
+{
+	struct group_table merged;
+	int result;
+
+	group_table_init(&merged, w->opts->list->state_bytes);
+	for (size_t i = 0; i < n; i++)
+		merge_table(w, &merged, &w->panes[i]->groups);
+	result = emit_table(w, k, &merged, is_final, err);
+	release_groups(w, &merged);
+	return result;
+}
+
+static int emit_window(struct panes *w, int64_t k, bool is_final, struct err *err)
+{
+	size_t n = 0;
+
+	while (n < w->n_panes && w->panes[n]->at.first <= k)
+		n++;
+	for (size_t i = 0; is_final && i < n; i++) {
+		w->counts->kept += w->panes[i]->n_unreported;
+		w->panes[i]->n_unreported = 0;
+	}
+	return n == 1 ? emit_table(w, k, &w->panes[0]->groups, is_final, err) : emit_merged(w, k, n, is_final, err);
+}
+
+/* Panes whose newest window is k or older go. */
+static void drop_panes(struct panes *w, int64_t k)
+{
+	size_t n = 0;
+
+	while (n < w->n_panes && w->panes[n]->at.last <= k)
+		close_pane(w, w->panes[n++]);
+	w->n_panes -= n;
+	w->panes += n;
+}
+
+/* The number of the next window to close: the oldest with records that was not closed before. */
+static int64_t next_window(const struct panes *w)
+{
+	int64_t k = w->panes[0]->at.first, open;
+
+	if (w->closed_us == WINDOW_NEVER)
+		return k;
+	open = window_first_behind(&w->opts->window, w->closed_us - w->opts->grace_us);
+	return k > open ? k : open;
+}
+
+static int64_t closing_of(const struct panes *w, int64_t k)
+{
+	return w->opts->window.is_all ? WINDOW_FOREVER : window_end(&w->opts->window, k) + w->opts->grace_us;
+}
+
+/* Closes what ends at or before W. Windows were closed in the order of their ends, so closed_us follows them. */
+static int close_windows(struct panes *w, int64_t watermark_us, bool is_final, struct err *err)
+{
+	while (w->n_panes) {
+		int64_t k = next_window(w), at = closing_of(w, k);
+
+		if (at > watermark_us || (at == WINDOW_FOREVER && !w->opts->window.is_all)) {
+			w->next_close_us = at;
+			break;
+		}
+		if (emit_window(w, k, is_final, err))
+			return -1;
+		w->closed_us = w->opts->window.is_all ? w->closed_us : at;
+		drop_panes(w, k);
+	}
+	if (!w->n_panes)
+		w->next_close_us = WINDOW_FOREVER;
+	return 0;
+}
+
+/* ---- records in ---- */
+
+/* Room for one more: where half of the block is free in front the panes move there, else it grows, so that closing
+ * and opening n panes costs O(n). */
+static void make_room(struct panes *w)
+{
+	size_t gone = (size_t)(w->panes - w->block);
+
+	if (gone + w->n_panes < w->cap_panes)
+		return;
+	if (gone <= w->cap_panes / 2) {
+		w->cap_panes = w->cap_panes ? w->cap_panes * 2 : 8;
+		w->block = mem_resize(w->block, w->cap_panes, sizeof(struct pane *));
+	}
+	if (w->n_panes)
+		memmove(w->block, w->block + gone, w->n_panes * sizeof(struct pane *));
+	w->panes = w->block;
+}
+
+static struct pane *make_pane(struct panes *w, size_t at, const struct window_pane *where)
+{
+	struct pane *p = mem_alloc(1, sizeof *p);
+
+	make_room(w);
+	memmove(w->panes + at + 1, w->panes + at, (w->n_panes - at) * sizeof *w->panes);
+	w->panes[at] = p;
+	w->n_panes++;
+	p->at = *where;
+	p->first_closes_us = closing_of(w, where->first);
+	group_table_init(&p->groups, w->opts->list->state_bytes);
+	return p;
+}
+
+/* The pane that starts at `where`, made if it is not there. */
+static struct pane *get_pane(struct panes *w, const struct window_pane *where, int64_t watermark_us)
+{
+	size_t low = 0, high = w->n_panes;
+	struct pane *p;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (w->panes[middle]->at.start_us < where->start_us)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	if (low < w->n_panes && w->panes[low]->at.start_us == where->start_us)
+		return w->panes[low];
+	p = make_pane(w, low, where);
+	/* windows of it that are closed by now closed without it */
+	if (watermark_us > w->closed_us)
+		w->closed_us = watermark_us;
+	if (low == 0)
+		w->next_close_us = closing_of(w, next_window(w));
+	return p;
+}
+
+static void refuse(struct panes *w, const struct window_pane *where, int64_t watermark_us)
+{
+	const struct window_spec *spec = &w->opts->window;
+
+	*w->late = (struct engine_late){.start_us = window_start(spec, where->last),
+		.end_us = window_end(spec, where->last),
+		.windows = (uint64_t)(where->last - where->first) + 1,
+		.late_us = watermark_us - closing_of(w, where->last)};
+	w->counts->late++;
+	if (w->late->late_us > w->counts->late_max_us)
+		w->counts->late_max_us = w->late->late_us;
+}
+
+/* Finds the pane of a time that is not in the hot one; NULL when every window of it is closed. */
+static struct pane *find_pane(struct panes *w, int64_t us, int64_t watermark_us)
+{
+	struct window_pane where = window_pane_at(&w->opts->window, us);
+
+	if (closing_of(w, where.last) <= watermark_us) {
+		refuse(w, &where, watermark_us);
+		return NULL;
+	}
+	return w->hot = get_pane(w, &where, watermark_us);
+}
+
+static void note_time(struct panes *w, int64_t us)
+{
+	if (us < w->first_us)
+		w->first_us = us;
+	if (us > w->last_us)
+		w->last_us = us;
+}
+
+static enum engine_fate add(
+	struct engine_windows *windows, const struct engine_record *record, int64_t watermark_us, struct err *err)
+{
+	struct panes *w = (struct panes *)windows;
+	int64_t us = record->place.time_us;
+	struct group_entry *entry;
+	struct pane *p;
+	bool is_new;
+
+	if (watermark_us >= w->next_close_us && close_windows(w, watermark_us, true, err))
+		return ENGINE_ERROR;
+	/* a pane that is there has a window that is open */
+	p = w->hot;
+	if (!p || us < p->at.start_us || us >= p->at.end_us) {
+		p = find_pane(w, us, watermark_us);
+		if (!p)
+			return ENGINE_LATE;
+	}
+	if (watermark_us >= p->first_closes_us)
+		w->counts->late_partial++;
+	if (w->opts->window.is_all && w->opts->has_time)
+		note_time(w, us);
+	entry = group_table_get(&p->groups, record->key, group_hash(record->key), &is_new);
+	agg_states_add(w->opts->list, entry->state, record->values, &record->place);
+	p->n_unreported++;
+	w->counts->taken++;
+	return ENGINE_TAKEN;
+}
+
+static int advance(struct engine_windows *windows, int64_t watermark_us, bool is_final, struct err *err)
+{
+	struct panes *w = (struct panes *)windows;
+
+	return watermark_us < w->next_close_us ? 0 : close_windows(w, watermark_us, is_final, err);
+}
+
+static void memory(const struct engine_windows *windows, size_t *bytes, size_t *groups)
+{
+	const struct panes *w = (const struct panes *)windows;
+
+	*bytes = *groups = 0;
+	for (size_t i = 0; i < w->n_panes; i++) {
+		const struct group_table *t = &w->panes[i]->groups;
+
+		*groups += t->n;
+		*bytes += sizeof(struct pane) + t->n_slots * sizeof *t->slots + t->n_words * sizeof *t->words;
+	}
+}
+
+static void close_panes(struct engine_windows *windows)
+{
+	struct panes *w = (struct panes *)windows;
+
+	for (size_t i = 0; i < w->n_panes; i++)
+		close_pane(w, w->panes[i]);
+	free(w->block);
+	free(w);
+}
+
+static const struct engine_windows_ops ops = {add, advance, memory, close_panes};
+
+struct engine_windows *panes_open(
+	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
+{
+	struct panes *w = mem_alloc(1, sizeof *w);
+
+	assert(opts->has_time || opts->window.is_all);
+	*w = (struct panes){.windows.ops = &ops,
+		.opts = opts,
+		.closed_us = WINDOW_NEVER,
+		.next_close_us = WINDOW_FOREVER,
+		.first_us = WINDOW_FOREVER,
+		.last_us = WINDOW_NEVER,
+		.late = late,
+		.counts = counts};
+	return &w->windows;
+}

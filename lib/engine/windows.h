@@ -1,0 +1,25 @@
+/*
+ * windows: what each kind of windows does, behind the engine: panes.h, sessions.h. Not for other modules.
+ *
+ * Each judges and counts a record in the engine's late and counts, and sends its rows out itself.
+ */
+#ifndef TLM_WINDOWS_H
+#define TLM_WINDOWS_H
+
+#include "engine/engine.h"
+
+struct engine_windows {
+	const struct engine_windows_ops *ops;
+};
+
+struct engine_windows_ops {
+	/* As engine_add(): W has been raised by the record. */
+	enum engine_fate (*add)(struct engine_windows *windows, const struct engine_record *record,
+		int64_t watermark_us, struct err *err);
+	/* Sends out what W closes: all of it for WINDOW_FOREVER. 0, or -1 with err. */
+	int (*advance)(struct engine_windows *windows, int64_t watermark_us, bool is_final, struct err *err);
+	void (*memory)(const struct engine_windows *windows, size_t *bytes, size_t *groups);
+	void (*close)(struct engine_windows *windows);
+};
+
+#endif
