@@ -38,7 +38,7 @@ endif
 LDHARDEN := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
-INC := -Ilib $(call pkg,--cflags,libzstd libcrypto oniguruma zlib liblzma liblz4)
+INC := -Ilib $(call pkg,--cflags,libzstd libcrypto oniguruma zlib liblzma liblz4 rdkafka)
 LIBS := $(or $(call pkg,--libs,libjq),-ljq) \
 	$(or $(call pkg,--libs,libzstd),-lzstd) $(or $(call pkg,--libs,zlib),-lz) \
 	$(or $(call pkg,--libs,liblzma),-llzma) $(or $(call pkg,--libs,liblz4),-llz4) -lbz2 \
@@ -133,6 +133,9 @@ $(BUILD)/kit/%: tests/kit/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $< $(LIB) $(ALL_LDFLAGS) $(LIBS) -o $@
 
+# The broker's own programs are Java and slow to start; this one asks through librdkafka.
+$(BUILD)/kit/kafkaadmin: LIBS += $(or $(call pkg,--libs,rdkafka),-lrdkafka)
+
 $(BUILD)/kit/fleetgen: tools/fleetgen.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu11 -D_GNU_SOURCE $(WARN) $(CFLAGS) $< -o $@ -lm
@@ -183,7 +186,7 @@ lint: ## formatter, cppcheck, shellcheck, mandoc, includes
 	@clang-format --dry-run -Werror $(FORMATTED)
 	@cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=internalAstError -Ilib $(filter-out %_test.c,$(wildcard cmd/*/*.c lib/*/*.c))
-	@shellcheck -x $(wildcard tools/*.sh .ci/run tests/kit/run-test tests/kit/example-files)
+	@shellcheck -x $(wildcard tools/*.sh tests/services/*.sh .ci/run tests/kit/run-test tests/kit/example-files)
 	@for m in $(wildcard man/*.[1-9]); do mandoc -T lint -W warning $$m || exit 1; done
 	tools/check-includes.sh
 

@@ -1,0 +1,40 @@
+# kafka.bash: loaded by the bats files that need a broker, behind common.bash.
+#
+#     setup_file() { kafka_start; }
+#     teardown_file() { kafka_stop; }
+#
+# A real Apache Kafka on loopback for the file's tests; BROKERS, BROKERS_SASL, BROKERS_SSL and KAFKA_DIR are exported. It
+# ends with the file, and by itself when bats is killed. Where it cannot be had, every test of the file is skipped with
+# the reason (continuous integration turns that into a failure): call kafka_need in setup().
+
+kafka_start() { # [NODES]
+	local why
+	export KAFKA_DIR=$BATS_FILE_TMPDIR/kafka BROKERS='' KAFKA_MISSING=''
+	unset TLM_BROKERS KAFKA_BROKERS TLM_KAFKA_CONFIG KCAT_CONFIG
+	export XDG_CONFIG_HOME=$BATS_FILE_TMPDIR/config
+	for why in java mvn openssl kcat; do
+		command -v "$why" >/dev/null || { export KAFKA_MISSING="no $why here"; return 0; }
+	done
+	if ! BROKERS=$(OWNER=$$ "$TLM_TOP/tests/services/kafka-start.sh" "$KAFKA_DIR" "${1:-1}" 2>"$BATS_FILE_TMPDIR/kafka.err"); then
+		export KAFKA_MISSING="Kafka does not start: $(tail -1 "$BATS_FILE_TMPDIR/kafka.err")"
+		return 0
+	fi
+	local port
+	port=$(cat "$KAFKA_DIR/port")
+	export BROKERS BROKERS_SASL=127.0.0.1:$((port + 2)) BROKERS_SSL=127.0.0.1:$((port + 3))
+	export TLM_BROKERS=$BROKERS
+}
+
+kafka_stop() {
+	[ ! -d "$KAFKA_DIR" ] || "$TLM_TOP/tests/services/kafka-stop.sh" "$KAFKA_DIR" KILL
+}
+
+kafka_need() {
+	[ -z "$KAFKA_MISSING" ] || skip "$KAFKA_MISSING"
+}
+
+# kafka_admin COMMAND...: create TOPIC [PARTITIONS [CONFIG...]], delete TOPIC, ... see tests/kit/kafkaadmin.c.
+kafka_admin() {
+	"$TLM_BUILD_KIT/kafkaadmin" "$BROKERS" "$@"
+}
+TLM_BUILD_KIT=$TLM_TOP/${TLM_BUILD:-build}/kit
