@@ -33,6 +33,12 @@ static void set_integer(struct agg_result *r, num_i128 value)
 	r->integer = value;
 }
 
+void agg_set_text(struct agg_result *r, struct slice text)
+{
+	r->type = AGG_TEXT;
+	r->text = text;
+}
+
 void agg_set_num(struct agg_result *r, struct agg_num num)
 {
 	if (num.rest)
@@ -207,10 +213,8 @@ static void finish_text(const struct agg_call *call, const void *state, struct a
 	const struct agg_text_state *s = state;
 
 	(void)call;
-	if (!s->text)
-		return;
-	r->type = AGG_TEXT;
-	r->text = (struct slice){s->text, s->len};
+	if (s->text)
+		agg_set_text(r, (struct slice){s->text, s->len});
 }
 
 /* The rank-th smallest value, rank from 1. */

@@ -191,6 +191,5 @@ void agg_finish_hist(const struct agg_call *call, const void *state, struct agg_
 	}
 	buf_add_char(&h->text, ']');
 	free(order);
-	r->type = AGG_TEXT;
-	r->text = buf_slice(&h->text);
+	agg_set_text(r, buf_slice(&h->text));
 }

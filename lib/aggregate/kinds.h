@@ -151,10 +151,11 @@ void agg_text_set(struct agg_text_state *s, const struct agg_place *place, const
 
 void agg_extrema_offer(struct agg_extrema_state *s, struct agg_num low, struct agg_num high);
 
-/* Results: null where not finite; a double as the nearest thing it is; 12 digits. */
+/* Results: null where not finite; a double as the nearest thing it is; 12 digits; JSON in the state. */
 void agg_set_double(struct agg_result *r, double value);
 void agg_set_num(struct agg_result *r, struct agg_num num);
 void agg_set_digits(struct agg_result *r, double value);
+void agg_set_text(struct agg_result *r, struct slice text);
 
 /* a - b: exact where both are integers, else the nearest double. */
 void agg_set_difference(struct agg_result *r, struct agg_num a, struct agg_num b);
@@ -172,7 +173,7 @@ const char *agg_condition_end(const char *program);
 int agg_condition_add(struct agg_list *list, struct slice text, int32_t *condition, size_t *at, struct err *err);
 void agg_conditions_release(struct agg_list *list);
 
-/* Results of moments.c, tally.c series.c and hist.c. */
+/* Results of the files besides functions.c. */
 typedef void agg_finish(const struct agg_call *call, const void *state, struct agg_result *r);
 agg_finish agg_finish_skew, agg_finish_kurt, agg_finish_covar, agg_finish_corr, agg_finish_slope, agg_finish_r2,
 	agg_finish_arg, agg_finish_values, agg_finish_mode, agg_finish_topk, agg_finish_set, agg_finish_delta,

@@ -1,5 +1,4 @@
-/* series: aggregates that look at records in their order: delta, rate, transitions, max_gap, distance, bbox, ewma,
- * lttb. */
+/* series: aggregates that look at all records in their order: transitions, max_gap, distance, ewma, lttb. */
 #include "aggregate/kinds.h"
 
 #include <math.h>
@@ -10,77 +9,6 @@
 
 #define SECOND_US 1e6
 #define EARTH_RADIUS_M 6371008.8 /* the mean radius of the IUGG */
-
-/* ---- delta, rate ---- */
-
-struct edge {
-	struct agg_place place;
-	struct agg_num num;
-};
-
-struct edges_state {
-	uint64_t n;
-	struct edge first, last;
-};
-
-static void offer_edges(struct edges_state *s, uint64_t n, const struct edge *first, const struct edge *last)
-{
-	if (!s->n || agg_place_cmp(&first->place, &s->first.place) < 0)
-		s->first = *first;
-	if (!s->n || agg_place_cmp(&last->place, &s->last.place) > 0)
-		s->last = *last;
-	s->n += n;
-}
-
-static void add_edges(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
-{
-	struct edge edge = {*place, v->num};
-
-	(void)list;
-	offer_edges(state, 1, &edge, &edge);
-}
-
-static void merge_edges(void *into, const void *from, struct agg_list *list)
-{
-	const struct edges_state *f = from;
-
-	(void)list;
-	if (f->n)
-		offer_edges(into, f->n, &f->first, &f->last);
-}
-
-const struct agg_kind agg_kind_edges = {
-	.bytes = sizeof(struct edges_state),
-	.need = AGG_NUMBER,
-	.add = add_edges,
-	.merge = merge_edges,
-};
-
-void agg_finish_delta(const struct agg_call *call, const void *state, struct agg_result *r)
-{
-	const struct edges_state *s = state;
-
-	(void)call;
-	if (s->n)
-		agg_set_difference(r, s->last.num, s->first.num);
-}
-
-/* In double-double, so that it is the nearest double. */
-void agg_finish_rate(const struct agg_call *call, const void *state, struct agg_result *r)
-{
-	const struct edges_state *s = state;
-	int64_t us = s->last.place.time_us - s->first.place.time_us;
-	struct dd change, scaled;
-
-	(void)call;
-	if (!us)
-		return;
-	change = dd_two_sum(s->last.num.value, -s->first.num.value);
-	dd_add(&change, (double)s->last.num.rest - s->first.num.rest);
-	scaled = dd_two_product(change.high, SECOND_US);
-	dd_add(&scaled, change.low * SECOND_US);
-	agg_set_double(r, dd_divide(scaled, (double)us).high);
-}
 
 /* ---- samples ---- */
 
@@ -332,8 +260,7 @@ void agg_finish_lttb(const struct agg_call *call, const void *state, struct agg_
 	if (s->n > 1)
 		print_sample(&s->text, &s->samples[s->n - 1]);
 	buf_add_char(&s->text, ']');
-	r->type = AGG_TEXT;
-	r->text = buf_slice(&s->text);
+	agg_set_text(r, buf_slice(&s->text));
 }
 
 /* ---- distance ---- */
@@ -378,84 +305,4 @@ void agg_finish_distance(const struct agg_call *call, const void *state, struct 
 	for (size_t i = 1; i < s->n; i++)
 		dd_add(&sum, distance_m(&s->samples[i - 1], &s->samples[i]));
 	agg_set_digits(r, sum.high);
-}
-
-/* ---- bbox ---- */
-
-struct box_state {
-	struct agg_extrema_state lat, lon;
-	struct buf *text; /* of the result; NULL: empty state */
-};
-
-static struct box_state *box_of(void *state)
-{
-	struct box_state *s = state;
-
-	if (!s->text)
-		s->text = mem_alloc(1, sizeof *s->text);
-	return s;
-}
-
-static void add_box(void *state, const struct agg_input *in)
-{
-	struct box_state *s = box_of(state);
-
-	agg_extrema_offer(&s->lat, in->a->num, in->a->num);
-	agg_extrema_offer(&s->lon, in->b->num, in->b->num);
-}
-
-static void merge_box(void *into, const void *from, struct agg_list *list)
-{
-	const struct box_state *f = from;
-	struct box_state *s;
-
-	if (!f->text)
-		return;
-	s = box_of(into);
-	agg_kind_extrema.merge(&s->lat, &f->lat, list);
-	agg_kind_extrema.merge(&s->lon, &f->lon, list);
-}
-
-static void release_box(void *state)
-{
-	struct box_state *s = state;
-
-	if (s->text)
-		buf_release(s->text);
-	free(s->text);
-}
-
-const struct agg_kind agg_kind_box = {
-	.bytes = sizeof(struct box_state),
-	.need = AGG_LATITUDE,
-	.second_need = AGG_LONGITUDE,
-	.add_input = add_box,
-	.merge = merge_box,
-	.release = release_box,
-};
-
-/* In the order of GeoJSON (RFC 7946): west, south, east, north. */
-void agg_finish_bbox(const struct agg_call *call, const void *state, struct agg_result *r)
-{
-	const struct box_state *s = state;
-	double borders[4];
-
-	(void)call;
-	if (!s->text)
-		return;
-	borders[0] = s->lon.min;
-	borders[1] = s->lat.min;
-	borders[2] = s->lon.max;
-	borders[3] = s->lat.max;
-	buf_reset(s->text);
-	for (size_t i = 0; i < 4; i++) {
-		struct agg_result border = {.type = AGG_NULL};
-
-		buf_add_char(s->text, i ? ',' : '[');
-		agg_set_double(&border, borders[i]);
-		agg_result_print(s->text, &border);
-	}
-	buf_add_char(s->text, ']');
-	r->type = AGG_TEXT;
-	r->text = buf_slice(s->text);
 }
