@@ -3,7 +3,7 @@
 # python. Installed once, again when the list changes.
 set -eu
 
-packages='duckdb==2.0.1 numpy'
+packages='duckdb==2.0.1 numpy boto3==1.44.8'
 venv=${TLM_VENV:-build/venv}
 
 if [ "$(cat "$venv/packages" 2>/dev/null)" != "$packages" ]; then

@@ -7,6 +7,7 @@
 #include "digest/digest.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <openssl/sha.h>
 
@@ -41,13 +42,90 @@ void digest_add(struct digest *d, const void *p, size_t len)
 
 void digest_take_hex(struct digest *d, char hex[DIGEST_HEX_BYTES + 1])
 {
-	static const char digits[] = "0123456789abcdef";
 	unsigned char sum[SHA256_DIGEST_LENGTH];
 
 	SHA256_Final(sum, &d->ctx);
-	for (size_t i = 0; i < sizeof sum; i++) {
-		hex[2 * i] = digits[sum[i] >> 4];
-		hex[2 * i + 1] = digits[sum[i] & 15];
+	digest_hex(sum, sizeof sum, hex);
+}
+
+void digest_sum(const void *p, size_t len, uint8_t sum[DIGEST_BYTES])
+{
+	SHA256_CTX ctx;
+
+	SHA256_Init(&ctx);
+	SHA256_Update(&ctx, p, len);
+	SHA256_Final(sum, &ctx);
+}
+
+void digest_hmac(struct slice key, struct slice text, uint8_t sum[DIGEST_BYTES])
+{
+	unsigned char block[SHA256_CBLOCK] = {0};
+	SHA256_CTX ctx;
+
+	if (key.len > sizeof block)
+		digest_sum(key.p, key.len, block);
+	else if (key.len)
+		memcpy(block, key.p, key.len);
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] ^= 0x36;
+	SHA256_Init(&ctx);
+	SHA256_Update(&ctx, block, sizeof block);
+	SHA256_Update(&ctx, text.p, text.len);
+	SHA256_Final(sum, &ctx);
+	for (size_t i = 0; i < sizeof block; i++)
+		block[i] ^= 0x36 ^ 0x5c;
+	SHA256_Init(&ctx);
+	SHA256_Update(&ctx, block, sizeof block);
+	SHA256_Update(&ctx, sum, DIGEST_BYTES);
+	SHA256_Final(sum, &ctx);
+}
+
+/* ---- texts ---- */
+
+void digest_hex(const uint8_t *p, size_t len, char *hex)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < len; i++) {
+		hex[2 * i] = digits[p[i] >> 4];
+		hex[2 * i + 1] = digits[p[i] & 15];
 	}
-	hex[DIGEST_HEX_BYTES] = '\0';
+	hex[2 * len] = '\0';
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool digest_unhex(const char *hex, uint8_t *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		int high = hex_value(hex[2 * i]), low = high < 0 ? -1 : hex_value(hex[2 * i + 1]);
+
+		if (low < 0)
+			return false;
+		p[i] = (uint8_t)(high << 4 | low);
+	}
+	return hex[2 * len] == '\0';
+}
+
+void digest_add_base64(struct buf *out, const void *p, size_t len)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const uint8_t *from = p;
+
+	for (size_t i = 0; i < len; i += 3) {
+		size_t left = len - i;
+		uint32_t v = (uint32_t)from[i] << 16;
+
+		v |= left > 1 ? (uint32_t)from[i + 1] << 8 : 0;
+		v |= left > 2 ? (uint32_t)from[i + 2] : 0;
+		buf_add_char(out, digits[v >> 18]);
+		buf_add_char(out, digits[v >> 12 & 63]);
+		buf_add_char(out, left > 1 ? digits[v >> 6 & 63] : '=');
+		buf_add_char(out, left > 2 ? digits[v & 63] : '=');
+	}
 }
