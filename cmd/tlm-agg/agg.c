@@ -140,7 +140,7 @@ static int plan(struct agg *g, const char *list, struct err *err)
 	struct rows *rows;
 
 	if (agg_list_parse(&g->list, list, err) || agg_plan_window(g, err) || agg_plan_groups(g, err) ||
-		agg_plan_time(g, err) || agg_plan_where(g, err) || agg_plan_choice(g, err))
+		agg_plan_time(g, err) || agg_plan_quorum(g, err) || agg_plan_where(g, err) || agg_plan_choice(g, err))
 		return -1;
 	g->list.is_coercing = g->opts.is_coercing;
 	g->list.exact_max = (uint32_t)g->opts.exact_max;
@@ -211,7 +211,9 @@ void agg_close(struct agg *g)
 	buf_release(&g->row_text);
 	buf_release(&g->unjudged);
 	buf_release(&g->late_rows);
+	fieldpath_release(&g->voter);
 	buf_release(&g->key);
+	buf_release(&g->vote);
 	buf_release(&g->tmp);
 	free(g);
 }

@@ -30,12 +30,14 @@ struct agg {
 	enum time_from time_from;
 	struct timefield time, time_end; /* time_end: window_end of TIME_WINDOW */
 
+	struct fieldpath voter; /* the field of a quorum, if the clock has one */
+
 	struct condition *where;  /* NULL: all records */
 	struct json_paths *paths; /* what the scanner looks for: of where, if there is one */
 
 	/* from the first record on */
 	struct json_scan *scan;
-	size_t time_slot, time_end_slot;
+	size_t time_slot, time_end_slot, voter_slot;
 	size_t *group_slots, *field_slots;
 	struct window_clock clock;
 	struct engine *engine;
@@ -58,13 +60,14 @@ struct agg {
 	struct sink *late;
 	struct buf late_rows;
 	struct agg_value *values;
-	struct buf key, tmp;
+	struct buf key, vote, tmp;
 	struct buf *out; /* of the call that runs */
 };
 
 /* agg_plan.c: options and the first record into what will be done. */
 int agg_plan_window(struct agg *g, struct err *err);
 int agg_plan_groups(struct agg *g, struct err *err);
+int agg_plan_quorum(struct agg *g, struct err *err);
 int agg_plan_where(struct agg *g, struct err *err); /* and the paths */
 int agg_plan_time(struct agg *g, struct err *err);
 int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err);

@@ -135,6 +135,23 @@ int agg_plan_time(struct agg *g, struct err *err)
 	return g->opts.time ? set_time(g, g->opts.time, err) : 0;
 }
 
+int agg_plan_quorum(struct agg *g, struct err *err)
+{
+	const char *text = g->opts.quorum, *colon = text ? strchr(text, ':') : NULL;
+	struct err inner = ERR_INIT;
+	int64_t n;
+
+	if (!text)
+		return 0;
+	if (!colon || num_parse_int((struct slice){text, (size_t)(colon - text)}, 1, WINDOW_QUORUM_MAX, &n, &inner))
+		return err_set(err, ERR_USAGE, "--quorum %.100s: must be N:FIELD, N from 1 to %d", text,
+			(int)WINDOW_QUORUM_MAX);
+	if (fieldpath_parse(&g->voter, slice_str(colon + 1), NULL, &inner))
+		return err_set(err, inner.code, "--quorum %.60s: %.100s", text, inner.msg);
+	window_clock_set_quorum(&g->clock, (uint32_t)n);
+	return 0;
+}
+
 static bool has_field(struct json_span record, const char *name)
 {
 	struct fieldpath path = FIELDPATH_INIT;
@@ -156,7 +173,7 @@ static int guess_time(struct agg *g, struct json_span record, struct err *err)
 		g->time_from = TIME_WINDOW;
 	} else if (has_field(record, "session_end")) {
 		return set_time(g, "session_end", err);
-	} else if (g->window.is_all) {
+	} else if (g->window.is_all && !g->opts.quorum) {
 		g->time_from = TIME_NONE;
 	} else {
 		return err_set(err, ERR_USAGE,
@@ -186,6 +203,8 @@ static void plan_slots(struct agg *g)
 		g->time_slot = json_paths_add(g->paths, &g->time.path);
 	if (g->time_from == TIME_WINDOW)
 		g->time_end_slot = json_paths_add(g->paths, &g->time_end.path);
+	if (g->clock.quorum)
+		g->voter_slot = json_paths_add(g->paths, &g->voter);
 	g->group_slots = mem_alloc(g->n_groups, sizeof *g->group_slots);
 	for (size_t i = 0; i < g->n_groups; i++)
 		g->group_slots[i] = json_paths_add(g->paths, &g->groups[i].path);
@@ -247,6 +266,9 @@ static void explain_window(const struct agg *g, struct buf *out)
 	explain_duration(out, "\nwaits: ", g->opts.delay_us);
 	explain_duration(out, " for records out of order, ", g->opts.grace_us);
 	buf_add_str(out, " of grace\n");
+	if (g->clock.quorum)
+		buf_addf(out, "stream time: as far as %u of the values of %s have come\n", g->clock.quorum,
+			g->voter.text);
 }
 
 void agg_explain(const struct agg *g, struct buf *out)

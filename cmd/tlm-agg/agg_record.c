@@ -42,6 +42,32 @@ static int read_group(struct agg *g, const struct at *at, struct err *err)
 	return 0;
 }
 
+/* The value that votes on the time. */
+static int check_voter(struct agg *g, const struct at *at, struct err *err)
+{
+	uint8_t type = at->record->spans[g->voter_slot].type;
+
+	if (type != JSON_ARRAY && type != JSON_OBJECT)
+		return 0;
+	return agg_reject_field(
+		g, at, REJECT_GROUP_VALUE, g->voter.text, "is an array or an object and cannot be in a quorum", err);
+}
+
+/* Raises T; false: the record is ahead of it. What is not behind T needs no vote, and null or nothing has none. */
+static bool see_time(struct agg *g, const struct at *at, int64_t us)
+{
+	uint32_t input = at->batch->input;
+	struct json_span voter;
+
+	if (!g->clock.quorum)
+		return window_clock_see(&g->clock, input, us);
+	voter = at->record->spans[g->voter_slot];
+	buf_reset(&g->vote);
+	if (us > g->clock.inputs[input].stream_us && voter.type != JSON_ABSENT && voter.type != JSON_NULL)
+		group_key_add(&g->vote, voter, &g->tmp);
+	return window_clock_vote(&g->clock, input, us, buf_slice(&g->vote));
+}
+
 /* Which of the aggregates with a condition see the record. */
 static int judge(struct agg *g, const struct at *at, struct err *err)
 {
@@ -99,13 +125,15 @@ int agg_take_object(struct agg *g, const struct at *at, struct err *err)
 
 	if (g->time_from != TIME_NONE)
 		bad = read_time(g, at, &r.place.time_us, err);
+	if (!bad && g->clock.quorum)
+		bad = check_voter(g, at, err);
 	if (!bad)
 		bad = read_group(g, at, err);
 	if (!bad)
 		bad = read_values(g, at, err);
 	if (bad)
 		return bad < 0 ? -1 : 0;
-	if (g->time_from != TIME_NONE && !window_clock_see(&g->clock, r.place.input, r.place.time_us))
+	if (g->time_from != TIME_NONE && !see_time(g, at, r.place.time_us))
 		return agg_reject_ahead(g, at, r.place.time_us, err);
 	r.key = buf_slice(&g->key);
 	switch (engine_add(g->engine, &r, g->clock.watermark_us, err)) {

@@ -36,6 +36,8 @@ static const struct opt options[] = {
 	 .help = "where records go that come after their windows have closed. Without it they are counted and the status is 5."},
 	{.name = "max-ahead", .kind = OPT_DURATION, .offset = AT(max_ahead_us), .arg = "DURATION", .is_short = true,
 	 .help = "reject a record that is later than all before it by more than this."},
+	{.name = "quorum", .kind = OPT_STRING, .offset = AT(quorum), .arg = "N:FIELD",
+	 .help = "time has passed where N values of FIELD (1 to 32) have reached it: fewer wrong clocks close no window."},
 	{.name = "no-flush", .kind = OPT_FLAG, .offset = AT(no_flush),
 	 .help = "windows that are open at the end of the input give no row."},
 	{.kind = OPT_HEADING, .help = "Groups and values"},

@@ -1,9 +1,9 @@
 /*
  * window: stream time and the geometry of time windows.
  *
- * The clock: each input (a file, a pipe, a partition) has its stream time T, the largest event time accepted from it.
- * The watermark W is the smallest T - delay over the inputs that have not ended; an input of which nothing was accepted
- * yet counts as minus infinity. W never falls.
+ * The clock: each input (a file, a pipe, a partition) has its stream time T, the largest event time accepted from it,
+ * or with a quorum the N-th largest of the maxima of the values of a field. The watermark W is the smallest T - delay
+ * over the inputs that have not ended; an input without a T counts as minus infinity. Neither T nor W ever falls.
  *
  * Panes: time is cut at every start and every end of a window, so each window is a run of whole panes and a record
  * belongs to one pane: work per record does not grow with size / advance. Where the size is no multiple of the advance
@@ -17,14 +17,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "buf/buf.h"
+
 #define WINDOW_NEVER INT64_MIN   /* before every time: an input that was not read */
 #define WINDOW_FOREVER INT64_MAX /* behind every time: all inputs have ended */
 
 /* ---- the clock ---- */
 
+enum { WINDOW_QUORUM_MAX = 32 };
+
+/* The largest time of one value of the quorum's field. */
+struct window_vote {
+	int64_t us;
+	struct buf value;
+};
+
 struct window_input {
 	int64_t stream_us; /* T, or WINDOW_NEVER */
 	bool is_ended;
+	uint32_t n_votes;
+	struct window_vote *votes; /* with a quorum: up to so many, in no order */
 };
 
 struct window_clock {
@@ -34,6 +46,7 @@ struct window_clock {
 	int64_t max_us;       /* the largest T of all inputs, or WINDOW_NEVER */
 	struct window_input *inputs;
 	uint32_t n_inputs;
+	uint32_t quorum;    /* 0: T is the largest time */
 	uint32_t n_silent;  /* not ended and still at WINDOW_NEVER */
 	uint32_t n_running; /* not ended and with a T */
 };
@@ -41,6 +54,10 @@ struct window_clock {
 /* n_inputs: how many there will be in all, at least 1. */
 void window_clock_init(struct window_clock *c, uint32_t n_inputs, int64_t delay_us, int64_t max_ahead_us);
 void window_clock_release(struct window_clock *c);
+
+/* From now on T of an input is the n-th largest (1..WINDOW_QUORUM_MAX) of the maxima of the values that are given to
+ * window_clock_vote(), which takes the place of window_clock_see(). Before anything was seen. */
+void window_clock_set_quorum(struct window_clock *c, uint32_t n);
 
 /* Slow path of window_clock_see(): T of the input rises. */
 void window_clock_raise(struct window_clock *c, uint32_t input, int64_t us);
@@ -58,6 +75,12 @@ static inline bool window_clock_see(struct window_clock *c, uint32_t input, int6
 	window_clock_raise(c, input, us);
 	return true;
 }
+
+/*
+ * The same with a quorum: a record of this time and this value (any bytes that tell values apart) has come. An empty
+ * value has no vote: it moves nothing. Until n values have voted there is no T, and nothing is ahead.
+ */
+bool window_clock_vote(struct window_clock *c, uint32_t input, int64_t us, struct slice value);
 
 /* An input has ended: it leaves the minimum. After the last one W is WINDOW_FOREVER. */
 void window_clock_end(struct window_clock *c, uint32_t input);

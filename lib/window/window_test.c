@@ -175,10 +175,80 @@ static void ahead_is_by_more_than_the_limit(void **state)
 	window_clock_release(&c);
 }
 
+/* T by the definition, from every maximum, over random votes. */
+static void a_quorum_keeps_all_that_the_rule_needs(void **state)
+{
+	enum { VALUES = 9, VOTES = 400 };
+	uint32_t seed = 1;
+
+	(void)state;
+	for (uint32_t n = 1; n <= 6; n++) {
+		int64_t maxima[VALUES], sorted[VALUES], last_us = WINDOW_NEVER;
+		struct window_clock c;
+
+		for (int i = 0; i < VALUES; i++)
+			maxima[i] = WINDOW_NEVER;
+		window_clock_init(&c, 1, 3, WINDOW_FOREVER);
+		window_clock_set_quorum(&c, n);
+		for (int i = 0; i < VOTES; i++) {
+			char value;
+			int64_t us;
+
+			seed = seed * 1664525 + 1013904223;
+			value = (char)(seed >> 16 & 0xff) % VALUES;
+			value = (char)(value < 0 ? -value : value);
+			us = i / 4 + (int64_t)(seed >> 24) % 40;
+			assert_true(window_clock_vote(&c, 0, us, (struct slice){&value, 1}));
+			if (us > maxima[(int)value])
+				maxima[(int)value] = us;
+			memcpy(sorted, maxima, sizeof maxima);
+			for (int a = 0; a < VALUES; a++) {
+				for (int b = a + 1; b < VALUES; b++) {
+					if (sorted[b] > sorted[a]) {
+						int64_t swap = sorted[a];
+
+						sorted[a] = sorted[b];
+						sorted[b] = swap;
+					}
+				}
+			}
+			assert_int_equal(c.inputs[0].stream_us, sorted[n - 1]);
+			assert_true(sorted[n - 1] >= last_us);
+			last_us = sorted[n - 1];
+			assert_int_equal(c.watermark_us, last_us == WINDOW_NEVER ? WINDOW_NEVER : last_us - 3);
+		}
+		assert_int_equal(c.inputs[0].n_votes, n);
+		window_clock_release(&c);
+	}
+}
+
+static void without_a_vote_nothing_moves(void **state)
+{
+	struct window_clock c;
+
+	(void)state;
+	window_clock_init(&c, 1, 0, 10);
+	window_clock_set_quorum(&c, 2);
+	assert_true(window_clock_vote(&c, 0, 5, SLICE_LIT("a")));
+	assert_true(window_clock_vote(&c, 0, 500, SLICE_LIT("b"))); /* there is no T that it could be ahead of */
+	assert_int_equal(c.watermark_us, 5);
+	assert_true(window_clock_vote(&c, 0, 15, SLICE_LIT("")));
+	assert_int_equal(c.watermark_us, 5);
+	assert_false(window_clock_vote(&c, 0, 16, SLICE_LIT("")));
+	assert_false(window_clock_vote(&c, 0, 16, SLICE_LIT("a")));
+	assert_true(window_clock_vote(&c, 0, 15, SLICE_LIT("a")));
+	assert_int_equal(c.watermark_us, 15);
+	window_clock_end(&c, 0);
+	assert_int_equal(c.watermark_us, WINDOW_FOREVER);
+	window_clock_release(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(panes_agree_with_the_definition),
+		cmocka_unit_test(a_quorum_keeps_all_that_the_rule_needs),
+		cmocka_unit_test(without_a_vote_nothing_moves),
 		cmocka_unit_test(calendars_follow_the_clocks_of_a_zone),
 		cmocka_unit_test(watermark_is_the_least_of_the_inputs),
 		cmocka_unit_test(a_silent_input_holds_until_it_ends),

@@ -154,6 +154,42 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	[ "$(jq -r '"\(.reason) \(.line) \(.message)"' bad)" = 'ahead 5 ts 1.01h ahead of the stream, more than --max-ahead' ]
 }
 
+@test "a quorum: one wild clock closes no window, and none is set before enough values were seen" {
+	printf '{"t":%s,"id":%s}\n' 0 '"a"' 999999 '"wild"' 30 '"b"' 61 '"a"' 62 '"b"' 20 null 5 '"\u0062"' >in
+	agg --time t:s -w 1m --quorum 2:id --time-out s count in --late late
+	[ "$(jq -c '[.window_start, .count]' out)" = $'[0,2]\n[60,2]\n[999960,1]' ]
+	[ "$(jq -c '[.line, .late_us]' late)" = $'[6,2000000]\n[7,2000000]' ] # T is 62: of wild and b
+	# null has no vote, and nothing is ahead before there is a time
+	printf '{"t":%s,"id":%s}\n' 0 null 500 null 900 '"a"' 0 '"b"' 90 '"c"' 2 '"b"' >in
+	agg --time t:s -w 1m --quorum 2:id --max-ahead 10m --time-out s count in --late late --rejects bad
+	[ "$(jq -c '[.window_start, .count]' out)" = $'[0,2]\n[60,1]\n[480,1]\n[900,1]' ]
+	[ "$(jq -c '[.line, .late_us]' late)" = '[6,30000000]' ]
+	# each source has its own
+	printf '{"t":%s,"id":"%s"}\n' 0 a 70 a >one
+	agg --time t:s -w 1m --quorum 2:id count one in --late late --rejects bad
+	[ "$(wc -l <late)" = 1 ]
+	printf '{"t":%s,"id":%s}\n' 0 '"a"' 1 '[1]' 2 '{}' >in
+	agg --time t:s -w 1m --quorum 2:id count in --rejects bad
+	[ "$(jq -c '[.line, .reason, .message]' bad | head -n 1)" = '[2,"group_value","id is an array or an object and cannot be in a quorum"]' ]
+	[ "$(wc -l <bad)" = 2 ]
+}
+
+@test "a quorum needs a number, a field and a time" {
+	for bad in 2 0:id 33:id x:id :id -1:id; do
+		agg --time ts -w 1m --quorum=$bad count trips
+		[ "$status" = 2 ]
+		has err "--quorum $bad: must be N:FIELD, N from 1 to 32"
+	done
+	agg --time ts -w 1m --quorum 2: count trips
+	[ "$status" = 2 ]
+	has err '--quorum 2:'
+	agg --quorum 2:id count trips
+	[ "$status" = 2 ]
+	has err 'no --time'
+	agg --time ts -w 1m --quorum 2:id count --dry-run
+	has out 'stream time: as far as 2 of the values of id have come'
+}
+
 @test "--coerce takes numbers written as text" {
 	printf '%s\n' '{"v":"1.5"}' '{"v":" 2 "}' '{"v":3}' '{"v":"x"}' >in
 	agg --coerce 'sum(v), count' in --rejects bad

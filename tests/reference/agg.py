@@ -674,6 +674,7 @@ class Reference:
         self.sessions = []  # (group, [Entry]), open ones
         self.bounds = None
         self.time_field = None
+        self.maxima = {}  # input -> {value: largest time}, with a quorum
 
     # -- reading --
     def choose_time(self, record):
@@ -841,6 +842,10 @@ class Reference:
                     if us is None:
                         self.reject(name, number, "no_time")
                         continue
+                voter = get(record, o["quorum"][1]) if o["quorum"] else ABSENT
+                if voter.kind in ("array", "object"):
+                    self.reject(name, number, "group_value")
+                    continue
                 group = []
                 for path in o["groups"]:
                     v = get(record, path.split(" as ")[0])
@@ -861,7 +866,7 @@ class Reference:
                     if stream[i] is not None and o["max_ahead"] is not None and us > stream[i] + o["max_ahead"]:
                         self.reject(name, number, "ahead")
                         continue
-                    stream[i] = us if stream[i] is None else max(stream[i], us)
+                    stream[i] = self.stream_time(i, stream[i], us, voter)
                     running = [stream[k] for k in range(len(inputs)) if not ended[k]]
                     if None not in running:
                         watermark = min(running) - o["delay"]
@@ -881,6 +886,16 @@ class Reference:
                 self.emit(key)
             if o["session"]:
                 self.close_sessions(None)
+
+    def stream_time(self, i, stream, us, voter):
+        """T after a record."""
+        if not self.o["quorum"]:
+            return us if stream is None else max(stream, us)
+        maxima = self.maxima.setdefault(i, {})
+        if is_there(voter):
+            maxima[group_value(voter)] = max(us, maxima.get(group_value(voter), us))
+        best = sorted(maxima.values(), reverse=True)[:self.o["quorum"][0]]
+        return best[-1] if len(best) == self.o["quorum"][0] else stream
 
     def place_record(self, name, number, line, us, watermark, group, entry):
         o = self.o
@@ -1018,7 +1033,14 @@ class Stream:
             self.base = read_time(Value("string", string=edge), "iso") - 10 * second * self.pace
         # sums are kept in two doubles: 106 bits do not hold numbers that are too far apart
         self.has_extremes = not re.search(r"(sum|mean|range|median|delta)\(v", self.o["list"])
+        self.choose_clock(has_time)
         self.inputs = [("in%d" % i, self.lines()) for i in range(r.choice([1, 1, 1, 2, 3]))]
+
+    def choose_clock(self, has_time):
+        r = self.r
+        self.o["quorum"] = None
+        if has_time and r.random() < 0.15:
+            self.o["quorum"] = (r.choice([1, 2, 2, 3, 5]), r.choice(["g", "h", "o.k", "w"]))
 
     def lines(self):
         r, lines, now = self.r, [], self.base + self.r.randint(0, 20000000) * self.pace
@@ -1137,6 +1159,8 @@ class Stream:
         args += ["--delay", duration(o["delay"]), "--grace", duration(o["grace"])]
         if o["max_ahead"] is not None:
             args += ["--max-ahead", duration(o["max_ahead"])]
+        if o["quorum"]:
+            args += ["--quorum", "%d:%s" % o["quorum"]]
         for g in o["groups"]:
             args += ["-g", g]
         if o["coerce"]:
