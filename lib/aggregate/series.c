@@ -1,8 +1,9 @@
 /* series: aggregates that look at all records in their order: transitions, max_gap, distance, ewma, lttb. */
-#include "aggregate/kinds.h"
+#include "aggregate/series.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "group/group.h"
 #include "mem/mem.h"
@@ -12,57 +13,50 @@
 
 /* ---- samples ---- */
 
-/* All of them, until the window closes. */
-struct sample {
-	struct agg_place place;
-	union {
-		double number;
-		uint64_t hash; /* of the value, as group value */
-		struct {
-			double lat, lon;
-		} at;
-	} value;
-};
-
-struct series {
-	size_t n, cap;
-	bool is_unsorted;
-	struct sample *samples;
-	struct buf text; /* of the result of lttb */
-};
-
-struct series_state {
-	struct series *series; /* NULL: empty */
-};
-
-static void push_sample(struct series_state *state, const struct sample *sample)
+void series_push(struct series_state *state, unsigned n_words, const uint64_t *sample)
 {
 	struct series *s = state->series;
 
-	if (!s)
+	if (!s) {
 		s = state->series = mem_alloc(1, sizeof *s);
-	if (s->n == s->cap) {
-		s->cap = s->cap ? s->cap * 2 : 4;
-		s->samples = mem_resize(s->samples, s->cap, sizeof *s->samples);
+		s->n_words = n_words;
 	}
-	s->is_unsorted |= s->n && agg_place_cmp(&sample->place, &s->samples[s->n - 1].place) < 0;
-	s->samples[s->n++] = *sample;
+	if (s->n == s->cap) {
+		s->cap += s->cap / 2 + 4;
+		s->words = mem_resize(s->words, s->cap, n_words * sizeof *s->words);
+	}
+	s->is_unsorted |= s->n && series_compare(s, sample, series_sample(s, s->n - 1)) < 0;
+	memcpy(&s->words[s->n++ * n_words], sample, n_words * sizeof *sample);
 }
 
-static int compare_samples(const void *a, const void *b)
+/* Two sizes of samples, two functions of order for qsort(). */
+static int compare_times(const void *a, const void *b)
 {
-	const struct sample *x = a, *y = b;
+	const uint64_t *x = a, *y = b;
 
-	return agg_place_cmp(&x->place, &y->place);
+	return ((int64_t)*x > (int64_t)*y) - ((int64_t)*x < (int64_t)*y);
 }
 
-/* The samples by time, input and line; NULL when there are none. */
-static struct series *sorted_series(const void *state)
+static int compare_places(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+	int order = compare_times(a, b);
+
+	return order ? order : (x[1] > y[1]) - (x[1] < y[1]);
+}
+
+int series_compare(const struct series *s, const uint64_t *a, const uint64_t *b)
+{
+	return s->n_words == SERIES_TIME_WORDS ? compare_times(a, b) : compare_places(a, b);
+}
+
+struct series *series_sorted(const void *state)
 {
 	struct series *s = ((const struct series_state *)state)->series;
 
 	if (s && s->is_unsorted)
-		qsort(s->samples, s->n, sizeof *s->samples, compare_samples);
+		qsort(s->words, s->n, s->n_words * sizeof *s->words,
+			s->n_words == SERIES_TIME_WORDS ? compare_times : compare_places);
 	if (s)
 		s->is_unsorted = false;
 	return s;
@@ -74,7 +68,7 @@ static void merge_series(void *into, const void *from, struct agg_list *list)
 
 	(void)list;
 	for (size_t i = 0; f && i < f->n; i++)
-		push_sample(into, &f->samples[i]);
+		series_push(into, f->n_words, series_sample(f, i));
 }
 
 static void release_series(void *state)
@@ -82,7 +76,7 @@ static void release_series(void *state)
 	struct series *s = ((struct series_state *)state)->series;
 
 	if (s) {
-		free(s->samples);
+		free(s->words);
 		buf_release(&s->text);
 	}
 	free(s);
@@ -94,7 +88,7 @@ static void add_time(void *state, const struct agg_value *v, const struct agg_pl
 {
 	(void)v;
 	(void)list;
-	push_sample(state, &(struct sample){.place = *place});
+	series_push(state, SERIES_TIME_WORDS, (const uint64_t[]){(uint64_t)place->time_us});
 }
 
 const struct agg_kind agg_kind_times = {
@@ -107,18 +101,24 @@ const struct agg_kind agg_kind_times = {
 
 void agg_finish_max_gap(const struct agg_call *call, const void *state, struct agg_result *r)
 {
-	const struct series *s = sorted_series(state);
+	const struct series *s = series_sorted(state);
 	int64_t gap_us = 0;
 
 	(void)call;
 	if (!s || s->n < 2)
 		return;
 	for (size_t i = 1; i < s->n; i++) {
-		int64_t us = s->samples[i].place.time_us - s->samples[i - 1].place.time_us;
+		int64_t us = series_time_us(s, i) - series_time_us(s, i - 1);
 
 		gap_us = us > gap_us ? us : gap_us;
 	}
 	agg_set_double(r, (double)gap_us / SECOND_US);
+}
+
+static void push_value(void *state, const struct agg_place *place, uint64_t value)
+{
+	series_push(
+		state, SERIES_VALUE_WORDS, (const uint64_t[]){(uint64_t)place->time_us, series_position(place), value});
 }
 
 /* ---- transitions ---- */
@@ -126,12 +126,9 @@ void agg_finish_max_gap(const struct agg_call *call, const void *state, struct a
 /* Values are equal as group values are; a 64-bit hash tells them apart, as in distinct. */
 static void add_change(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
 {
-	struct sample sample = {.place = *place};
-
 	buf_reset(&list->scratch);
 	group_key_add(&list->scratch, v->span, &list->scratch_text);
-	sample.value.hash = group_hash(buf_slice(&list->scratch));
-	push_sample(state, &sample);
+	push_value(state, place, group_hash(buf_slice(&list->scratch)));
 }
 
 const struct agg_kind agg_kind_changes = {
@@ -144,14 +141,14 @@ const struct agg_kind agg_kind_changes = {
 
 void agg_finish_transitions(const struct agg_call *call, const void *state, struct agg_result *r)
 {
-	const struct series *s = sorted_series(state);
+	const struct series *s = series_sorted(state);
 	uint64_t n = 0;
 
 	(void)call;
 	if (!s)
 		return;
 	for (size_t i = 1; i < s->n; i++)
-		n += s->samples[i].value.hash != s->samples[i - 1].value.hash;
+		n += *series_value(s, i) != *series_value(s, i - 1);
 	agg_set_double(r, (double)n);
 }
 
@@ -160,7 +157,7 @@ void agg_finish_transitions(const struct agg_call *call, const void *state, stru
 static void add_number(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
 {
 	(void)list;
-	push_sample(state, &(struct sample){.place = *place, .value.number = v->num.value});
+	push_value(state, place, series_bits(v->num.value));
 }
 
 const struct agg_kind agg_kind_numbers = {
@@ -173,53 +170,54 @@ const struct agg_kind agg_kind_numbers = {
 
 void agg_finish_ewma(const struct agg_call *call, const void *state, struct agg_result *r)
 {
-	const struct series *s = sorted_series(state);
+	const struct series *s = series_sorted(state);
 	double mean;
 
 	if (!s)
 		return;
-	mean = s->samples[0].value.number;
+	mean = series_number(s, 0);
 	for (size_t i = 1; i < s->n; i++)
-		mean = call->share * s->samples[i].value.number + (1 - call->share) * mean;
+		mean = call->share * series_number(s, i) + (1 - call->share) * mean;
 	agg_set_digits(r, mean);
 }
 
 /* ---- lttb ---- */
 
 /* A sample as [milliseconds since 1970, value]. */
-static void print_sample(struct buf *out, const struct sample *s)
+static void print_sample(struct buf *out, const struct series *s, size_t i)
 {
 	struct agg_result value = {.type = AGG_NULL};
-	uint64_t us = (uint64_t)(s->place.time_us < 0 ? -s->place.time_us : s->place.time_us);
+	int64_t time_us = series_time_us(s, i);
+	uint64_t us = (uint64_t)(time_us < 0 ? -time_us : time_us);
 
 	buf_add_str(out, out->len ? ",[" : "[[");
-	buf_addf(out, "%s%llu", s->place.time_us < 0 ? "-" : "", (unsigned long long)us / 1000);
+	buf_addf(out, "%s%llu", time_us < 0 ? "-" : "", (unsigned long long)us / 1000);
 	if (us % 1000) {
 		buf_addf(out, ".%03u", (unsigned)(us % 1000));
 		while (out->p[out->len - 1] == '0')
 			out->len--;
 	}
 	buf_add_char(out, ',');
-	agg_set_double(&value, s->value.number);
+	agg_set_double(&value, series_number(s, i));
 	agg_result_print(out, &value);
 	buf_add_char(out, ']');
 }
 
 /* The sample of from .. to - 1 that makes the largest triangle with sample a and the mean of to .. end - 1. */
-static size_t largest_triangle(const struct sample *samples, size_t a, size_t from, size_t to, size_t end)
+static size_t largest_triangle(const struct series *s, size_t a, size_t from, size_t to, size_t end)
 {
 	double x = 0, y = 0, largest = -1;
 	size_t best = from;
 
 	for (size_t i = to; i < end; i++) {
-		x += (double)(samples[i].place.time_us - samples[a].place.time_us);
-		y += samples[i].value.number;
+		x += (double)(series_time_us(s, i) - series_time_us(s, a));
+		y += series_number(s, i);
 	}
 	x /= (double)(end - to);
-	y = y / (double)(end - to) - samples[a].value.number;
+	y = y / (double)(end - to) - series_number(s, a);
 	for (size_t i = from; i < to; i++) {
-		double along = (double)(samples[i].place.time_us - samples[a].place.time_us);
-		double area = fabs(x * (samples[i].value.number - samples[a].value.number) - along * y);
+		double along = (double)(series_time_us(s, i) - series_time_us(s, a));
+		double area = fabs(x * (series_number(s, i) - series_number(s, a)) - along * y);
 
 		if (area > largest) {
 			largest = area;
@@ -235,13 +233,13 @@ static size_t largest_triangle(const struct sample *samples, size_t a, size_t fr
  */
 void agg_finish_lttb(const struct agg_call *call, const void *state, struct agg_result *r)
 {
-	struct series *s = sorted_series(state);
+	struct series *s = series_sorted(state);
 	size_t n = call->n, a = 0, to = 1, inner;
 
 	if (!s)
 		return;
 	buf_reset(&s->text);
-	print_sample(&s->text, &s->samples[0]);
+	print_sample(&s->text, s, 0);
 	inner = s->n < 2 ? 0 : s->n - 2;
 	for (size_t i = 1; i + 1 < n && inner; i++) {
 		size_t from = to, end;
@@ -249,16 +247,16 @@ void agg_finish_lttb(const struct agg_call *call, const void *state, struct agg_
 		if (s->n <= n) {
 			if (i > inner)
 				break;
-			print_sample(&s->text, &s->samples[i]);
+			print_sample(&s->text, s, i);
 			continue;
 		}
 		to = 1 + i * inner / (n - 2);
 		end = i + 2 < n ? 1 + (i + 1) * inner / (n - 2) : s->n;
-		a = largest_triangle(s->samples, a, from, to, end);
-		print_sample(&s->text, &s->samples[a]);
+		a = largest_triangle(s, a, from, to, end);
+		print_sample(&s->text, s, a);
 	}
 	if (s->n > 1)
-		print_sample(&s->text, &s->samples[s->n - 1]);
+		print_sample(&s->text, s, s->n - 1);
 	buf_add_char(&s->text, ']');
 	agg_set_text(r, buf_slice(&s->text));
 }
@@ -267,11 +265,9 @@ void agg_finish_lttb(const struct agg_call *call, const void *state, struct agg_
 
 static void add_position(void *state, const struct agg_input *in)
 {
-	struct sample sample = {.place = *in->place};
-
-	sample.value.at.lat = in->a->num.value;
-	sample.value.at.lon = in->b->num.value;
-	push_sample(state, &sample);
+	series_push(state, SERIES_POSITION_WORDS,
+		(const uint64_t[]){(uint64_t)in->place->time_us, series_position(in->place),
+			series_bits(in->a->num.value), series_bits(in->b->num.value)});
 }
 
 const struct agg_kind agg_kind_positions = {
@@ -284,11 +280,11 @@ const struct agg_kind agg_kind_positions = {
 };
 
 /* The haversine formula, well conditioned for near points. */
-static double distance_m(const struct sample *a, const struct sample *b)
+static double distance_m(const double a[2], const double b[2])
 {
 	const double radian = M_PI / 180;
-	double from = a->value.at.lat * radian, to = b->value.at.lat * radian;
-	double up = sin((to - from) / 2), along = sin((b->value.at.lon - a->value.at.lon) * radian / 2);
+	double from = a[0] * radian, to = b[0] * radian;
+	double up = sin((to - from) / 2), along = sin((b[1] - a[1]) * radian / 2);
 	double h = up * up + cos(from) * cos(to) * along * along;
 
 	return 2 * EARTH_RADIUS_M * asin(sqrt(h < 1 ? h : 1));
@@ -296,13 +292,17 @@ static double distance_m(const struct sample *a, const struct sample *b)
 
 void agg_finish_distance(const struct agg_call *call, const void *state, struct agg_result *r)
 {
-	const struct series *s = sorted_series(state);
+	const struct series *s = series_sorted(state);
 	struct dd sum = {0, 0};
+	double at[2][2]; /* two positions in turn */
 
 	(void)call;
 	if (!s)
 		return;
-	for (size_t i = 1; i < s->n; i++)
-		dd_add(&sum, distance_m(&s->samples[i - 1], &s->samples[i]));
+	for (size_t i = 0; i < s->n; i++) {
+		memcpy(at[i % 2], series_value(s, i), sizeof at[0]);
+		if (i)
+			dd_add(&sum, distance_m(at[(i - 1) % 2], at[i % 2]));
+	}
 	agg_set_digits(r, sum.high);
 }
