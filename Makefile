@@ -42,7 +42,7 @@ INC := -Ilib $(call pkg,--cflags,libzstd libcrypto oniguruma zlib liblzma liblz4
 LIBS := $(or $(call pkg,--libs,libjq),-ljq) \
 	$(or $(call pkg,--libs,libzstd),-lzstd) $(or $(call pkg,--libs,zlib),-lz) \
 	$(or $(call pkg,--libs,liblzma),-llzma) $(or $(call pkg,--libs,liblz4),-llz4) -lbz2 \
-	$(or $(call pkg,--libs,libcrypto),-lcrypto) $(or $(call pkg,--libs,oniguruma),-lonig) -lm -lpthread -ldl
+	$(or $(call pkg,--libs,libcrypto),-lcrypto) $(or $(call pkg,--libs,expat),-lexpat) $(or $(call pkg,--libs,oniguruma),-lonig) -lm -lpthread -ldl
 
 ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(INC) $(WARN) $(HARDEN) $(CFLAGS) -MMD -MP
 ALL_LDFLAGS := $(LDHARDEN) $(LDFLAGS)
