@@ -17,7 +17,9 @@ static void keep_books(struct agg *g)
 	struct ledger *l = g->frame.ledger;
 
 	l->kept = c->kept;
-	l->open = c->taken - c->kept;
+	l->open = c->taken - c->kept - c->outside;
+	l->filtered += c->outside - g->n_outside;
+	g->n_outside = c->outside;
 	l->late = c->late;
 	l->late_partial = c->late_partial;
 	l->out = g->n_rows - rows_withheld(g->rows);
@@ -195,6 +197,8 @@ void agg_close(struct agg *g)
 	json_scan_close(g->having_scan);
 	condition_close(g->having);
 	top_close(g->top);
+	condition_close(g->start);
+	condition_close(g->end);
 	if (g->where)
 		condition_close(g->where);
 	else

@@ -23,6 +23,9 @@ struct agg_options {
 	int64_t offset_us;      /* --offset */
 	int64_t session_us;     /* --session, 0: none */
 	int64_t session_max_us; /* --session-max, 0: none */
+	int64_t every_n;        /* --every-n, 0: none */
+	const char *start;      /* --start PROGRAM, NULL: none */
+	const char *end;        /* --end PROGRAM */
 	int64_t delay_us;       /* --delay */
 	int64_t grace_us;       /* --grace */
 	int64_t max_ahead_us;   /* --max-ahead, -1: no limit */

@@ -32,8 +32,9 @@ struct agg {
 
 	struct fieldpath voter; /* the field of a quorum, if the clock has one */
 
-	struct condition *where;  /* NULL: all records */
-	struct json_paths *paths; /* what the scanner looks for: of where, if there is one */
+	struct condition *where;       /* NULL: all records */
+	struct json_paths *paths;      /* what the scanner looks for: of where, if there is one */
+	struct condition *start, *end; /* of a trip; NULL: none */
 
 	/* from the first record on */
 	struct json_scan *scan;
@@ -41,6 +42,7 @@ struct agg {
 	size_t *group_slots, *field_slots;
 	struct window_clock clock;
 	struct engine *engine;
+	uint64_t n_outside; /* records in no trip, as far as the books know */
 	struct rows *rows;
 
 	/* which rows are written: agg_rows.c */

@@ -62,6 +62,55 @@ static int plan_sessions(struct agg *g, struct err *err)
 	return plan_zone(g, err);
 }
 
+/* What windows of consecutive records of a group have no use for. */
+static int check_runs(const struct agg *g, const char *what, struct err *err)
+{
+	const struct agg_options *o = &g->opts;
+
+	if (strcmp(o->window, "all") != 0)
+		return err_set(err, ERR_USAGE, "%s: a record cannot be in windows of -w too", what);
+	if (o->every_us)
+		return err_set(err, ERR_USAGE, "--every: the windows of %s begin with their records", what);
+	if (o->offset_us)
+		return err_set(err, ERR_USAGE, "--offset: the windows of %s begin with their records", what);
+	if (o->top)
+		return err_set(err, ERR_USAGE, "--top: a window of %s has only one row", what);
+	return 0;
+}
+
+static int plan_counts(struct agg *g, struct err *err)
+{
+	const struct agg_options *o = &g->opts;
+
+	if (o->start || o->end)
+		return err_set(err, ERR_USAGE, "--every-n: trips end with a record of --end or --start");
+	if (o->session_us || o->session_max_us)
+		return err_set(err, ERR_USAGE, "--every-n: a record cannot be in sessions too");
+	if (o->tz)
+		return err_set(err, ERR_USAGE, "--tz: count windows have no use for it");
+	g->window.every_n = (uint64_t)o->every_n;
+	return check_runs(g, "--every-n", err);
+}
+
+static int plan_trips(struct agg *g, struct err *err)
+{
+	const struct agg_options *o = &g->opts;
+
+	if (o->tz && !o->session_max_us)
+		return err_set(err, ERR_USAGE, "--tz: trips without --session-max have no use for it");
+	if (check_runs(g, o->start ? "--start" : "--end", err))
+		return -1;
+	g->window.session_us = o->session_us;
+	g->window.session_max_us = o->session_max_us;
+	g->window.has_start = o->start;
+	g->window.has_end = o->end;
+	if (o->start && !(g->start = condition_open("--start", o->start, err)))
+		return -1;
+	if (o->end && !(g->end = condition_open("--end", o->end, err)))
+		return -1;
+	return plan_zone(g, err);
+}
+
 int agg_plan_window(struct agg *g, struct err *err)
 {
 	const struct agg_options *o = &g->opts;
@@ -69,10 +118,14 @@ int agg_plan_window(struct agg *g, struct err *err)
 	struct err inner = ERR_INIT;
 
 	*w = (struct window_spec){.calendar = o->session_us ? WINDOW_NO_CALENDAR : find_calendar(o->window)};
+	if (o->every_n)
+		return plan_counts(g, err);
+	if (o->start || o->end)
+		return plan_trips(g, err);
 	if (o->session_us)
 		return plan_sessions(g, err);
 	if (o->session_max_us)
-		return err_set(err, ERR_USAGE, "--session-max: needs --session");
+		return err_set(err, ERR_USAGE, "--session-max: needs --session, --start or --end");
 	if (w->calendar)
 		return plan_calendar(g, err);
 	if (o->tz)
@@ -164,6 +217,11 @@ static bool has_field(struct json_span record, const char *name)
 	return has;
 }
 
+static bool can_do_without_time(const struct agg *g)
+{
+	return g->window.is_all || g->window.every_n;
+}
+
 /* Rows of tlm-agg carry their own time. */
 static int guess_time(struct agg *g, struct json_span record, struct err *err)
 {
@@ -173,7 +231,7 @@ static int guess_time(struct agg *g, struct json_span record, struct err *err)
 		g->time_from = TIME_WINDOW;
 	} else if (has_field(record, "session_end")) {
 		return set_time(g, "session_end", err);
-	} else if (g->window.is_all && !g->opts.quorum) {
+	} else if (can_do_without_time(g) && !g->opts.quorum) {
 		g->time_from = TIME_NONE;
 	} else {
 		return err_set(err, ERR_USAGE,
@@ -186,8 +244,8 @@ struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct 
 {
 	struct rows_opts opts = {.format = format,
 		.time = (enum rows_time)g->opts.time_out,
-		.has_bounds = g->time_from != TIME_NONE && (g->time_from != TIME_UNKNOWN || !g->window.is_all),
-		.is_session = g->window.session_us > 0,
+		.has_bounds = g->time_from != TIME_NONE && (g->time_from != TIME_UNKNOWN || !can_do_without_time(g)),
+		.is_session = g->window.session_us || g->window.has_start || g->window.has_end,
 		.has_cut = g->window.session_max_us > 0,
 		.fields = g->groups,
 		.n_fields = g->n_groups,
@@ -246,10 +304,27 @@ static void explain_duration(struct buf *out, const char *before, int64_t us)
 	out->len += num_print_duration(buf_reserve(out, NUM_DOUBLE_BYTES), us);
 }
 
+static void explain_trips(const struct agg *g, struct buf *out)
+{
+	buf_add_str(out, "window: a trip");
+	if (g->start)
+		buf_addf(out, " from a record with %s", g->opts.start);
+	if (g->end)
+		buf_addf(out, " up to one with %s", g->opts.end);
+	if (g->window.session_us)
+		explain_duration(out, ", without gaps of more than ", g->window.session_us);
+	if (g->window.session_max_us)
+		explain_duration(out, ", cut at multiples of ", g->window.session_max_us);
+}
+
 static void explain_window(const struct agg *g, struct buf *out)
 {
 	if (g->window.is_all) {
 		buf_add_str(out, "window: the whole stream");
+	} else if (g->window.every_n) {
+		buf_addf(out, "window: %llu records of a group", (unsigned long long)g->window.every_n);
+	} else if (g->start || g->end) {
+		explain_trips(g, out);
 	} else if (g->window.session_us) {
 		explain_duration(out, "window: sessions with gaps of at most ", g->window.session_us);
 		if (g->window.session_max_us)

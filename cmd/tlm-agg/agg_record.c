@@ -114,6 +114,22 @@ int agg_ask_where(struct agg *g, const struct at *at, struct err *err)
 		at->line, 0, raw, raw.len, err, "--where: %.*s", (int)message.len, message.p);
 }
 
+/* Whether a trip begins or ends with the record. */
+static int ask_trip(
+	struct agg *g, const struct at *at, struct condition *c, const char *option, bool *is_true, struct err *err)
+{
+	struct slice raw = {at->record->p, at->record->len}, message;
+	enum condition_answer answer = c ? condition_scan(c, at->record, &message) : CONDITION_NO;
+
+	*is_true = answer == CONDITION_YES;
+	if (answer == CONDITION_YES || answer == CONDITION_NO)
+		return 0;
+	return reject_add(g->frame.reject, answer == CONDITION_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, at->batch,
+		       at->line, 0, raw, raw.len, err, "%s: %.*s", option, (int)message.len, message.p)
+		       ? -1
+		       : 1;
+}
+
 /* All fields are read before any clock moves. */
 int agg_take_object(struct agg *g, const struct at *at, struct err *err)
 {
@@ -131,6 +147,10 @@ int agg_take_object(struct agg *g, const struct at *at, struct err *err)
 		bad = read_group(g, at, err);
 	if (!bad)
 		bad = read_values(g, at, err);
+	if (!bad)
+		bad = ask_trip(g, at, g->start, "--start", &r.is_start, err);
+	if (!bad)
+		bad = ask_trip(g, at, g->end, "--end", &r.is_end, err);
 	if (bad)
 		return bad < 0 ? -1 : 0;
 	if (g->time_from != TIME_NONE && !see_time(g, at, r.place.time_us))

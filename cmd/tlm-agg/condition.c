@@ -1,5 +1,6 @@
 #include "condition.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@
 struct condition {
 	struct jq_program *program;
 	struct jq_run *run;
-	struct buf out; /* what a select gives is the record: it is thrown away */
+	struct json_scan *scan; /* of condition_scan() */
+	struct buf out;         /* what a select gives is the record: it is thrown away */
 };
 
 static struct jq_program *compile(const char *option, struct slice text, struct err *err)
@@ -63,6 +65,7 @@ void condition_close(struct condition *c)
 {
 	if (!c)
 		return;
+	json_scan_close(c->scan);
 	jq_run_close(c->run);
 	jq_program_close(c->program);
 	buf_release(&c->out);
@@ -83,4 +86,18 @@ enum condition_answer condition_ask(struct condition *c, const struct json_recor
 		return takes ? CONDITION_YES : CONDITION_NO;
 	*message = result.message;
 	return result.status == JQ_ERROR ? CONDITION_ERROR : CONDITION_LIMIT;
+}
+
+enum condition_answer condition_scan(struct condition *c, const struct json_record *record, struct slice *message)
+{
+	struct json_record own;
+	bool has_cr = record->p[record->len] == '\r';
+
+	assert(record->p[record->len + has_cr] == '\n');
+	if (!c->scan)
+		c->scan = json_scan_open(jq_paths(c->program), JSON_DEPTH_MAX);
+	json_scan_batch(c->scan, record->p, record->len + has_cr + 1);
+	json_scan_next(c->scan, &own);
+	assert(own.status == JSON_OK);
+	return condition_ask(c, &own, message);
 }

@@ -32,4 +32,8 @@ enum condition_answer {
 /* Asks about a JSON_OK record; *message lives until the next question. */
 enum condition_answer condition_ask(struct condition *c, const struct json_record *record, struct slice *message);
 
+/* The same about a record that another scanner read, in its batch: its line end is readable. The caller has opened no
+ * scanner over condition_paths(). */
+enum condition_answer condition_scan(struct condition *c, const struct json_record *record, struct slice *message);
+
 #endif

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "engine/panes.h"
+#include "engine/runs.h"
 #include "engine/sessions.h"
 #include "mem/mem.h"
 
@@ -18,7 +19,9 @@ struct engine *engine_open(const struct engine_opts *opts)
 	struct engine *e = mem_alloc(1, sizeof *e);
 
 	e->opts = *opts;
-	if (opts->window.session_us)
+	if (opts->window.every_n || opts->window.has_start || opts->window.has_end)
+		e->windows = runs_open(&e->opts, &e->late, &e->counts);
+	else if (opts->window.session_us)
 		e->windows = sessions_open(&e->opts, &e->late, &e->counts);
 	else
 		e->windows = panes_open(&e->opts, &e->late, &e->counts);

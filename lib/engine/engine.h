@@ -7,7 +7,7 @@
  *
  * The rules: a window [s, e) is closed when W >= e + grace; a record is accepted for a window if and only if that
  * window is not closed when the record is judged; T is raised by the record first. Rows of one advance leave by (window
- * end, window start, group). Sessions, whose bounds are inclusive: sessions.h.
+ * end, window start, group). Sessions, whose bounds are inclusive: sessions.h; count windows and trips: runs.h.
  *
  * Memory: open/close; one block per pane, freed when its last window closes. Not thread safe per object.
  */
@@ -26,7 +26,7 @@ struct engine_row {
 	const void *states; /* for agg_result() */
 	bool is_final;
 	bool is_first_of_window, is_last_of_window;
-	bool is_cut; /* a session whose gap reaches over a border of session_max: it may go on in its neighbour */
+	bool is_cut; /* a session or trip that a border of session_max parts: it may go on in its neighbour */
 };
 
 /* Takes one row; what it points at lives until the last row of its window was taken. 0, or -1 with err: the run ends.
@@ -35,7 +35,7 @@ typedef int engine_row_fn(void *context, const struct engine_row *row, struct er
 
 struct engine_opts {
 	struct window_spec window;
-	bool has_time;         /* false: records have no time (window.is_all) */
+	bool has_time;         /* false: records have no time (window.is_all, every_n) */
 	int64_t grace_us;      /* how long a complete window stays open */
 	struct agg_list *list; /* borrowed */
 	engine_row_fn *row;
@@ -46,6 +46,7 @@ struct engine_record {
 	struct agg_place place; /* time_us is 0 without times */
 	struct slice key;
 	const struct agg_value *values; /* one per field of the list */
+	bool is_start, is_end;          /* of a trip: window.has_start, has_end */
 };
 
 enum engine_fate {
@@ -61,9 +62,9 @@ struct engine_late {
 	int64_t late_us; /* W - (end + grace) of that window, at least 0; of a session W - (last + gap + grace) */
 };
 
-/* Records by fate; kept are in at least one final row. taken = kept + open. */
+/* Records by fate; kept are in at least one final row. taken = kept + open + outside (in no trip). */
 struct engine_counts {
-	uint64_t taken, kept, late, late_partial, rows;
+	uint64_t taken, kept, outside, late, late_partial, rows;
 	int64_t late_max_us;
 };
 

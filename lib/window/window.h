@@ -100,6 +100,8 @@ struct window_spec {
 	const struct etime_zone *zone; /* of the calendar, borrowed; NULL is UTC */
 	int64_t session_us;            /* sessions instead: the gap that ends one; not for the functions of panes */
 	int64_t session_max_us;        /* multiples of it (by the clocks of zone) cut sessions; 0: nothing does */
+	uint64_t every_n;              /* windows of so many records instead; 0: no */
+	bool has_start, has_end;       /* windows from a record of a condition to one of another instead */
 };
 
 /* Windows are numbered by k: [start, end). */

@@ -689,3 +689,100 @@ END
 	has out 'newest rows: x.csv'
 	[ ! -e x.csv ]
 }
+
+@test "count windows: in the order of lines, or of times" {
+	agg --every-n 2 -g id 'count, first(v), last(v)' trips
+	[ "$status" = 0 ]
+	same '{"id":"a","count":2,"first_v":80.5,"last_v":90}
+{"id":"b","count":2,"first_v":3,"last_v":3}' "$(cat out)"
+	agg --every-n 3 'count' --no-flush trips
+	same '{"count":3}' "$(cat out)"
+	# two sources: the first one goes first without times; with them its records wait for the other
+	printf '{"s":%d}\n' 1 4 5 >one
+	printf '{"s":%d}\n' 2 3 6 >two
+	agg --every-n 2 'values(s, 2) as s' one two
+	same '{"s":[1,4]}
+{"s":[5,2]}
+{"s":[3,6]}' "$(cat out)"
+	agg --every-n 2 --time s:s --delay 4s --time-out s 'values(s, 2) as s' two one
+	same '{"window_start":1,"window_end":2,"s":[1,2]}
+{"window_start":3,"window_end":4,"s":[3,4]}
+{"window_start":5,"window_end":6,"s":[5,6]}' "$(cat out)"
+	printf '{"s":%d}\n' 6 1 4 6 5 >three
+	agg --every-n 1 --time s:s --time-out s count three --late late
+	same '1 1 5000000
+4 4 2000000
+5 5 1000000' "$(sed 's/.*"window_start":\([0-9]*\),"window_end":\([0-9]*\),.*"late_us":\([0-9]*\).*/\1 \2 \3/' late)"
+}
+
+@test "count windows: what they are not for" {
+	agg --every-n 0 count trips
+	[ "$status" = 2 ]
+	for option in '-w 1m' '--session 1m' '--start .a' '--tz UTC' '--top 1:count' '--every 1m' '--offset 1m'; do
+		agg --time ts --every-n 2 $option count trips
+		[ "$status" = 2 ] || { echo "$option"; false; }
+	done
+}
+
+@test "trips: from a record of --start up to one of --end" {
+	printf '{"s":%d,"id":"%s","on":%s}\n' 1 a true 2 a true 2 b true 4 a false 3 a true 5 a false 9 b false 10 a true >on
+	agg --time s:s --time-out s --delay 1s --start .on --end '.on == false' -g id count --stats on
+	[ "$status" = 0 ]
+	same '{"session_start":1,"session_end":4,"id":"a","count":4}
+{"session_start":2,"session_end":9,"id":"b","count":2}
+{"session_start":10,"session_end":10,"id":"a","count":1}' "$(cat out)"
+	has err '"read":8,"kept":7,"filtered":1'
+	agg --time s:s --time-out s --delay 1s --end '.on == false' -g id count on
+	same '{"session_start":1,"session_end":4,"id":"a","count":4}
+{"session_start":5,"session_end":5,"id":"a","count":1}
+{"session_start":2,"session_end":9,"id":"b","count":2}
+{"session_start":10,"session_end":10,"id":"a","count":1}' "$(cat out)"
+	agg --time s:s --time-out s --delay 1s --start '.s % 4 == 1' -g id count on
+	same '{"session_start":1,"session_end":4,"id":"a","count":4}
+{"session_start":9,"session_end":9,"id":"b","count":1}
+{"session_start":5,"session_end":10,"id":"a","count":2}' "$(cat out)"
+	agg --time s:s --time-out s --delay 1s --start .on --end '.on == false' -g id --session 5s count on
+	has out '{"session_start":2,"session_end":2,"id":"b","count":1}'
+	agg --time s:s --time-out s --delay 1s --start .on --end '.on == false' -g id --session-max 3s --format csv count on
+	same 'session_start,session_end,id,count,cut
+1,2,a,2,true
+2,2,b,1,true
+3,4,a,2,true
+9,9,b,1,true
+10,10,a,1,' "$(cat out)"
+}
+
+@test "trips: bad programs, bad records, and what they are not for" {
+	agg --time ts --start '.a |' count trips
+	[ "$status" = 3 ]
+	has err '--start: '
+	agg --time ts --end '.a | limit(1; .)' count trips
+	[ "$status" = 3 ]
+	has err '--end: only libjq runs'
+	agg --start .a count trips
+	[ "$status" = 2 ]
+	has err 'no --time'
+	agg --time ts --start '.id + 1 == 2' count trips
+	[ "$status" = 5 ]
+	has err '--start: string ("a") and number (1) cannot be added'
+	[ "$(wc -l <err)" -ge 1 ]
+	[ ! -s out ]
+	for option in '-w 1m' '--tz UTC' '--top 1:count' '--every 1m' '--offset 1m'; do
+		agg --time ts --start .v $option count trips
+		[ "$status" = 2 ] || { echo "$option"; false; }
+	done
+	# a signal: what is open is not final
+	mkfifo pipe
+	tlm-agg --time ts --start .id count <pipe >live &
+	pid=$!
+	exec 9>pipe
+	cat trips >&9
+	for _ in $(seq 100); do
+		[ -s live ] && break
+		sleep 0.02
+	done
+	kill -TERM $pid
+	exec 9>&-
+	wait $pid || true
+	has live '"count":1,"final":false}'
+}

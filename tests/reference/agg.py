@@ -669,9 +669,10 @@ class Reference:
         self.fields = list(dict.fromkeys(f for c in self.calls for f in c.fields))
         self.rows, self.late, self.rejects = [], [], []
         self.kept_ids, self.taken_ids = set(), set()
-        self.counts = dict.fromkeys(["read", "late", "rejected", "late_partial", "empty", "out"], 0)
+        self.counts = dict.fromkeys(["read", "late", "rejected", "late_partial", "empty", "out", "filtered"], 0)
         self.windows = {}  # (end, start) -> {group: [Entry]}
         self.sessions = []  # (group, [Entry]), open ones
+        self.accepted, self.steps = [], []  # of runs: records, and the watermarks in their order
         self.bounds = None
         self.time_field = None
         self.maxima = {}  # input -> {value: largest time}, with a quorum
@@ -686,7 +687,7 @@ class Reference:
         elif "session_end" in record.members:
             self.time_field = ("session_end", ":", "")
         else:
-            assert o["window"] is None and o["session"] is None
+            assert o["window"] is None and (o["session"] is None or o["runs"])
             self.time_field = "none"
 
     def time_of(self, record):
@@ -786,12 +787,80 @@ class Reference:
             if watermark is not None and key[0] + self.o["grace"] <= watermark:
                 self.emit(key)
 
-    def row(self, key, group, entries):
+    # -- windows of consecutive records: all is known at the end, so each group is parted then --
+    def step_of(self, threshold):
+        """When a thing happens for which W must be more than the threshold and the grace: its step, or the number of steps."""
+        if self.time_field == "none":
+            return threshold
+        return next((i for i, w in enumerate(self.steps) if w > threshold + self.o["grace"]), len(self.steps))
+
+    def part_runs(self):
+        groups, found = {}, []
+        for n, (group, entry, is_start, is_end) in enumerate(self.accepted):
+            groups.setdefault(group, []).append((entry, is_start, is_end, n))
+        end = len(self.accepted) if self.time_field == "none" else len(self.steps)
+        for group, records in groups.items():
+            records.sort(key=lambda r: r[0].place)
+            for n, (step, is_cut, entries) in enumerate(self.part_group(records, end)):
+                times = [e.place[0] for e in entries]
+                found.append((step, max(times), min(times), group, n, is_cut, entries))
+        for step, last, first, group, _, is_cut, entries in sorted(found, key=lambda f: f[:5]):
+            if step == end and self.o["no_flush"]:
+                continue
+            self.counts["out"] += 1
+            self.rows.append(self.row((last, first), group, entries, is_cut))
+            self.kept_ids.update(e.place for e in entries)
+
+    def part_group(self, records, end):
+        runs, gap, found = self.o["runs"], self.o["session"] or math.inf, []
+        run = None  # [goes over its start, its records, time of the last record before]
+
+        def finish(threshold, is_cut):
+            if run[1]:
+                found.append((threshold, is_cut or run[0], run[1]))
+
+        def pass_by(us):
+            """What ends before a record of this time."""
+            nonlocal run
+            while run:
+                border = self.borders(run[1][0].place[0])[1] if run[1] else math.inf
+                if us < border and us <= run[2] + gap:
+                    return
+                is_cut = border <= run[2] + gap
+                finish(self.step_of(border - 1 if is_cut else run[2] + gap), is_cut)
+                run = [True, [], run[2]] if is_cut else None
+
+        for entry, is_start, is_end, n in records:
+            us = entry.place[0]
+            step = self.step_of(n if self.time_field == "none" else us)
+            pass_by(us)
+            if run and is_start and "end" not in runs:
+                finish(step, False)
+                run = None
+            if not run and (is_start or "start" not in runs):
+                run = [False, [], us]
+            if not run:
+                if step < end or not self.o["no_flush"]:
+                    self.counts["filtered"] += 1
+                    self.taken_ids.remove(entry.place)
+                continue
+            run[1].append(entry)
+            run[2] = us
+            if is_end or len(run[1]) == runs.get("every_n"):
+                finish(step, False)
+                run = None
+        if run and self.time_field != "none" and self.steps:
+            pass_by(self.steps[-1] - self.o["grace"])
+        if run:
+            finish(end, False)
+        return found
+
+    def row(self, key, group, entries, is_cut=None):
         o = self.o
         columns, approx = [], []
         if self.time_field != "none":
-            start, end = (key[1], key[0]) if o["window"] or o["session"] else self.bounds
-            name = "session_" if o["session"] else "window_"
+            start, end = (key[1], key[0]) if o["window"] or o["session"] or o["runs"] else self.bounds
+            name = "session_" if o["session"] or "start" in o["runs"] or "end" in o["runs"] else "window_"
             columns.append((name + "start", print_time(start, o["time_out"])))
             columns.append((name + "end", print_time(end, o["time_out"])))
         tree = {}  # an object stands where its first field stands in the list, also where that one is absent
@@ -809,7 +878,9 @@ class Reference:
             if isinstance(r, tuple):
                 approx.append(c.name)
             columns.append((c.name, r))
-        if o["session_max"]:
+        if is_cut:
+            columns.append(("cut", "true"))
+        if o["session_max"] and not o["runs"]:
             low, high = self.borders(key[0])
             if key[0] + o["session"] >= high or key[1] - o["session"] < low:
                 columns.append(("cut", "true"))
@@ -861,6 +932,10 @@ class Reference:
                 if None in conditions.values():
                     self.reject(name, number, "program")
                     continue
+                sides = {side: is_true(o["runs"][side], record) for side in ("start", "end") if side in o["runs"]}
+                if None in sides.values():
+                    self.reject(name, number, "program")
+                    continue
                 place = (us, i, number)
                 if self.time_field != "none":
                     if stream[i] is not None and o["max_ahead"] is not None and us > stream[i] + o["max_ahead"]:
@@ -872,16 +947,25 @@ class Reference:
                         watermark = min(running) - o["delay"]
                     if o["window"]:
                         self.close_up_to(watermark)
-                    if o["session"] and watermark is not None:
-                        self.close_sessions(watermark)
+                    if watermark is not None:
+                        self.steps.append(watermark)
+                        if o["session"] and not o["runs"]:
+                            self.close_sessions(watermark)
+                if o["runs"]:
+                    self.place_in_run(name, number, line, us, watermark, (tuple(group), Entry(place, values, conditions),
+                                                                         sides.get("start"), sides.get("end")))
+                    continue
                 self.place_record(name, number, line, us, watermark, tuple(group), Entry(place, values, conditions))
             ended[i] = True
             if not all(ended):
                 running = [stream[k] for k in range(len(inputs)) if not ended[k]]
                 if None not in running:
                     watermark = min(running) - o["delay"]
+                    self.steps.append(watermark)
                     self.close_up_to(watermark)
-        if not o["no_flush"]:
+        if o["runs"]:
+            self.part_runs()
+        elif not o["no_flush"]:
             for key in sorted(self.windows):
                 self.emit(key)
             if o["session"]:
@@ -896,6 +980,13 @@ class Reference:
             maxima[group_value(voter)] = max(us, maxima.get(group_value(voter), us))
         best = sorted(maxima.values(), reverse=True)[:self.o["quorum"][0]]
         return best[-1] if len(best) == self.o["quorum"][0] else stream
+
+    def place_in_run(self, name, number, line, us, watermark, record):
+        if self.time_field != "none" and watermark is not None and watermark > us + self.o["grace"]:
+            self.say_late(name, number, line, us, [(us, us)], watermark - (us + self.o["grace"]))
+        else:
+            self.taken_ids.add(record[1].place)
+            self.accepted.append(record)
 
     def place_record(self, name, number, line, us, watermark, group, entry):
         o = self.o
@@ -978,6 +1069,18 @@ class Stream:
         calendar = r.choice(["day", "day", "week", "month"]) if size and r.random() < 0.2 else None
         session = r.choice([0.25, 1, 1, 2, 3, 7, 20]) if not size and r.random() < 0.6 else None
         session_max = r.choice([2, 10, 10, 30]) if session and r.random() < 0.5 else None
+        other = random.Random("runs %s" % seed)
+        self.runs = {}  # windows of consecutive records
+        if not size and other.random() < 0.4:
+            if other.random() < 0.4:
+                self.runs = {"every_n": other.choice([1, 2, 3, 5, 20])}
+                session = session_max = None
+            else:
+                tests = other.sample([("u", ">", "60"), ("u", "<", "-60"), ("w", "==", "1"), ("h", "==", '"a"'), ("u", ">", "0"),
+                                      ("g", "==", "1"), ("o.k", "<=", '"b"'), ("w", ">=", "2.50"), ("v", "<", "0")], 2)
+                sides = other.choice([("start", "end"), ("start", "end"), ("start",), ("end",)])
+                self.runs = dict(zip(sides, tests))
+                session_max = other.choice([None, 2, 10, 30])
         has_zone = calendar or (session_max and r.random() < 0.5)
         self.pace = r.choice([300, 3600, 20000]) if has_zone else 1  # how much slower time goes
         size = size if not calendar else 1
@@ -985,7 +1088,7 @@ class Stream:
         if size and not calendar and r.random() < 0.5:
             every = r.choice([x for x in (0.5, 1, 2, 3, 4, 7, 10) if x <= size])
         second = 1000000
-        has_time = size is not None or session is not None or r.random() < 0.5
+        has_time = size is not None or session is not None or "every_n" not in self.runs and self.runs or r.random() < 0.5
         self.form = r.choice(["ms", "s", "us", "iso", "iso"]) if has_time else None
         self.is_rows = has_time and r.random() < 0.06
         self.field_kind = r.choice(["int", "decimal", "wild", "mixed"])
@@ -1021,7 +1124,7 @@ class Stream:
             "exact": r.choice([512] * 8 + [1, 3, 8]),
             "list": ", ".join(r.sample(pool, r.randint(1, 7))),
             "time": None if not has_time or self.is_rows else "ts" + (":" + self.form if self.form != "iso" or r.random() < 0.7 else ""),
-            "is_split": every is not None,
+            "is_split": every is not None, "runs": self.runs,
         }
         if size and not calendar and r.random() < 0.3:
             self.o["offset"] = r.randrange(0, 3 * size * second, 250000) % self.o["every"]
@@ -1148,6 +1251,11 @@ class Stream:
             args += ["--session", duration(o["session"])]
         if o["session_max"]:
             args += ["--session-max", duration(o["session_max"])]
+        if "every_n" in self.runs:
+            args += ["--every-n", str(self.runs["every_n"])]
+        for side in ("start", "end"):
+            if side in self.runs:
+                args += ["--" + side, ".%s %s %s" % self.runs[side]]
         if o["calendar"]:
             args += ["-w", o["calendar"]]
         elif o["window"]:
@@ -1212,7 +1320,7 @@ def check(seed, folder):
     for name in ("out", "late", "rejects"):
         if os.path.exists(os.path.join(folder, name)):
             os.remove(os.path.join(folder, name))
-    if not s.o["time"] and (s.o["window"] or s.o["session"]):
+    if not s.o["time"] and (s.o["window"] or s.o["session"] or "start" in s.runs or "end" in s.runs):
         first = next((p for _, lines in s.inputs for p in map(parse_line, lines) if p and p.kind == "object"), None)
         if first and "window_end" not in first.members:
             return None  # the tool refuses: another test

@@ -1,0 +1,449 @@
+#include "engine/runs.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/waiting.h"
+#include "group/group.h"
+#include "mem/mem.h"
+
+/*
+ * A hash table leads from a key to its owner, who has at most one open run. Records with times wait in one heap over
+ * all groups, each with a state of its own, which is merged into that of its run when it is folded. A second heap says
+ * which runs end without a record: one entry for each owner that has such a run, a lower bound as in sessions.c.
+ */
+struct run {
+	struct owner *owner;
+	int64_t first_us, last_us;
+	uint64_t n_records;
+	uint64_t number;   /* of those that close together: keeps the runs of one time in order */
+	int64_t border_us; /* where session_max cuts it, or WINDOW_FOREVER */
+	bool is_cut;
+	uint64_t states[];
+};
+
+struct owner {
+	struct owner *next; /* of the same bucket */
+	uint64_t hash;
+	struct run *open;    /* NULL: none, or one that goes on behind a border without a record yet */
+	int64_t last_us;     /* of the last record in a run */
+	uint32_t n_holds;    /* waiting and closing things that point here */
+	bool is_going;       /* inside a run */
+	bool is_cut, is_due; /* the run goes on behind a border; the heap knows this owner */
+	uint32_t key_bytes;
+	char key[];
+};
+
+/* A record that waits. */
+struct held {
+	struct owner *owner;
+	bool is_start, is_end;
+	uint64_t states[];
+};
+
+struct runs {
+	struct engine_windows windows;
+	const struct engine_opts *opts;
+	const struct window_spec *spec;
+	struct window_spec borders; /* of session_max */
+	struct owner **buckets;
+	size_t n_buckets, n_owners;
+	struct waiting held, due;
+	struct run **closing;
+	size_t n_closing, cap_closing;
+	size_t key_bytes, n_runs;
+	struct engine_late *late;
+	struct engine_counts *counts;
+};
+
+static int64_t add_capped(int64_t a, int64_t b)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(a, b, &sum))
+		return b < 0 ? WINDOW_NEVER : WINDOW_FOREVER;
+	return sum;
+}
+
+/* W is so far that no record of this time is taken any more. */
+static bool is_past(const struct runs *r, int64_t us, int64_t watermark_us)
+{
+	return watermark_us == WINDOW_FOREVER || watermark_us > add_capped(us, r->opts->grace_us);
+}
+
+/* ---- owners ---- */
+
+static void grow_buckets(struct runs *r)
+{
+	size_t n = 2 * r->n_buckets;
+	struct owner **buckets = mem_alloc(n, sizeof *buckets);
+
+	for (size_t i = 0; i < r->n_buckets; i++) {
+		for (struct owner *o = r->buckets[i], *next; o; o = next) {
+			next = o->next;
+			o->next = buckets[o->hash & (n - 1)];
+			buckets[o->hash & (n - 1)] = o;
+		}
+	}
+	free(r->buckets);
+	r->buckets = buckets;
+	r->n_buckets = n;
+}
+
+static struct owner *get_owner(struct runs *r, struct slice key)
+{
+	uint64_t hash = group_hash(key);
+	struct owner *o = r->buckets[hash & (r->n_buckets - 1)], **bucket;
+
+	while (o && (o->hash != hash || !slice_eq((struct slice){o->key, o->key_bytes}, key)))
+		o = o->next;
+	if (o)
+		return o;
+	if (r->n_owners == r->n_buckets)
+		grow_buckets(r);
+	o = mem_alloc(1, sizeof *o + key.len);
+	bucket = &r->buckets[hash & (r->n_buckets - 1)];
+	*o = (struct owner){.next = *bucket, .hash = hash, .key_bytes = (uint32_t)key.len};
+	if (key.len)
+		memcpy(o->key, key.p, key.len);
+	*bucket = o;
+	r->n_owners++;
+	r->key_bytes += key.len;
+	return o;
+}
+
+/* Forgets an owner that nothing needs any more. */
+static void drop_if_idle(struct runs *r, struct owner *o)
+{
+	struct owner **at = &r->buckets[o->hash & (r->n_buckets - 1)];
+
+	if (o->is_going || o->is_due || o->n_holds)
+		return;
+	while (*at != o)
+		at = &(*at)->next;
+	*at = o->next;
+	r->n_owners--;
+	r->key_bytes -= o->key_bytes;
+	free(o);
+}
+
+/* ---- runs ---- */
+
+static int64_t end_by_gap(const struct runs *r, const struct owner *o)
+{
+	return r->spec->session_us ? add_capped(o->last_us, r->spec->session_us) : WINDOW_FOREVER;
+}
+
+/* The last time at which a record could still go into the open run. */
+static int64_t end_of(const struct runs *r, const struct owner *o)
+{
+	int64_t us = end_by_gap(r, o);
+
+	return o->open && o->open->border_us != WINDOW_FOREVER && o->open->border_us - 1 < us ? o->open->border_us - 1
+											      : us;
+}
+
+static struct run *open_run(struct runs *r, struct owner *o, int64_t us)
+{
+	o->open = mem_alloc(1, sizeof *o->open + r->opts->list->state_bytes);
+	*o->open = (struct run){.owner = o,
+		.first_us = us,
+		.last_us = us,
+		.border_us = r->spec->session_max_us ? window_pane_at(&r->borders, us).end_us : WINDOW_FOREVER,
+		.is_cut = o->is_cut};
+	o->is_going = true;
+	o->is_cut = false;
+	r->n_runs++;
+	return o->open;
+}
+
+/* The open run closes; is_cut: it goes on behind a border. */
+static void close_run(struct runs *r, struct owner *o, bool is_cut)
+{
+	struct run *run = o->open;
+
+	if (run) {
+		if (r->n_closing == r->cap_closing) {
+			r->cap_closing = r->cap_closing ? 2 * r->cap_closing : 16;
+			r->closing = mem_resize(r->closing, r->cap_closing, sizeof(struct run *));
+		}
+		run->is_cut |= is_cut;
+		run->number = r->n_closing;
+		r->closing[r->n_closing++] = run;
+		o->n_holds++;
+	}
+	o->open = NULL;
+	o->is_going = o->is_cut = is_cut;
+}
+
+/* What is over before the time of the next record. */
+static void close_over(struct runs *r, struct owner *o, int64_t us)
+{
+	while (o->is_going && end_of(r, o) < us)
+		close_run(r, o, end_of(r, o) < end_by_gap(r, o));
+}
+
+/* The run that takes the next record of an owner, begun if it shall; NULL: it is outside of all. */
+static struct run *find_run(struct runs *r, struct owner *o, int64_t us, bool is_start)
+{
+	const struct window_spec *s = r->spec;
+
+	if (o->is_going) {
+		close_over(r, o, us);
+		if (is_start && !s->has_end)
+			close_run(r, o, false);
+		if (o->is_going)
+			return o->open ? o->open : open_run(r, o, us);
+	}
+	return is_start || !s->has_start ? open_run(r, o, us) : NULL;
+}
+
+/* Behind the record that was folded. */
+static void end_record(struct runs *r, struct owner *o, int64_t us, bool is_end)
+{
+	struct run *run = o->open;
+
+	run->last_us = o->last_us = us;
+	run->n_records++;
+	if (is_end || (r->spec->every_n && run->n_records == r->spec->every_n)) {
+		close_run(r, o, false);
+	} else if (!o->is_due && (r->spec->session_us || r->spec->session_max_us)) {
+		o->is_due = true;
+		waiting_add(&r->due, &(struct agg_place){.time_us = end_of(r, o)}, o);
+	}
+}
+
+static void fold_held(struct runs *r, struct held *h, int64_t us)
+{
+	struct owner *o = h->owner;
+	struct run *run = find_run(r, o, us, h->is_start);
+
+	if (run) {
+		agg_states_merge(r->opts->list, run->states, h->states);
+		end_record(r, o, us, h->is_end);
+	} else {
+		r->counts->outside++;
+	}
+	agg_states_release(r->opts->list, h->states);
+	free(h);
+	o->n_holds--;
+	drop_if_idle(r, o);
+}
+
+/* Runs that end without a record. */
+static void close_due(struct runs *r, int64_t watermark_us)
+{
+	while (r->due.n && is_past(r, r->due.items[0].place.time_us, watermark_us)) {
+		struct owner *o = r->due.items[0].thing;
+
+		waiting_pop(&r->due);
+		if (o->is_going && is_past(r, end_of(r, o), watermark_us))
+			close_over(r, o, end_of(r, o) + (end_of(r, o) != WINDOW_FOREVER));
+		o->is_due = o->is_going && end_of(r, o) != WINDOW_FOREVER;
+		if (o->is_due)
+			waiting_add(&r->due, &(struct agg_place){.time_us = end_of(r, o)}, o);
+		else
+			drop_if_idle(r, o);
+	}
+}
+
+/* ---- rows out ---- */
+
+static int compare_runs(const void *a, const void *b)
+{
+	const struct run *x = *(struct run *const *)a, *y = *(struct run *const *)b;
+	size_t n = x->owner->key_bytes < y->owner->key_bytes ? x->owner->key_bytes : y->owner->key_bytes;
+	int order;
+
+	if (x->last_us != y->last_us)
+		return x->last_us < y->last_us ? -1 : 1;
+	if (x->first_us != y->first_us)
+		return x->first_us < y->first_us ? -1 : 1;
+	order = memcmp(x->owner->key, y->owner->key, n);
+	if (!order)
+		order = (x->owner->key_bytes > n) - (y->owner->key_bytes > n);
+	return order ? order : (x->number > y->number) - (x->number < y->number);
+}
+
+static int emit(struct runs *r, const struct run *run, bool is_final, struct err *err)
+{
+	struct engine_row row = {.has_bounds = r->opts->has_time,
+		.start_us = run->first_us,
+		.end_us = run->last_us,
+		.key = {run->owner->key, run->owner->key_bytes},
+		.states = run->states,
+		.is_final = is_final,
+		.is_first_of_window = true,
+		.is_last_of_window = true,
+		.is_cut = run->is_cut};
+
+	r->counts->rows++;
+	if (is_final)
+		r->counts->kept += run->n_records;
+	return r->opts->row(r->opts->context, &row, err);
+}
+
+static void free_run(struct runs *r, struct run *run)
+{
+	agg_states_release(r->opts->list, run->states);
+	free(run);
+	r->n_runs--;
+}
+
+static int emit_closing(struct runs *r, bool is_final, struct err *err)
+{
+	int result = 0;
+
+	if (r->n_closing > 1)
+		qsort(r->closing, r->n_closing, sizeof(struct run *), compare_runs);
+	for (size_t i = 0; i < r->n_closing; i++) {
+		struct owner *o = r->closing[i]->owner;
+
+		if (result == 0)
+			result = emit(r, r->closing[i], is_final, err);
+		free_run(r, r->closing[i]);
+		o->n_holds--;
+		drop_if_idle(r, o);
+	}
+	r->n_closing = 0;
+	return result;
+}
+
+static void close_all(struct runs *r)
+{
+	while (r->due.n) {
+		((struct owner *)r->due.items[r->due.n - 1].thing)->is_due = false;
+		r->due.n--;
+	}
+	for (size_t i = 0; i < r->n_buckets; i++) {
+		for (struct owner *o = r->buckets[i], *next; o; o = next) {
+			next = o->next;
+			close_run(r, o, false);
+			drop_if_idle(r, o);
+		}
+	}
+}
+
+static int advance(struct engine_windows *windows, int64_t watermark_us, bool is_final, struct err *err)
+{
+	struct runs *r = (struct runs *)windows;
+
+	while (r->held.n && is_past(r, r->held.items[0].place.time_us, watermark_us)) {
+		struct waiting_item first = r->held.items[0];
+
+		waiting_pop(&r->held);
+		fold_held(r, first.thing, first.place.time_us);
+	}
+	if (watermark_us == WINDOW_FOREVER)
+		close_all(r);
+	else
+		close_due(r, watermark_us);
+	return r->n_closing ? emit_closing(r, is_final, err) : 0;
+}
+
+/* ---- records in ---- */
+
+static enum engine_fate refuse(struct runs *r, int64_t us, int64_t watermark_us)
+{
+	*r->late = (struct engine_late){.start_us = us,
+		.end_us = us,
+		.windows = 1,
+		.late_us = watermark_us - add_capped(us, r->opts->grace_us)};
+	r->counts->late++;
+	if (r->late->late_us > r->counts->late_max_us)
+		r->counts->late_max_us = r->late->late_us;
+	return ENGINE_LATE;
+}
+
+/* Without times the order of records is that in which they come. */
+static enum engine_fate fold_now(struct runs *r, const struct engine_record *record, struct err *err)
+{
+	struct owner *o = get_owner(r, record->key);
+	struct run *run = find_run(r, o, 0, record->is_start);
+
+	r->counts->taken++;
+	if (run) {
+		agg_states_add(r->opts->list, run->states, record->values, &record->place);
+		end_record(r, o, 0, record->is_end);
+	} else {
+		r->counts->outside++;
+		drop_if_idle(r, o);
+	}
+	return r->n_closing && emit_closing(r, true, err) ? ENGINE_ERROR : ENGINE_TAKEN;
+}
+
+static enum engine_fate add(
+	struct engine_windows *windows, const struct engine_record *record, int64_t watermark_us, struct err *err)
+{
+	struct runs *r = (struct runs *)windows;
+	struct held *h;
+
+	if (!r->opts->has_time)
+		return fold_now(r, record, err);
+	if (advance(windows, watermark_us, true, err))
+		return ENGINE_ERROR;
+	if (is_past(r, record->place.time_us, watermark_us))
+		return refuse(r, record->place.time_us, watermark_us);
+	h = mem_alloc(1, sizeof *h + r->opts->list->state_bytes);
+	*h = (struct held){get_owner(r, record->key), record->is_start, record->is_end};
+	h->owner->n_holds++;
+	agg_states_add(r->opts->list, h->states, record->values, &record->place);
+	waiting_add(&r->held, &record->place, h);
+	r->counts->taken++;
+	return ENGINE_TAKEN;
+}
+
+static void memory(const struct engine_windows *windows, size_t *bytes, size_t *groups)
+{
+	const struct runs *r = (const struct runs *)windows;
+	size_t states = r->opts->list->state_bytes;
+
+	*groups = r->n_owners;
+	*bytes = r->n_owners * sizeof(struct owner) + r->key_bytes + r->n_runs * (sizeof(struct run) + states) +
+		 r->held.n * (sizeof(struct held) + states + sizeof *r->held.items) + r->due.n * sizeof *r->due.items;
+}
+
+static void close_runs(struct engine_windows *windows)
+{
+	struct runs *r = (struct runs *)windows;
+
+	for (size_t i = 0; i < r->held.n; i++) {
+		struct held *h = r->held.items[i].thing;
+
+		agg_states_release(r->opts->list, h->states);
+		free(h);
+	}
+	for (size_t i = 0; i < r->n_buckets; i++) {
+		for (struct owner *o = r->buckets[i], *next; o; o = next) {
+			next = o->next;
+			if (o->open)
+				free_run(r, o->open);
+			free(o);
+		}
+	}
+	free(r->buckets);
+	free(r->closing);
+	waiting_release(&r->held);
+	waiting_release(&r->due);
+	free(r);
+}
+
+static const struct engine_windows_ops ops = {add, advance, memory, close_runs};
+
+struct engine_windows *runs_open(const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
+{
+	struct runs *r = mem_alloc(1, sizeof *r);
+
+	assert(opts->has_time || (!opts->window.session_us && !opts->window.session_max_us));
+	r->windows.ops = &ops;
+	r->opts = opts;
+	r->spec = &opts->window;
+	r->borders = (struct window_spec){
+		.calendar = WINDOW_MULTIPLE, .size_us = opts->window.session_max_us, .zone = opts->window.zone};
+	r->n_buckets = 8;
+	r->buckets = mem_alloc(r->n_buckets, sizeof *r->buckets);
+	r->late = late;
+	r->counts = counts;
+	return &r->windows;
+}
