@@ -120,7 +120,7 @@ static int end(struct stage *stage, bool is_stopped, struct buf *out, struct err
 	g->out = out;
 	if (!g->engine)
 		return 0;
-	if (!g->opts.no_flush && engine_flush(g->engine, !is_stopped, err))
+	if (!g->opts.no_flush && engine_flush(g->engine, g->clock.max_us, !is_stopped, err))
 		return -1;
 	rows_flush(g->rows, out);
 	if (g->latest && latest_write(g->latest, false, err))
@@ -145,6 +145,8 @@ static int plan(struct agg *g, const char *list, struct err *err)
 		agg_plan_time(g, err) || agg_plan_quorum(g, err) || agg_plan_where(g, err) || agg_plan_choice(g, err))
 		return -1;
 	g->list.is_coercing = g->opts.is_coercing;
+	if (g->opts.max_gap_us)
+		agg_list_hold(&g->list, g->opts.max_gap_us);
 	g->list.exact_max = (uint32_t)g->opts.exact_max;
 	/* names that clash are told before anything is read */
 	rows = agg_plan_rows(g, (enum rows_format)g->opts.format, err);

@@ -41,6 +41,7 @@ struct agg_options {
 	int time_out;           /* --time-out: enum rows_time */
 	int format;             /* --format: enum rows_format */
 	int64_t exact_max;      /* --exact */
+	int64_t max_gap_us;     /* --max-gap, 0: no limit */
 };
 
 /* What the stage works with; all borrowed. */

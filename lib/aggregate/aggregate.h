@@ -21,6 +21,7 @@
  * AGG_TALLY_MAX different values.
  * - delta and rate are of the earliest and the latest value; transitions, max_gap, ewma and distance keep every sample
  * of the window until it closes and look at them in the order of (time, input, line).
+ * - twa, integral, duration and time_above take a value to hold until the next one: agg_states_settle().
  * - skew, kurt, covar, corr, slope and r2 come from sums in double-double and print 12 digits, as var.
  *
  * Memory: agg_list_release(); states may own memory: agg_states_release() for each. Not thread safe per state.
@@ -92,11 +93,13 @@ struct agg_field {
 
 struct agg_state {
 	const struct agg_kind *kind;
-	int32_t fields[2];  /* indices in fields; -1: none (count), or no second one */
-	int32_t condition;  /* index in conditions, -1: sees every record */
-	bool is_special;    /* has a condition, or is of a kind that takes more than one value */
-	uint64_t parameter; /* n or width of a kind that depends on it, else 0 */
-	uint32_t offset;    /* of the state in the block of a group, a multiple of 8 */
+	int32_t fields[2];       /* indices in fields; -1: none (count), or no second one */
+	int32_t condition;       /* index in conditions, -1: sees every record */
+	bool is_special;         /* has a condition, or is of a kind that takes more than one value */
+	bool is_held;            /* some call counts how long its values hold: agg_states_settle() */
+	uint64_t parameter;      /* n or width of a kind that depends on it, else 0 */
+	uint32_t offset;         /* of the state in the block of a group, a multiple of 8 */
+	uint32_t carried_offset; /* of its sample in the block of what a group carries over, if is_held */
 };
 
 struct agg_call {
@@ -106,7 +109,9 @@ struct agg_call {
 	uint64_t percent, percent_scale; /* pNN: the share is percent / (100 * percent_scale) */
 	uint32_t n;                      /* of topk(f, n), values(f, n), lttb(f, n) */
 	uint64_t width;                  /* of hist(f, width), see agg_width() */
-	double share;                    /* of ewma(f, share) */
+	double number;                   /* share of ewma(f, share), limit of time_above(f, limit) */
+	uint64_t constant;               /* hash of VALUE of duration(f, VALUE) */
+	int64_t hold_us;                 /* a value holds so long at most: agg_list_hold() */
 	bool is_rounded;                 /* round(..., digits) */
 	int digits;
 };
@@ -120,7 +125,8 @@ struct agg_list {
 	size_t n_fields;
 	struct agg_condition *conditions;
 	size_t n_conditions;
-	uint32_t state_bytes; /* of one group, a multiple of 8 */
+	uint32_t state_bytes;   /* of one group, a multiple of 8 */
+	uint32_t carried_bytes; /* what a group carries from window to window; 0: no value holds */
 	uint32_t exact_max;
 	bool is_coercing; /* numbers may be written as text */
 	bool has_memory;  /* some state owns memory: agg_states_release() is needed */
@@ -135,6 +141,9 @@ struct agg_list {
  */
 int agg_list_parse(struct agg_list *list, const char *text, struct err *err);
 void agg_list_release(struct agg_list *list);
+
+/* Values hold for us at most (--max-gap), without it until the next one. */
+void agg_list_hold(struct agg_list *list, int64_t us);
 
 /*
  * Reads field `field` of a record from its span. Returns NULL, or a literal that says what is wrong with it: "is not a
@@ -157,6 +166,30 @@ const struct jq_result *agg_judge(struct agg_list *list, const struct json_recor
 void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place);
 void agg_states_merge(struct agg_list *list, void *into, const void *from);
 void agg_states_release(const struct agg_list *list, void *states);
+
+/* ---- values that hold ---- */
+
+/*
+ * twa, integral, duration and time_above take a value to hold until the next one. In a window [start, end) it may come
+ * from before the start, and it holds up to the end: agg_states_settle() says so before agg_result(). States that were
+ * not settled (sessions, a whole stream) count from their earliest value to the latest.
+ *
+ * What a group carries over is a zeroed block of carried_bytes, without memory of its own: agg_carried_take() puts the
+ * latest values of a window into it, once no older window is open.
+ */
+struct agg_bounds {
+	int64_t start_us, end_us;
+};
+
+/* carried: NULL for nothing. To be called anew for each window that the states are a row of. */
+void agg_states_settle(const struct agg_list *list, void *states, const struct agg_bounds *window, const void *carried);
+
+/* Whether the states hold a value to carry over. */
+bool agg_carried_has(const struct agg_list *list, const void *states);
+void agg_carried_take(const struct agg_list *list, void *carried, const void *states);
+
+/* Up to when some value of it holds; never before start_us of a window of which it is a part. */
+int64_t agg_carried_end(const struct agg_list *list, const void *carried);
 
 /* ---- results ---- */
 

@@ -321,6 +321,20 @@ static void results_are_exact(void **state)
 	check_fold("hist(x, 3)", "-9223372036854775808", "[{\"from\":-9223372036854775809,\"count\":1}]");
 	check_fold("hist(x, 1)", "1 9223372036854775808 2", "null");
 	check_fold("hist(x, 1)", "null", "null");
+	check_fold("twa(x)", "1 2 9 3 100", "3.75");
+	check_fold("twa(x)", "1 null null 2 9", "1.25");
+	check_fold("twa(x)", "0.1 0.1 0.1 7", "0.1");
+	check_fold("twa(x)", "5", "null");
+	check_fold("twa(x)", "null", "null");
+	check_fold("integral(x)", "5", "0");
+	check_fold("integral(x)", "0.1 0.2 7", "0.30000000000000004");
+	check_fold("integral(x)", "1e300 -1e300 0", "0");
+	check_fold("integral(x)", "", "null");
+	check_fold("duration(x, 1)", "1 1.0 \"1\" 1e0 true null 1", "3");
+	check_fold("duration(x, \"a\")", "\"\\u0061\" 1 \"a\"", "1");
+	check_fold("duration(x, \"a\")", "null", "null");
+	check_fold("time_above(x, -1)", "0 -1 -0.999 -2 5", "2");
+	check_fold("time_above(x, 1)", "1 1 1", "0");
 	check_fold("lttb(x, 3)", "1 2 9 3 1", "[[1000,1],[3000,9],[5000,1]]");
 	check_fold("lttb(x, 4)", "0 9 1 null 1 9.5 0", "[[1000,0],[2000,9],[6000,9.5],[7000,0]]");
 	check_fold("lttb(x, 3)", "1 1 1 1", "[[1000,1],[2000,1],[4000,1]]");
@@ -418,6 +432,7 @@ static void merging_changes_nothing(void **state)
 	check_merging("argmin(x, x), argmax(x, x), mode(x), topk(x, 9), set(x), values(x, 20), hist(x, 0.5)", 1);
 	check_merging("skew(x), kurt(x), covar(x, x), corr(x, x), slope(x, x), r2(x, x)", 1);
 	check_merging("delta(x), rate(x), transitions(x), max_gap, max_gap(x) as g, ewma(x, 0.1), lttb(x, 50)", 1);
+	check_merging("twa(x), integral(x), duration(x, 1), time_above(x, 7000.5)", 1);
 	check_merging("distance(x, x), bbox(x, x)", 0.005);
 }
 

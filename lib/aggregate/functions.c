@@ -409,6 +409,10 @@ const struct agg_function agg_functions[] = {
 	{"distance", &agg_kind_positions, "ff", 0, agg_finish_distance, "length of the way, in metres"},
 	{"bbox", &agg_kind_box, "ff", AGG_COMPOUND, agg_finish_bbox, "west, south, east, north of the positions"},
 	{"hist", &agg_kind_hist, "fw", AGG_SKETCHED | AGG_COMPOUND, agg_finish_hist, "counts by bins of one width"},
+	{"twa", &agg_kind_numbers, "f", AGG_HELD, agg_finish_twa, "mean weighted by how long each value holds"},
+	{"integral", &agg_kind_numbers, "f", AGG_HELD, agg_finish_integral, "sum of value * seconds that it holds"},
+	{"duration", &agg_kind_changes, "fv", AGG_HELD, agg_finish_duration, "seconds with this value"},
+	{"time_above", &agg_kind_numbers, "fl", AGG_HELD, agg_finish_time_above, "seconds above this limit"},
 	{"lttb", &agg_kind_numbers, "fm", AGG_COMPOUND, agg_finish_lttb, "n samples that keep the shape of all"},
 	{NULL, NULL, "", 0, NULL, NULL},
 };

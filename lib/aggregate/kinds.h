@@ -26,15 +26,15 @@ struct agg_kind {
 enum {
 	AGG_PERCENTILE = 1, /* the name is p and a number */
 	AGG_SKETCHED = 2,   /* may be approximate */
-	AGG_COMPOUND = 4    /* an array: cannot be rounded */
+	AGG_COMPOUND = 4,   /* an array: cannot be rounded */
+	AGG_HELD = 8        /* values hold until the next one; the kind is a series of SERIES_VALUE_WORDS */
 };
 
 struct agg_function {
 	const char *name;
 	const struct agg_kind *kind;
-	const char *arguments; /* one letter each: f a field, n a number from 1, m one from 2, x a share above 0 up to
-				  1, w a width;
-				  "": the bare name */
+	const char *arguments; /* one letter each, see list.c: f a field, n a number from 1, m one from 2, x a share
+				  above 0 up to 1, w a width, l a limit, v a value; "": the bare name */
 	unsigned flags;
 	void (*finish)(const struct agg_call *call, const void *state, struct agg_result *result);
 	const char *help;
@@ -44,6 +44,8 @@ extern const struct agg_kind agg_kind_records, agg_kind_present, agg_kind_sum, a
 	agg_kind_first, agg_kind_last, agg_kind_quantile, agg_kind_distinct, agg_kind_argmin, agg_kind_argmax,
 	agg_kind_powers, agg_kind_pairs, agg_kind_tally, agg_kind_values, agg_kind_edges, agg_kind_changes,
 	agg_kind_times, agg_kind_numbers, agg_kind_positions, agg_kind_box, agg_kind_hist;
+
+enum { AGG_CARRIED_BYTES = 24 }; /* of a state whose values hold */
 
 extern const struct agg_function agg_functions[]; /* name NULL is the end */
 
@@ -178,7 +180,8 @@ typedef void agg_finish(const struct agg_call *call, const void *state, struct a
 agg_finish agg_finish_skew, agg_finish_kurt, agg_finish_covar, agg_finish_corr, agg_finish_slope, agg_finish_r2,
 	agg_finish_arg, agg_finish_values, agg_finish_mode, agg_finish_topk, agg_finish_set, agg_finish_delta,
 	agg_finish_rate, agg_finish_transitions, agg_finish_max_gap, agg_finish_ewma, agg_finish_distance,
-	agg_finish_bbox, agg_finish_hist, agg_finish_lttb;
+	agg_finish_bbox, agg_finish_hist, agg_finish_lttb, agg_finish_twa, agg_finish_integral, agg_finish_duration,
+	agg_finish_time_above;
 
 uint64_t agg_distinct_count(const struct agg_distinct *d);
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "group/group.h"
 #include "mem/mem.h"
 
 /*
@@ -97,7 +98,9 @@ static const char *right_name(struct slice word)
 		{"percentile", "pNN, for example p95"}, {"quantile", "pNN, for example p95"}, {"skewness", "skew"},
 		{"kurtosis", "kurt"}, {"arg_min", "argmin"}, {"arg_max", "argmax"}, {"min_by", "argmin"},
 		{"max_by", "argmax"}, {"covar_samp", "covar"}, {"regr_slope", "slope"}, {"regr_r2", "r2"},
-		{"list", "values"}, {"array_agg", "values"}, {"top", "topk"}, {"q50", "median"}};
+		{"list", "values"}, {"array_agg", "values"}, {"top", "topk"}, {"time_weight", "twa"},
+		{"time_weighted_average", "twa"}, {"duration_in", "duration"}, {"state_duration", "duration"},
+		{"q50", "median"}};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (slice_eq(word, slice_str(names[i][0])))
@@ -206,13 +209,94 @@ static int parse_share(struct parser *p, double *share, struct slice *word)
 	return fail_at(p, word->p, "expected a share above 0 and up to 1, such as 0.2", no_word);
 }
 
+/* A number or a word as JSON writes it, in quotes or up to a blank, a comma or a bracket. */
+static struct slice take_constant(struct parser *p)
+{
+	struct slice word = {p->at, 0};
+
+	if (*p->at == '"') {
+		for (p->at++; *p->at && *p->at != '"'; p->at++)
+			p->at += *p->at == '\\' && p->at[1];
+		p->at += *p->at == '"';
+	} else {
+		while (*p->at && !strchr(" \t\r\n,()", *p->at))
+			p->at++;
+	}
+	word.len = (size_t)(p->at - word.p);
+	return word;
+}
+
+static int parse_limit(struct parser *p, double *limit, struct slice *word)
+{
+	*word = take_constant(p);
+	if (!num_is_json(word->p, word->len))
+		return fail_at(p, word->p, "expected a number, such as 80 or -0.5", no_word);
+	*limit = num_to_double(word->p, word->len);
+	return 0;
+}
+
+/* A value as transitions() tells values apart. */
+static int parse_value(struct parser *p, uint64_t *hash, struct slice *word)
+{
+	struct buf *key = &p->list->scratch;
+	struct json_record record;
+
+	*word = take_constant(p);
+	json_check(word->p, word->len, 1, &record);
+	if (record.status != JSON_OK || record.type == JSON_NULL || record.type >= JSON_ARRAY)
+		return fail_at(p, word->p, "expected a value, such as \"D\", 3 or true", no_word);
+	buf_reset(key);
+	group_key_add(key, record.value, &p->list->scratch_text);
+	*hash = group_hash(buf_slice(key));
+	if (record.type == JSON_STRING)
+		*word = json_inside(record.value);
+	return 0;
+}
+
+static int parse_number(struct parser *p, int64_t min, struct agg_call *call, struct slice *word)
+{
+	int64_t number;
+
+	if (parse_integer(p, min, AGG_TALLY_MAX, &number, word))
+		return -1;
+	call->n = (uint32_t)number;
+	return 0;
+}
+
+static int parse_width(struct parser *p, uint64_t *width, struct slice *word)
+{
+	*word = take_word(p, true);
+	if (agg_width(*word, width))
+		return 0;
+	return fail_at(p, word->p, "expected a width, such as 10 or 0.5", no_word);
+}
+
+/* An argument that is no field, and its part of the default name. */
+static int parse_constant(struct parser *p, char letter, struct agg_call *call, struct slice *word)
+{
+	switch (letter) {
+	case 'w':
+		return parse_width(p, &call->width, word);
+	case 'x':
+		return parse_share(p, &call->number, word);
+	case 'l':
+		return parse_limit(p, &call->number, word);
+	case 'v':
+		return parse_value(p, &call->constant, word);
+	default:
+		return parse_number(p, letter == 'm' ? 2 : 1, call, word);
+	}
+}
+
 static int fail_arguments(struct parser *p, const char *arguments, size_t n)
 {
 	if (!arguments[n])
 		return fail_at(p, p->at, n == 1 ? "expected ')' behind the field" : "expected ')' behind the arguments",
 			no_word);
-	return fail_at(p, p->at, arguments[n] == 'f' ? "expected ',' and a second field" : "expected ',' and a number",
-		no_word);
+	if (arguments[n] == 'f')
+		return fail_at(p, p->at, "expected ',' and a second field", no_word);
+	return fail_at(
+		p, p->at, arguments[n] == 'v' ? "expected ',' and a value" : "expected ',' and a number", no_word);
 }
 
 /* What stands between the brackets; p->at is behind the first of them. */
@@ -228,26 +312,12 @@ static int parse_arguments(struct parser *p, struct agg_call *call, struct buf *
 		if (arguments[n] == 'f') {
 			if (parse_path(p, name, n ? kind->second_need : kind->need, &fields[n]))
 				return -1;
-		} else if (arguments[n] == 'w') {
-			struct slice word = take_word(p, true);
-
-			if (!agg_width(word, &call->width))
-				return fail_at(p, word.p, "expected a width, such as 10 or 0.5", no_word);
-			add_word(name, word);
-		} else if (arguments[n] == 'x') {
-			struct slice word;
-
-			if (parse_share(p, &call->share, &word))
-				return -1;
-			add_word(name, word);
 		} else {
-			int64_t number;
 			struct slice word;
 
-			if (parse_integer(p, arguments[n] == 'm' ? 2 : 1, AGG_TALLY_MAX, &number, &word))
+			if (parse_constant(p, arguments[n], call, &word))
 				return -1;
 			add_word(name, word);
-			call->n = (uint32_t)number;
 		}
 		skip_blanks(p);
 		if (!arguments[n + 1] || *p->at != ',')
@@ -381,6 +451,16 @@ static int parse_round(struct parser *p, struct agg_call *call, struct buf *name
 	return 0;
 }
 
+/* The values of a state hold. */
+static void carry_state(struct agg_list *list, struct agg_state *s)
+{
+	if (s->is_held)
+		return;
+	s->is_held = true;
+	s->carried_offset = list->carried_bytes;
+	list->carried_bytes += AGG_CARRIED_BYTES;
+}
+
 static int parse_item(struct parser *p)
 {
 	struct agg_call *call = new_call(p->list);
@@ -410,6 +490,9 @@ static int parse_item(struct parser *p)
 	read.kind = call->function->kind;
 	read.parameter = read.kind->has_parameter ? call->width ? call->width : call->n : 0;
 	call->state = state_of(p->list, &read);
+	call->hold_us = INT64_MAX;
+	if (call->function->flags & AGG_HELD)
+		carry_state(p->list, &p->list->states[call->state]);
 	return check_name(p, start, call->name);
 }
 
@@ -447,6 +530,12 @@ void agg_list_release(struct agg_list *list)
 	buf_release(&list->scratch);
 	buf_release(&list->scratch_text);
 	*list = (struct agg_list){0};
+}
+
+void agg_list_hold(struct agg_list *list, int64_t us)
+{
+	for (size_t i = 0; i < list->n_calls; i++)
+		list->calls[i].hold_us = us;
 }
 
 /* ---- states ---- */

@@ -13,14 +13,20 @@
 
 /* ---- samples ---- */
 
+struct series *series_open(unsigned n_words)
+{
+	struct series *s = mem_alloc(1, sizeof *s);
+
+	s->n_words = n_words;
+	return s;
+}
+
 void series_push(struct series_state *state, unsigned n_words, const uint64_t *sample)
 {
 	struct series *s = state->series;
 
-	if (!s) {
-		s = state->series = mem_alloc(1, sizeof *s);
-		s->n_words = n_words;
-	}
+	if (!s)
+		s = state->series = series_open(n_words);
 	if (s->n == s->cap) {
 		s->cap += s->cap / 2 + 4;
 		s->words = mem_resize(s->words, s->cap, n_words * sizeof *s->words);
@@ -59,7 +65,7 @@ struct series *series_sorted(const void *state)
 			s->n_words == SERIES_TIME_WORDS ? compare_times : compare_places);
 	if (s)
 		s->is_unsorted = false;
-	return s;
+	return s && s->n ? s : NULL;
 }
 
 static void merge_series(void *into, const void *from, struct agg_list *list)
@@ -76,6 +82,7 @@ static void release_series(void *state)
 	struct series *s = ((struct series_state *)state)->series;
 
 	if (s) {
+		free(s->held);
 		free(s->words);
 		buf_release(&s->text);
 	}
@@ -177,7 +184,7 @@ void agg_finish_ewma(const struct agg_call *call, const void *state, struct agg_
 		return;
 	mean = series_number(s, 0);
 	for (size_t i = 1; i < s->n; i++)
-		mean = call->share * series_number(s, i) + (1 - call->share) * mean;
+		mean = call->number * series_number(s, i) + (1 - call->number) * mean;
 	agg_set_digits(r, mean);
 }
 

@@ -18,7 +18,8 @@ struct series {
 	unsigned n_words; /* of a sample */
 	bool is_unsorted;
 	uint64_t *words;
-	struct buf text; /* of the result of lttb */
+	struct buf text;          /* of the result of lttb */
+	struct series_held *held; /* NULL until agg_states_settle() */
 };
 
 struct series_state {
@@ -64,6 +65,7 @@ static inline double series_number(const struct series *s, size_t i)
 	return number;
 }
 
+struct series *series_open(unsigned n_words);
 void series_push(struct series_state *state, unsigned n_words, const uint64_t *sample);
 
 int series_compare(const struct series *s, const uint64_t *a, const uint64_t *b);

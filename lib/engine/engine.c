@@ -48,12 +48,12 @@ const struct engine_late *engine_late(const struct engine *e)
 
 int engine_advance(struct engine *e, int64_t watermark_us, struct err *err)
 {
-	return e->windows->ops->advance(e->windows, watermark_us, true, err);
+	return e->windows->ops->advance(e->windows, watermark_us, WINDOW_FOREVER, true, err);
 }
 
-int engine_flush(struct engine *e, bool is_final, struct err *err)
+int engine_flush(struct engine *e, int64_t known_us, bool is_final, struct err *err)
 {
-	return e->windows->ops->advance(e->windows, WINDOW_FOREVER, is_final, err);
+	return e->windows->ops->advance(e->windows, WINDOW_FOREVER, known_us, is_final, err);
 }
 
 const struct engine_counts *engine_counts(const struct engine *e)

@@ -83,8 +83,10 @@ const struct engine_late *engine_late(const struct engine *e);
 /* W has risen without a record: what it closes goes out. 0, or -1 with err. */
 int engine_advance(struct engine *e, int64_t watermark_us, struct err *err);
 
-/* Sends out everything that is open: as final rows (the end of all inputs) or not (a signal). 0, or -1 with err. */
-int engine_flush(struct engine *e, bool is_final, struct err *err);
+/* Sends out everything that is open: as final rows (the end of all inputs) or not (a signal). known_us is the largest
+ * time of the stream: values hold (agg_states_settle()) no longer in a window that ends behind it. 0, or -1 with err.
+ */
+int engine_flush(struct engine *e, int64_t known_us, bool is_final, struct err *err);
 
 const struct engine_counts *engine_counts(const struct engine *e);
 

@@ -80,7 +80,7 @@ static void flush(struct story *s, bool is_final)
 {
 	struct err err = ERR_INIT;
 
-	assert_int_equal(engine_flush(s->e, is_final, &err), 0);
+	assert_int_equal(engine_flush(s->e, s->clock.max_us, is_final, &err), 0);
 }
 
 static void story_end(struct story *s, const char *text)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/carry.h"
 #include "group/group.h"
 #include "mem/mem.h"
 
@@ -29,6 +30,8 @@ struct panes {
 	int64_t closed_us;         /* W up to which windows were closed */
 	int64_t next_close_us;     /* nothing closes before W is here */
 	int64_t first_us, last_us; /* times of a whole stream */
+	int64_t known_us;          /* a value of an unfinished window holds up to here */
+	struct carry carry;
 	struct engine_late *late;
 	struct engine_counts *counts;
 };
@@ -52,6 +55,15 @@ static void close_pane(struct panes *w, struct pane *p)
 
 /* ---- rows out ---- */
 
+/* Values hold up to the end of the window, as far as time has come. */
+static void settle(struct panes *w, const struct engine_row *row, struct slice key, void *states)
+{
+	struct agg_bounds window = {row->start_us, row->end_us < w->known_us ? row->end_us : w->known_us};
+
+	if (!w->opts->window.is_all)
+		agg_states_settle(w->opts->list, states, &window, carry_find(&w->carry, key));
+}
+
 /* The groups of one table as the rows of window k. */
 static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_final, struct err *err)
 {
@@ -68,6 +80,8 @@ static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is
 	for (uint32_t i = 0; i < t->n && result == 0; i++) {
 		row.key = group_entry_key(t, order[i]);
 		row.states = order[i]->state;
+		if (w->opts->list->carried_bytes)
+			settle(w, &row, row.key, order[i]->state);
 		row.is_last_of_window = i + 1 == t->n;
 		result = w->opts->row(w->opts->context, &row, err);
 		row.is_first_of_window = false;
@@ -117,13 +131,20 @@ static int emit_window(struct panes *w, int64_t k, bool is_final, struct err *er
 	return n == 1 ? emit_table(w, k, &w->panes[0]->groups, is_final, err) : emit_merged(w, k, n, is_final, err);
 }
 
+/* What it carries over stays. */
+static void leave(struct panes *w, struct pane *p)
+{
+	carry_take(&w->carry, &p->groups, p->at.start_us);
+	close_pane(w, p);
+}
+
 /* Panes whose newest window is k or older go. */
 static void drop_panes(struct panes *w, int64_t k)
 {
 	size_t n = 0;
 
 	while (n < w->n_panes && w->panes[n]->at.last <= k)
-		close_pane(w, w->panes[n++]);
+		leave(w, w->panes[n++]);
 	w->n_panes -= n;
 	w->panes += n;
 }
@@ -284,10 +305,12 @@ static enum engine_fate add(
 	return ENGINE_TAKEN;
 }
 
-static int advance(struct engine_windows *windows, int64_t watermark_us, bool is_final, struct err *err)
+static int advance(
+	struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err)
 {
 	struct panes *w = (struct panes *)windows;
 
+	w->known_us = known_us;
 	return watermark_us < w->next_close_us ? 0 : close_windows(w, watermark_us, is_final, err);
 }
 
@@ -302,6 +325,8 @@ static void memory(const struct engine_windows *windows, size_t *bytes, size_t *
 		*groups += t->n;
 		*bytes += sizeof(struct pane) + t->n_slots * sizeof *t->slots + t->n_words * sizeof *t->words;
 	}
+	*groups += w->carry.groups.n;
+	*bytes += carry_memory(&w->carry);
 }
 
 static void close_panes(struct engine_windows *windows)
@@ -310,6 +335,7 @@ static void close_panes(struct engine_windows *windows)
 
 	for (size_t i = 0; i < w->n_panes; i++)
 		close_pane(w, w->panes[i]);
+	carry_release(&w->carry);
 	free(w->block);
 	free(w);
 }
@@ -328,7 +354,9 @@ struct engine_windows *panes_open(
 		.next_close_us = WINDOW_FOREVER,
 		.first_us = WINDOW_FOREVER,
 		.last_us = WINDOW_NEVER,
+		.known_us = WINDOW_FOREVER,
 		.late = late,
 		.counts = counts};
+	carry_init(&w->carry, opts->list);
 	return &w->windows;
 }

@@ -325,10 +325,13 @@ static void close_all(struct runs *r)
 	}
 }
 
-static int advance(struct engine_windows *windows, int64_t watermark_us, bool is_final, struct err *err)
+/* Values hold up to the last of their window, whatever is known. */
+static int advance(
+	struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err)
 {
 	struct runs *r = (struct runs *)windows;
 
+	(void)known_us;
 	while (r->held.n && is_past(r, r->held.items[0].place.time_us, watermark_us)) {
 		struct waiting_item first = r->held.items[0];
 
@@ -381,7 +384,7 @@ static enum engine_fate add(
 
 	if (!r->opts->has_time)
 		return fold_now(r, record, err);
-	if (advance(windows, watermark_us, true, err))
+	if (advance(windows, watermark_us, WINDOW_FOREVER, true, err))
 		return ENGINE_ERROR;
 	if (is_past(r, record->place.time_us, watermark_us))
 		return refuse(r, record->place.time_us, watermark_us);

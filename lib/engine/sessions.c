@@ -239,11 +239,14 @@ static void note_closing(struct sessions *s, struct session *x)
 	s->closing[s->n_closing++] = x;
 }
 
-static int advance(struct engine_windows *windows, int64_t watermark_us, bool is_final, struct err *err)
+/* Values hold up to the last of their session, whatever is known. */
+static int advance(
+	struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err)
 {
 	struct sessions *s = (struct sessions *)windows;
 	int result = 0;
 
+	(void)known_us;
 	s->n_closing = 0;
 	while (s->n_heap && is_closed(s, s->heap[0].last_us, watermark_us)) {
 		struct session *x = s->heap[0].session;
@@ -362,7 +365,7 @@ static enum engine_fate add(
 	int64_t us = record->place.time_us;
 	struct session *x;
 
-	if (advance(windows, watermark_us, true, err))
+	if (advance(windows, watermark_us, WINDOW_FOREVER, true, err))
 		return ENGINE_ERROR;
 	if (us < s->between.start_us || us >= s->between.end_us)
 		s->between = find_borders(s, us);

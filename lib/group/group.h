@@ -60,6 +60,9 @@ void group_table_release(struct group_table *t);
  */
 struct group_entry *group_table_get(struct group_table *t, struct slice key, uint64_t hash, bool *is_new);
 
+/* The entry of a key, or NULL when there is none. */
+struct group_entry *group_table_find(const struct group_table *t, struct slice key, uint64_t hash);
+
 /* Fetches into the cache what group_table_get() will read first. */
 static inline void group_table_prefetch(const struct group_table *t, uint64_t hash)
 {

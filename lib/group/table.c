@@ -97,26 +97,45 @@ static bool same_bytes(const char *a, const char *b, size_t len)
 	return x[0] == y[0] && x[1] == y[1];
 }
 
-struct group_entry *group_table_get(struct group_table *t, struct slice key, uint64_t hash, bool *is_new)
+/* The entry of a key, or NULL and the slot where it would be. There is a free slot. */
+static inline struct group_entry *probe(const struct group_table *t, struct slice key, uint64_t hash, uint32_t *slot)
 {
 	uint32_t tag = (uint32_t)hash, at;
+
+	for (at = tag & (t->n_slots - 1); t->slots[at]; at = (at + 1) & (t->n_slots - 1)) {
+		struct group_entry *e;
+
+		if ((uint32_t)(t->slots[at] >> 32) != tag)
+			continue;
+		e = (struct group_entry *)(void *)(t->words + ((uint32_t)t->slots[at] - 1));
+		if (e->key_bytes == key.len && same_bytes(group_entry_key(t, e).p, key.p, key.len))
+			return e;
+	}
+	*slot = at;
+	return NULL;
+}
+
+struct group_entry *group_table_find(const struct group_table *t, struct slice key, uint64_t hash)
+{
+	uint32_t slot;
+
+	return t->n ? probe(t, key, hash, &slot) : NULL;
+}
+
+struct group_entry *group_table_get(struct group_table *t, struct slice key, uint64_t hash, bool *is_new)
+{
+	uint32_t tag = (uint32_t)hash, at = 0;
 	struct group_entry *e;
 
 	if (t->n >= t->n_slots / 4 * 3)
 		grow_slots(t);
-	for (at = tag & (t->n_slots - 1); t->slots[at]; at = (at + 1) & (t->n_slots - 1)) {
-		if ((uint32_t)(t->slots[at] >> 32) != tag)
-			continue;
-		e = (struct group_entry *)(void *)(t->words + ((uint32_t)t->slots[at] - 1));
-		if (e->key_bytes == key.len && same_bytes(group_entry_key(t, e).p, key.p, key.len)) {
-			*is_new = false;
-			return e;
-		}
-	}
+	e = probe(t, key, hash, &at);
+	*is_new = !e;
+	if (e)
+		return e;
 	e = add_entry(t, key);
 	t->slots[at] = (uint64_t)tag << 32 | (uint64_t)((uint64_t *)(void *)e - t->words + 1);
 	t->n++;
-	*is_new = true;
 	return e;
 }
 

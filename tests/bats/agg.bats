@@ -124,6 +124,90 @@ has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }
 	has err 'No such file'
 }
 
+@test "values hold over the borders of windows: the integrals of minutes are that of the hour" {
+	python3 - >power <<'END'
+import json, random
+r = random.Random(7)
+for i in range(500):
+    s = 7200 + i * 7 + r.randint(-30, 30) * (r.random() < 0.2)
+    print(json.dumps({"s": s, "id": r.choice("ab"), "kw": r.randint(-50, 50), "gear": r.choice("DNR")}))
+END
+	local list='integral(kw) as i, duration(gear, "D") as d, time_above(kw, 10) as t'
+	for gap in 11s 45s 1h; do
+		tlm-agg --time s:s -w 1h -g id --delay 1m --max-gap $gap "$list" power >hour
+		for w in "-w 1m" "-w 20m" "-w 2m --offset 37s"; do
+			# each of them has a record, else the sum would lack what has no row
+			tlm-agg --time s:s $w --delay 1m --max-gap $gap "$list" power |
+				jq -sc '[(map(.i) | add), (map(.d) | add), (map(.t) | add)]' >sums
+			tlm-agg --time s:s -w 1d --delay 1m --max-gap $gap "$list" power | jq -c '[.i, .d, .t]' | cmp - sums
+		done
+		tlm-agg --time s:s -w 20m -g id --delay 1m --max-gap $gap "$list" power |
+			jq -sc 'group_by(.id)[] | [.[0].id, (map(.i) | add), (map(.d) | add), (map(.t) | add)]' >sums
+		jq -sc 'group_by(.id)[] | [.[0].id, (map(.i) | add), (map(.d) | add), (map(.t) | add)]' hour | cmp - sums
+	done
+}
+
+@test "values that hold: what carries over, how long, and up to where" {
+	printf '%s\n' '{"s":50,"v":2}' '{"s":130,"v":null}' '{"s":190,"v":4}' '{"s":200}' >in
+	# nothing before the first value; an empty window between; the end of the input
+	agg --time s:s --time-out s -w 1m 'twa(v), integral(v) as i' in
+	same '{"window_start":0,"window_end":60,"twa_v":2,"i":20}
+{"window_start":120,"window_end":180,"twa_v":2,"i":120}
+{"window_start":180,"window_end":240,"twa_v":3,"i":60}' "$(cat out)"
+	# a value that has just ended does not hold; one that holds a microsecond longer does
+	agg --time s:s --time-out s -w 1m --max-gap 70s 'twa(v), integral(v) as i' in
+	has out '{"window_start":120,"window_end":180,"twa_v":null,"i":null}'
+	agg --time s:s --time-out us -w 1m --max-gap 70.000001s 'integral(v) as i, duration(v, 2) as d' in
+	has out '{"window_start":120000000,"window_end":180000000,"i":2e-06,"d":1e-06}'
+	# sessions and the whole stream take nothing from outside
+	agg --time s:s --time-out s --session 1m 'twa(v), integral(v) as i' in
+	same '{"session_start":50,"session_end":50,"twa_v":null,"i":0}
+{"session_start":130,"session_end":200,"twa_v":null,"i":0}' "$(cat out)"
+	agg --time s:s 'integral(v) as i, twa(v) where .v > 3 as t' in
+	has out '"i":280,"t":null}'
+	agg 'integral(v) as i, twa(v)' in
+	same '{"i":0,"twa_v":null}' "$(cat out)"
+	# with a group of its own each
+	printf '%s\n' '{"s":1,"g":"a","v":true}' '{"s":2,"g":"b","v":true}' '{"s":13,"g":"b"}' '{"s":19,"g":"a","v":false}' >in
+	agg --time s:s --time-out s -w 10s -g g 'duration(v, true) as d' in
+	same '{"window_start":0,"window_end":10,"g":"a","d":9}
+{"window_start":0,"window_end":10,"g":"b","d":8}
+{"window_start":10,"window_end":20,"g":"a","d":9}
+{"window_start":10,"window_end":20,"g":"b","d":9}' "$(cat out)"
+}
+
+@test "values that hold: hopping windows, and late records that only older windows take" {
+	printf '%s\n' '{"s":0,"v":1}' '{"s":5,"v":3}' '{"s":12,"v":0}' '{"s":9,"v":10}' '{"s":21,"v":7}' >in
+	agg --time s:s --time-out s -w 10s --every 5s --late /dev/null 'integral(v) as i' in
+	same '{"window_start":-5,"window_end":5,"i":5}
+{"window_start":0,"window_end":10,"i":20}
+{"window_start":5,"window_end":15,"i":42}
+{"window_start":10,"window_end":20,"i":20}
+{"window_start":15,"window_end":25,"i":0}
+{"window_start":20,"window_end":30,"i":0}' "$(cat out)"
+}
+
+@test "a wrong constant of an aggregate is told with its place" {
+	agg 'duration(v, null)' trips
+	[ "$status" = 3 ]
+	has err 'byte 13: expected a value, such as "D", 3 or true'
+	agg 'duration(v, "D)' trips
+	has err 'byte 13: expected a value'
+	agg 'duration(v, [1])' trips
+	has err 'byte 13: expected a value'
+	agg 'duration(v)' trips
+	has err "expected ',' and a value"
+	agg 'time_above(v, "8")' trips
+	has err 'byte 15: expected a number, such as 80 or -0.5'
+	agg 'time_weight(v)' trips
+	has err 'it is called twa here'
+	agg --max-gap 0s 'twa(v)' trips
+	[ "$status" = 2 ]
+	printf '%s\n' '{"s":0,"v":"a, \"b\""}' '{"s":3}' >in
+	agg --time s:s -w 10s 'duration(v, "a, \"\u0062\"")' in
+	has out '"duration_v_a_____u0062__":3}'
+}
+
 @test "bad records are rejected with their reason and move no clock" {
 	printf '%s\n' '{"ts":1,"v":' '[1]' '{"ts":null,"v":1}' '{"ts":"x"}' '{"ts":"2027-01-01T00:00:00Z","v":"7"}' \
 		'{"ts":"2027-01-01T00:00:00Z","v":1,"id":[1]}' '' '{"ts":"2026-11-22T10:02:00Z","v":1,"id":"a"}' >>trips

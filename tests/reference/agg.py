@@ -344,7 +344,8 @@ def print_group(g):
 # ---- aggregates ----
 
 ANY = ("count", "first", "last", "argmin", "argmax", "values", "max_gap")  # what takes a first field of any type
-SCALAR = ("distinct", "mode", "topk", "set", "transitions")
+SCALAR = ("distinct", "mode", "topk", "set", "transitions", "duration")
+HELD = ("twa", "integral", "duration", "time_above")
 PAIRS = ("argmin", "argmax", "covar", "corr", "slope", "r2", "distance", "bbox")
 CLOSE = ("skew", "kurt", "covar", "corr", "slope", "r2")
 
@@ -361,7 +362,7 @@ class Call:
         self.function, arguments, name = m2.groups()
         arguments = [a.strip() for a in arguments.split(",")] if arguments else []
         name = m[3] if m else name
-        self.name = name or re.sub(r"\W", "_", "_".join([self.function] + arguments))
+        self.name = name or re.sub(r"\W", "_", "_".join([self.function] + [a.strip('"') for a in arguments]))
         self.fields = arguments[:2 if self.function in PAIRS else 1]
         self.field = self.fields[0] if self.fields else None
         self.n = arguments[1] if len(arguments) > len(self.fields) else None
@@ -440,11 +441,11 @@ def order_stat(numbers, rank):
     return sorted(numbers)[rank - 1]
 
 
-def result(call, entries, exact_max):
+def result(call, entries, exact_max, span):
     """The text of a result, (lowest, highest) where it is approximate ((1, 0): null), a Close where digits may differ."""
     if call.condition:
         entries = [e for e in entries if e.conditions[call.condition]]
-    r = plain_result(call, entries, exact_max)
+    r = held_result(call, entries, span) if call.function in HELD else plain_result(call, entries, exact_max)
     if call.digits is None:
         return r
     if isinstance(r, tuple):
@@ -514,6 +515,34 @@ def series_result(call, present):
     if f == "rate":
         return print_exact(delta * 1000000 / us) if us else "null"
     return print_exact(delta, all(v.denominator == 1 and abs(v) <= WORD for v in (numbers[0], numbers[-1])))
+
+
+def held_result(call, entries, span):
+    """Each value holds to the next one, the last one to the end of a window (start, end, older entries), if there is one."""
+    def samples(some):
+        some = [e for e in some if not call.condition or e.conditions[call.condition]]
+        return sorted(((e.place, e.values[call.field]) for e in some if is_there(e.values[call.field])), key=lambda p: p[0])
+    hold = call.max_gap or math.inf
+    stretches = [(place[0], place[0], v) for place, v in samples(entries)]  # begins to count, was read, value
+    if span:
+        start, end, older = span
+        carried = samples(older)[-1:]
+        if carried and start - carried[0][0][0] < hold:
+            stretches.insert(0, (start, carried[0][0][0], carried[0][1]))
+    if not stretches:
+        return "null"
+    borders = [s[0] for s in stretches[1:]] + [max(end, stretches[-1][0]) if span else stretches[-1][0]]
+    stretches = [(min(border, read + hold) - begin, v) for (begin, read, v), border in zip(stretches, borders)]
+    if call.function == "duration":
+        wanted = group_value(parse_value(call.n, 0)[0])
+        return print_exact(Fraction(sum(us for us, v in stretches if group_value(v) == wanted), 1000000))
+    numbers = [(us, Fraction(nearest(v.number.exact))) for us, v in stretches]
+    if call.function == "time_above":
+        return print_exact(Fraction(sum(us for us, x in numbers if x > Fraction(float(call.n))), 1000000))
+    area, whole = sum(us * x for us, x in numbers), sum(us for us, _ in numbers)
+    if call.function == "twa":
+        return print_exact(area / whole) if whole else "null"
+    return print_exact(area / 1000000)
 
 
 def hist_result(call, present):
@@ -666,6 +695,9 @@ class Reference:
     def __init__(self, o):
         self.o = o
         self.calls = [Call(t) for t in split_list(o["list"])]
+        for call in self.calls:
+            call.max_gap = o["max_gap"]
+        self.taken = {}  # group -> [Entry], all that any window took
         self.fields = list(dict.fromkeys(f for c in self.calls for f in c.fields))
         self.rows, self.late, self.rejects = [], [], []
         self.kept_ids, self.taken_ids = set(), set()
@@ -774,11 +806,15 @@ class Reference:
         self.sessions.append((group, [e for s in near for e in s[1]] + [entry]))
         return True
 
-    def emit(self, key, is_final=True):
+    def emit(self, key, is_final=True, known=None):
         groups = self.windows.pop(key)
         for group in sorted(groups):
             self.counts["out"] += 1
-            self.rows.append(self.row(key, group, groups[group]))
+            span = None
+            if self.o["window"]:
+                older = [e for e in self.taken.get(group, []) if e.place[0] < key[1]]
+                span = (key[1], key[0] if known is None else min(key[0], known), older)
+            self.rows.append(self.row(key, group, groups[group], span=span))
             if is_final:
                 self.kept_ids.update(e.place for e in groups[group])
 
@@ -855,7 +891,7 @@ class Reference:
             finish(end, False)
         return found
 
-    def row(self, key, group, entries, is_cut=None):
+    def row(self, key, group, entries, is_cut=None, span=None):
         o = self.o
         columns, approx = [], []
         if self.time_field != "none":
@@ -874,7 +910,7 @@ class Reference:
         tree = {k: v for k, v in tree.items() if v != {}}
         columns += [(k, print_tree(v)) for k, v in tree.items()]
         for c in self.calls:
-            r = result(c, entries, o["exact"])
+            r = result(c, entries, o["exact"], span)
             if isinstance(r, tuple):
                 approx.append(c.name)
             columns.append((c.name, r))
@@ -967,7 +1003,7 @@ class Reference:
             self.part_runs()
         elif not o["no_flush"]:
             for key in sorted(self.windows):
-                self.emit(key)
+                self.emit(key, known=max((t for t in stream if t is not None), default=-math.inf))
             if o["session"]:
                 self.close_sessions(None)
 
@@ -1011,6 +1047,7 @@ class Reference:
         if closed:
             self.counts["late_partial"] += 1
         self.taken_ids.add(entry.place)
+        self.taken.setdefault(group, []).append(entry)
         for start, end in windows:
             if (start, end) not in closed:
                 self.windows.setdefault((end, start), {}).setdefault(group, []).append(entry)
@@ -1096,7 +1133,7 @@ class Stream:
         if self.field_kind in ("int", "decimal"):
             moments = ["stddev(v)", "var(v)", "skew(v)", "kurt(v)", "covar(v, u)", "corr(v,u)", "slope( v , u )", "r2(u, v)",
                        "round(var(v), 1) as rv", "round(corr(u, v), 3)", "corr(u, v) where .v < 50.5 as c7", "rate(v)",
-                       "ewma(v, 0.25)", "lttb(v, 3)", "lttb(v, 7) where .u > 0 as l7"]
+                       "ewma(v, 0.25)", "twa(v)", "integral(v)", "round(twa(v), 2) as t8", "lttb(v, 3)", "lttb(v, 7) where .u > 0 as l7"]
         pool = ["count", "count(v)", "sum(v)", "mean(v)", "min(v)", "max(v)", "first(w)", "last(w)", "median(v)",
                 "p50(v)", "p95(v)", "p0(v)", "p100(v)", "p33.3(v)", "distinct(w)", "range(v)", "first(v) as f",
                 "last(o.x)", "count(o.x)", "distinct(v) as d", "sum(u)", "max(o.y)", "p90(u) as p", "argmin(w, u)", "argmax(w, v)",
@@ -1107,6 +1144,9 @@ class Stream:
                 "delta(v)", "delta(u)", "rate(u)", "transitions(w)", "transitions(o.x)", "max_gap", "max_gap(o.x)",
                 "ewma(u, 1)", "ewma(u, 0.01)", "round(ewma(u,0.5), 3)", "distance(u, o.y)", "bbox(u, o.y)",
                 "distance(o.y, o.y) as d2", "max_gap where .u > 0 as c8",
+                "twa(u)", "integral(u)", "time_above(u, 10.5)", "time_above(u,-3) as t1", "time_above(v, 0)", "duration(w, 1e0)",
+                'duration(w, "x")', 'duration(o.x, "q")', "duration(w,true) as t2", "twa(u) where .h == \"a\" as t3",
+                "integral(u) where .v > 0 as t4", "duration(w, 1) where .u < 10 as t5", "twa(o.y)", "round(integral(o.y), 1) as t6",
                 "hist(u, 25)", "hist(u, 0.125)", "hist(v, 10)", "hist(v, 0.1) as h1", "hist(u, 7.5) where .u > 0 as h2",
                 "lttb(u, 2)", "lttb(u, 5)", "lttb(u, 20)", "values(w, 1)", "values(w,3)", "values(v, 1000)", "round(mean(u), 1)", "round(mean(u), 0) as r0",
                 "round(first(w),2) as rf", "round(p90(u),1) as rp", "round(sum(u), 15) as rs"] + moments
@@ -1119,7 +1159,7 @@ class Stream:
             "session_max": session_max and session_max * second * self.pace,
             "delay": r.choice([0, 0, 1, 3, 20]) * second * self.pace,
             "grace": r.choice([0, 0, 0, 1, 5]) * second * self.pace,
-            "max_ahead": r.choice([None, None, 5, 30]), "groups": groups, "coerce": r.random() < 0.3,
+            "max_gap": None, "max_ahead": r.choice([None, None, 5, 30]), "groups": groups, "coerce": r.random() < 0.3,
             "no_flush": r.random() < 0.1, "time_out": r.choice(["iso", "iso", "s", "ms", "us"]),
             "exact": r.choice([512] * 8 + [1, 3, 8]),
             "list": ", ".join(r.sample(pool, r.randint(1, 7))),
@@ -1137,6 +1177,8 @@ class Stream:
         # sums are kept in two doubles: 106 bits do not hold numbers that are too far apart
         self.has_extremes = not re.search(r"(sum|mean|range|median|delta)\(v", self.o["list"])
         self.choose_clock(has_time)
+        if re.search("twa|integral|duration|time_above", self.o["list"]) and r.random() < 0.7:
+            self.o["max_gap"] = int(r.choice([0.000001, 0.25, 1, 2, 5, 10, 60, 100]) * second * self.pace)
         self.inputs = [("in%d" % i, self.lines()) for i in range(r.choice([1, 1, 1, 2, 3]))]
 
     def choose_clock(self, has_time):
@@ -1273,6 +1315,8 @@ class Stream:
             args += ["-g", g]
         if o["coerce"]:
             args.append("--coerce")
+        if o["max_gap"]:
+            args += ["--max-gap", duration(o["max_gap"])]
         if o["no_flush"]:
             args.append("--no-flush")
         args += ["--time-out", o["time_out"], "--exact", str(o["exact"]), "--stats", "-q"]

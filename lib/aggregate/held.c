@@ -1,0 +1,210 @@
+/* held: values that hold until the next one: twa, integral, duration, time_above, and what windows carry over. */
+#include <assert.h>
+
+#include "aggregate/series.h"
+#include "mem/mem.h"
+
+#define SECOND_US 1e6
+
+/* The latest value of a state before a window. */
+struct carried {
+	int64_t time_us;
+	uint64_t value; /* the third word of a sample */
+	uint64_t is_used;
+};
+
+_Static_assert(sizeof(struct carried) == AGG_CARRIED_BYTES, "kinds.h tells the size");
+
+/* The window that a series is a row of, and the value that it begins with. */
+struct series_held {
+	struct agg_bounds window;
+	struct carried carried;
+};
+
+/* ---- from window to window ---- */
+
+static struct series_state *series_of(const struct agg_state *s, const void *states)
+{
+	return (struct series_state *)((uintptr_t)states + s->offset);
+}
+
+bool agg_carried_has(const struct agg_list *list, const void *states)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+		const struct series *series = s->is_held ? series_of(s, states)->series : NULL;
+
+		if (series && series->n)
+			return true;
+	}
+	return false;
+}
+
+void agg_carried_take(const struct agg_list *list, void *carried, const void *states)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+		const struct series *series = s->is_held ? series_sorted(series_of(s, states)) : NULL;
+		struct carried *c = (struct carried *)((char *)carried + s->carried_offset);
+
+		if (series && series->n)
+			*c = (struct carried){
+				series_time_us(series, series->n - 1), *series_value(series, series->n - 1), true};
+	}
+}
+
+static int64_t add_capped(int64_t us, int64_t hold_us)
+{
+	int64_t sum;
+
+	return __builtin_add_overflow(us, hold_us, &sum) ? INT64_MAX : sum;
+}
+
+int64_t agg_carried_end(const struct agg_list *list, const void *carried)
+{
+	int64_t end_us = INT64_MIN;
+
+	for (size_t i = 0; i < list->carried_bytes / sizeof(struct carried); i++) {
+		const struct carried *c = (const struct carried *)carried + i;
+		int64_t us = c->is_used ? add_capped(c->time_us, list->calls[0].hold_us) : INT64_MIN;
+
+		end_us = us > end_us ? us : end_us;
+	}
+	return end_us;
+}
+
+void agg_states_settle(const struct agg_list *list, void *states, const struct agg_bounds *window, const void *carried)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+		struct series_state *state = s->is_held ? series_of(s, states) : NULL;
+		struct carried from = {0, 0, false};
+
+		if (!state)
+			continue;
+		if (carried)
+			from = *(const struct carried *)((const char *)carried + s->carried_offset);
+		if (!state->series && !from.is_used)
+			continue;
+		if (!state->series)
+			state->series = series_open(SERIES_VALUE_WORDS);
+		if (!state->series->held)
+			state->series->held = mem_alloc(1, sizeof(struct series_held));
+		*state->series->held = (struct series_held){*window, from};
+	}
+}
+
+/* ---- how long each value holds ---- */
+
+/* Goes from value to value; the carried one, if there is one, comes first. */
+struct walk {
+	const struct series *s;
+	int64_t hold_us;
+	bool is_carried; /* the carried one is next */
+	size_t next;
+	uint64_t value; /* what the last step gave */
+	int64_t us;
+};
+
+static bool start_walk(struct walk *w, const struct agg_call *call, const void *state)
+{
+	series_sorted(state);
+	*w = (struct walk){.s = ((const struct series_state *)state)->series, .hold_us = call->hold_us};
+	w->is_carried = w->s && w->s->held && w->s->held->carried.is_used &&
+			add_capped(w->s->held->carried.time_us, call->hold_us) > w->s->held->window.start_us;
+	return w->is_carried || (w->s && w->s->n);
+}
+
+/* Where the last value ends: at the end of the window, as far as there is one. */
+static int64_t end_of(const struct series *s, int64_t last_us)
+{
+	return s->held && s->held->window.end_us > last_us ? s->held->window.end_us : last_us;
+}
+
+static bool step(struct walk *w)
+{
+	int64_t from_us, time_us, to_us;
+
+	if (w->is_carried) {
+		w->is_carried = false;
+		w->value = w->s->held->carried.value;
+		time_us = w->s->held->carried.time_us;
+		from_us = w->s->held->window.start_us;
+	} else if (w->next < w->s->n) {
+		w->value = *series_value(w->s, w->next);
+		time_us = from_us = series_time_us(w->s, w->next++);
+	} else {
+		return false;
+	}
+	to_us = w->next < w->s->n ? series_time_us(w->s, w->next) : end_of(w->s, from_us);
+	if (to_us > add_capped(time_us, w->hold_us))
+		to_us = add_capped(time_us, w->hold_us);
+	w->us = to_us - from_us;
+	return true;
+}
+
+static double number_of(uint64_t bits)
+{
+	double number;
+
+	memcpy(&number, &bits, sizeof number);
+	return number;
+}
+
+static struct dd add_up(struct walk *w, int64_t *us)
+{
+	struct dd sum = {0, 0};
+
+	*us = 0;
+	while (step(w)) {
+		dd_add_dd(&sum, dd_two_product(number_of(w->value), (double)w->us));
+		*us += w->us;
+	}
+	return sum;
+}
+
+void agg_finish_twa(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct walk w;
+	struct dd sum;
+	int64_t us;
+
+	if (!start_walk(&w, call, state))
+		return;
+	sum = add_up(&w, &us);
+	if (us)
+		agg_set_double(r, dd_divide(sum, (double)us).high);
+}
+
+void agg_finish_integral(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct walk w;
+	int64_t us;
+
+	if (start_walk(&w, call, state))
+		agg_set_double(r, dd_divide(add_up(&w, &us), SECOND_US).high);
+}
+
+void agg_finish_duration(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct walk w;
+	int64_t us = 0;
+
+	if (!start_walk(&w, call, state))
+		return;
+	while (step(&w))
+		us += w.value == call->constant ? w.us : 0;
+	agg_set_double(r, (double)us / SECOND_US);
+}
+
+void agg_finish_time_above(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct walk w;
+	int64_t us = 0;
+
+	if (!start_walk(&w, call, state))
+		return;
+	while (step(&w))
+		us += number_of(w.value) > call->number ? w.us : 0;
+	agg_set_double(r, (double)us / SECOND_US);
+}
