@@ -266,6 +266,87 @@ static void mutated_records_agree(void **state)
 	buf_release(&b);
 }
 
+/* A record of a form: '#' is a number, '%' one of three digits, '$' a text, '?' a word, a number or a text. */
+static void add_form(struct buf *b, const char *form, bool is_tame)
+{
+	static const char *const words[] = {
+		"true", "false", "null", "1", "\"true\"", "nul", "True", "nulll", "t", "truefalse"};
+
+	for (; *form; form++) {
+		if (*form == '?')
+			buf_add_str(b, pick(words, is_tame ? 4 : 10));
+		else if (*form == '%')
+			buf_addf(b, "%.3s", is_tame || any(40) ? &"1234567890"[any(8)] : &"012-34001.2e5"[any(11)]);
+		else if (*form == '$' && is_tame)
+			buf_addf(b, "\"%.*s\"", (int)any(9), "veh 0042x");
+		else if (*form == '$')
+			add_text(b);
+		else if (*form == '#' && any(3))
+			buf_addf(b, "%s%u%s", any(9) ? "" : "-", 100 + any(900), any(9) ? ".5" : "");
+		else if (*form == '#')
+			add_number(b);
+		else
+			buf_add_char(b, *form);
+	}
+}
+
+/* Records that look like each other, as those of a stream do, are read by shapes; some differ a little, anywhere. */
+static void shapes_agree(void **state)
+{
+	static const char *const forms[] = {
+		"{\"deviceId\":$,\"timeMili\":%,\"value\":#,\"variable\":$}",
+		"{\"deviceId\": $, \"value\": #, \"pos\": {\"lat\": #, \"track\": [$, #, $, #]}, \"\": ?}",
+		"{\"value\":#,\"value\":#,\"pos\":{\"lat\":1},\"pos\":{\"track\":[]},\"tags\":[%,2,%]}",
+		" {\"tags\":[ 12 , $ ],\"a\\\"b\\\\c\":#,\"valu\":?,\"de\\u0076iceId\":$ }\r",
+		"{\"a key that is longer than what a hint remembers\":[[{\"value\":#}]],\"value\":{},\"deviceId\":#  }",
+		"[{\"value\":#},$]",
+		"{\"x\":#,\"y\":[$,$],\"pos\":{\"track\":[[0,-%],[#]]},\"é\":$,\"z\":1e5}",
+		"{\"l\":#]}",
+	};
+	static const size_t windows[] = {64, 256, 1024, JSON_WINDOW_BYTES, JSON_WINDOW_BYTES};
+	struct both *both = *state;
+	struct buf b = BUF_INIT;
+	uint64_t hits = 0;
+
+	for (int round = 0; round < 600; round++) {
+		bool is_tame = round % 2, is_broken = any(2);
+		uint32_t first = any(8), n = 1 + any(4);
+
+		buf_reset(&b);
+		for (uint32_t i = 0; i < 300; i++) {
+			size_t start = b.len;
+
+			add_form(&b, forms[(first + (is_tame ? i : any(8)) % n) % 8], is_tame);
+			if (is_broken && any(6) == 0)
+				mutate(&b, start);
+			buf_add_char(&b, '\n');
+		}
+		check_both(state, &b, windows[any(5)]);
+		hits += both->scans[0]->shapes.hits > 0 && both->scans[1]->shapes.hits > 0;
+	}
+	assert_true(hits > 100);
+	buf_release(&b);
+}
+
+/* A stream of records of any form makes shapes rest, and one of a few forms makes them work again. */
+static void shapes_rest_when_they_are_of_no_use(void **state)
+{
+	struct both *both = *state;
+	struct json_shapes *s = &both->scans[1]->shapes;
+	struct buf b = BUF_INIT;
+
+	for (int i = 0; i < 3000; i++)
+		buf_addf(&b, "{\"key%d\":1,\"value\":%d}\n", i, i);
+	check_both(state, &b, JSON_WINDOW_BYTES);
+	assert_true(s->rest > 0 && s->pause > 1000);
+	buf_reset(&b);
+	for (int i = 0; i < 20000; i++)
+		buf_addf(&b, "{\"deviceId\":\"veh-%d\",\"value\":%d}\n", i % 77, i);
+	check_both(state, &b, JSON_WINDOW_BYTES);
+	assert_true(s->rest == 0 && s->hits > 10000 && s->misses < 20);
+	buf_release(&b);
+}
+
 /* Ordinary records with one that is hard at every place around the end of the first window. */
 static void borders_of_windows_do_not_matter(void **state)
 {
@@ -382,6 +463,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(mutated_records_agree, open_both, close_both),
+		cmocka_unit_test_setup_teardown(shapes_agree, open_both, close_both),
+		cmocka_unit_test_setup_teardown(shapes_rest_when_they_are_of_no_use, open_both, close_both),
 		cmocka_unit_test_setup_teardown(borders_of_windows_do_not_matter, open_both, close_both),
 		cmocka_unit_test_setup_teardown(keys_behind_a_window_are_not_trusted, open_both, close_both),
 		cmocka_unit_test_setup_teardown(many_numbers_behind_the_last_string_agree, open_both, close_both),

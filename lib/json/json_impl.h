@@ -5,6 +5,7 @@
 #define TLM_JSON_IMPL_H
 
 #include "json/json.h"
+#include "json/shape.h"
 
 enum { JSON_TRACK_MAX = FIELDPATH_STEPS_MAX + 1 }; /* containers above each other that a wanted path can go through */
 
@@ -104,6 +105,8 @@ struct json_kernel {
 	size_t (*index_special)(const char *p, size_t len, struct json_window *w, bool *is_suspect);
 	/* Stage 2: the record at scan->at over the index. False: not valid, or not sure; ask the plain scanner. */
 	bool (*walk)(struct json_scan *scan, struct json_record *record);
+	/* The same by a shape, see shape.h. False: it has another one, and nothing has changed. */
+	bool (*match)(struct json_scan *scan, const struct json_shape *shape, struct json_record *record);
 	bool (*is_utf8)(const char *p, size_t len);
 };
 
@@ -139,6 +142,7 @@ struct json_scan {
 	size_t n_spans;
 	struct json_span *spans; /* n_spans + 1 of them, owned */
 	size_t window_bytes;     /* JSON_WINDOW_BYTES; a test takes less, a multiple of 64 */
+	struct json_shapes shapes;
 	struct json_hint hints[JSON_HINTS];
 	struct json_plain plain;
 	struct json_window window;

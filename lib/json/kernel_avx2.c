@@ -49,6 +49,26 @@ TARGET static inline bool is_same(const struct json_hint *hint, const char *key)
 
 #include "json/walk_body.h"
 
+struct unlike {
+	__m256i bytes;
+};
+
+TARGET static inline void add_unlike(struct unlike *u, const char *p, const struct json_piece *piece)
+{
+	__m256i v = _mm256_loadu_si256((const void *)p);
+
+	v = _mm256_sub_epi8(v, *(const __m256i *)(const void *)piece->low);
+	v = _mm256_subs_epu8(v, *(const __m256i *)(const void *)piece->span);
+	u->bytes = _mm256_or_si256(u->bytes, v);
+}
+
+TARGET static inline bool is_unlike(const struct unlike *u)
+{
+	return !_mm256_testz_si256(u->bytes, u->bytes);
+}
+
+#include "json/shape_body.h"
+
 /* For each byte of a mask the numbers of its bits, lowest first. */
 static uint16_t bit_numbers[256][8] __attribute__((aligned(64)));
 
@@ -266,6 +286,6 @@ TARGET static size_t index_special(const char *p, size_t len, struct json_window
 	return (size_t)(mark - w->marks);
 }
 
-const struct json_kernel json_kernel_avx2 = {"avx2", index_plain, index_special, walk, is_utf8};
+const struct json_kernel json_kernel_avx2 = {"avx2", index_plain, index_special, walk, match, is_utf8};
 
 #endif

@@ -22,6 +22,23 @@ static inline bool is_same(const struct json_hint *hint, const char *key)
 
 #include "json/walk_body.h"
 
+struct unlike {
+	uint32_t bits;
+};
+
+static inline void add_unlike(struct unlike *u, const char *p, const struct json_piece *piece)
+{
+	for (size_t i = 0; i < JSON_PIECE_BYTES; i++)
+		u->bits |= (uint8_t)((uint8_t)p[i] - piece->low[i]) > piece->span[i];
+}
+
+static inline bool is_unlike(const struct unlike *u)
+{
+	return u->bits != 0;
+}
+
+#include "json/shape_body.h"
+
 static const uint64_t low7 = 0x7f7f7f7f7f7f7f7f, high = 0x8080808080808080, ones = 0x0101010101010101;
 
 /* The high bit of each byte that is zero, exactly. */
@@ -105,4 +122,4 @@ static size_t index_special(const char *p, size_t len, struct json_window *w, bo
 	return (size_t)(mark - w->marks);
 }
 
-const struct json_kernel json_kernel_portable = {"portable", index_plain, index_special, walk, is_utf8};
+const struct json_kernel json_kernel_portable = {"portable", index_plain, index_special, walk, match, is_utf8};

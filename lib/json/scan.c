@@ -17,6 +17,7 @@ struct json_scan *json_scan_open(const struct json_paths *paths, int depth_max)
 	scan->spans = mem_alloc(scan->n_spans + 1, sizeof *scan->spans);
 	scan->plain.spans = scan->spans + 1;
 	scan->plain.depth_max = depth_max;
+	json_shapes_init(&scan->shapes, scan->n_spans);
 	scan->is_whole_wanted = scan->n_spans && (paths->nodes[0].slot >= 0 || paths->nodes[0].tail >= 0);
 	scan->walk_depth = depth_max < JSON_WALK_DEPTH ? depth_max : JSON_WALK_DEPTH;
 	return scan;
@@ -26,6 +27,7 @@ void json_scan_close(struct json_scan *scan)
 {
 	if (!scan)
 		return;
+	json_shapes_release(&scan->shapes);
 	free(scan->spans);
 	free(scan);
 }
@@ -164,6 +166,20 @@ static void judge(struct json_scan *scan, const char *p, const uint16_t *mark, s
 	scan->mark = mark;
 }
 
+/* The next record by the general way; one that is all in the window becomes a shape. */
+static bool walk(struct json_scan *scan, struct json_record *record)
+{
+	const char *base = scan->base;
+	const uint16_t *mark = scan->mark;
+
+	forget_spans(scan);
+	if (!scan->kernel->walk(scan, record))
+		return false;
+	if (record->type == JSON_OBJECT && scan->base == base && scan->base + scan->mark[-1] + 1 == scan->at)
+		json_shapes_learn(scan, record, mark);
+	return true;
+}
+
 int json_scan_next(struct json_scan *scan, struct json_record *record)
 {
 	const char *p = scan->at, *base;
@@ -178,8 +194,7 @@ int json_scan_next(struct json_scan *scan, struct json_record *record)
 	base = scan->base;
 	mark = scan->mark;
 	scan->inside = (struct json_inside_state){false, false};
-	forget_spans(scan);
-	is_good = is_good && scan->kernel->walk(scan, record);
+	is_good = is_good && (json_shapes_next(scan, record) || walk(scan, record));
 	if (is_good && scan->special)
 		check_inside(scan, p > scan->base ? p : scan->base, p + record->len);
 	if (!is_good || scan->inside.is_doubtful)

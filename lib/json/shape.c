@@ -1,0 +1,399 @@
+#include "json/shape.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "json/json_impl.h"
+#include "mem/mem.h"
+
+enum {
+	MISSES = 64,           /* records that no shape fitted, until it is asked whether shapes are of use */
+	HITS_MIN = 4 * MISSES, /* so many fitted meanwhile, or they are not */
+	PAUSE_MIN = 256,
+	PAUSE_MAX = 1 << 16
+};
+
+void json_shapes_init(struct json_shapes *s, size_t n_spans)
+{
+	*s = (struct json_shapes){.n_spans = n_spans, .pause = PAUSE_MIN};
+	s->shapes = aligned_alloc(JSON_PIECE_BYTES, JSON_SHAPES * sizeof *s->shapes);
+	if (!s->shapes)
+		mem_fail();
+	s->spans = mem_alloc(JSON_SHAPES * n_spans + 1, sizeof *s->spans);
+	for (size_t i = 0; i < JSON_SHAPES; i++) {
+		s->shapes[i].n_marks = UINT32_MAX;
+		s->shapes[i].spans = s->spans + i * n_spans;
+		s->shapes[i].next = s->shapes;
+	}
+	s->last = s->shapes;
+}
+
+void json_shapes_release(struct json_shapes *s)
+{
+	free(s->shapes);
+	free(s->spans);
+}
+
+uint8_t json_bare_type(const char *p, const char *end)
+{
+	size_t len = (size_t)(end - p);
+
+	switch (*p) {
+	case 'n':
+		return len == 4 && memcmp(p, "null", 4) == 0 ? JSON_NULL : JSON_ABSENT;
+	case 't':
+		return len == 4 && memcmp(p, "true", 4) == 0 ? JSON_TRUE : JSON_ABSENT;
+	case 'f':
+		return len == 5 && memcmp(p, "false", 5) == 0 ? JSON_FALSE : JSON_ABSENT;
+	default:
+		return json_walk_number(p) == end ? JSON_NUMBER : JSON_ABSENT;
+	}
+}
+
+/* ---- which shape ---- */
+
+/* Another one than the one that was expected. */
+static bool try_others(struct json_scan *scan, const struct json_shape *expected, struct json_record *record)
+{
+	struct json_shapes *s = &scan->shapes;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct json_shape *other = &s->shapes[i];
+
+		if (other != expected && scan->kernel->match(scan, other, record)) {
+			s->last = s->last->next = other;
+			s->hits++;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool json_shapes_next(struct json_scan *scan, struct json_record *record)
+{
+	struct json_shapes *s = &scan->shapes;
+	struct json_shape *expected = s->last->next;
+
+	if (s->rest) {
+		s->rest--;
+		return false;
+	}
+	if (!scan->kernel->match(scan, expected, record))
+		return try_others(scan, expected, record);
+	s->last = expected;
+	s->hits++;
+	return true;
+}
+
+void json_shape_types(const struct json_shape *shape, struct json_span *spans, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (shape->spans[i].is_any)
+			spans[i].type = json_bare_type(spans[i].p, spans[i].p + spans[i].len);
+	}
+}
+
+/* ---- learning: the values of a record ---- */
+
+struct value {
+	const char *start, *end; /* with the quotes of a string */
+	uint32_t mark;           /* the first one behind its start */
+	uint8_t kind;
+};
+
+/* A text between two values: from the end of one, with a string's quote, to the start of the next. Numbers of a fixed
+ * form are part of it. */
+struct run {
+	const char *start, *end;
+	uint32_t first, n; /* its marks */
+};
+
+struct lesson {
+	const char *base;
+	const uint16_t *marks; /* of the record */
+	const char *start, *newline;
+	uint32_t n_marks;
+	uint32_t n_values, n_runs, skeleton_bytes;
+	struct value values[JSON_SHAPE_VALUES];
+	struct run runs[JSON_SHAPE_VALUES + 1];
+	char skeleton[JSON_SHAPE_BYTES];
+};
+
+enum { STRING_SIGN = 1, BARE_SIGN = 2 }; /* bytes of a skeleton that stand for values: no JSON has them */
+
+static bool add_to_skeleton(struct lesson *l, const char *p, size_t len, char sign)
+{
+	if (len + 1 > JSON_SHAPE_BYTES - l->skeleton_bytes)
+		return false;
+	memcpy(l->skeleton + l->skeleton_bytes, p, len);
+	l->skeleton[l->skeleton_bytes + len] = sign;
+	l->skeleton_bytes += (uint32_t)len + 1;
+	return true;
+}
+
+static uint8_t kind_of(const char *p, const char *end)
+{
+	if (*p == '"')
+		return JSON_KIND_STRING;
+	if (*p > '9')
+		return JSON_KIND_ANY;
+	return end - p <= JSON_PATTERN_BYTES ? JSON_KIND_FIXED : JSON_KIND_NUMBER;
+}
+
+static bool is_key(const char *close)
+{
+	return close[1 + strspn(close + 1, " \t\r")] == ':';
+}
+
+/* Finds the values of the valid record. False: there are too many, or too much between them. */
+static bool find_values(struct lesson *l)
+{
+	const char *p = l->start, *last = p;
+
+	while (p < l->newline) {
+		const char *end = p + 1;
+		uint32_t mark = l->n_marks;
+
+		if (*p == '"') {
+			end = l->base + l->marks[mark + 1] + 1;
+			l->n_marks += 2;
+			if (is_key(end - 1)) {
+				p = end;
+				continue;
+			}
+		} else if (strchr(" \t\r:,{}[]", *p)) {
+			p++;
+			continue;
+		} else {
+			end = p + strcspn(p, " \t\r\n,}]");
+		}
+		if (l->n_values == JSON_SHAPE_VALUES ||
+			!add_to_skeleton(l, last, (size_t)(p - last), *p == '"' ? STRING_SIGN : BARE_SIGN))
+			return false;
+		l->values[l->n_values++] = (struct value){p, end, mark, kind_of(p, end)};
+		p = last = end;
+	}
+	l->n_marks++;
+	return add_to_skeleton(l, last, (size_t)(p - last), 0);
+}
+
+static void write_pattern(const char *p, const char *end, struct json_value *v)
+{
+	size_t minus = *p == '-';
+
+	v->len = (uint8_t)(end - p);
+	for (size_t i = 0; i < v->len; i++)
+		v->pattern[i] = p[i] >= '0' && p[i] <= '9' ? '0' : p[i];
+	/* the first of several digits is no zero */
+	if (p + minus + 1 < end && p[minus + 1] >= '0' && p[minus + 1] <= '9')
+		v->pattern[minus] = '1';
+}
+
+/* What the shape knows of its values, with those of one more record. */
+static void widen(struct json_shape *shape, struct lesson *l, bool is_new)
+{
+	shape->n_values = l->n_values;
+	for (uint32_t i = 0; i < l->n_values; i++) {
+		struct json_value seen = {.kind = l->values[i].kind}, *known = &shape->values[i];
+
+		if (seen.kind == JSON_KIND_FIXED)
+			write_pattern(l->values[i].start, l->values[i].end, &seen);
+		if (is_new)
+			*known = seen;
+		else if (known->kind == JSON_KIND_FIXED && memcmp(known, &seen, sizeof seen) != 0)
+			known->kind = JSON_KIND_NUMBER;
+		if (known->kind < seen.kind)
+			known->kind = seen.kind;
+		l->values[i].kind = known->kind;
+	}
+}
+
+/* ---- learning: the places of a shape ---- */
+
+/* The texts between the values. False: one is without a mark, two values that vary with no string between them. */
+static bool find_runs(struct lesson *l)
+{
+	struct run *run = l->runs;
+
+	*run = (struct run){.start = l->start};
+	for (uint32_t i = 0; i < l->n_values; i++) {
+		const struct value *v = &l->values[i];
+		bool is_string = v->kind == JSON_KIND_STRING;
+
+		if (v->kind == JSON_KIND_FIXED)
+			continue;
+		run->end = v->start + is_string;
+		run->n = v->mark + is_string - run->first;
+		if (!run->n)
+			return false;
+		run[1] = (struct run){.start = v->end - is_string, .first = v->mark + is_string};
+		run++;
+	}
+	run->end = l->newline + 1;
+	run->n = l->n_marks - run->first;
+	l->n_runs = (uint32_t)(run - l->runs) + 1;
+	return true;
+}
+
+/* A place of a run as seen from its last mark that is not behind the place, or from its first. False: it is too far
+ * away, or might lie before the first mark of another record (its n-th is at least n bytes behind it). */
+static bool set_spot(const struct lesson *l, const struct run *run, const char *p, struct json_spot *at)
+{
+	uint32_t mark = run->first;
+	ptrdiff_t offset;
+
+	while (mark + 1 < run->first + run->n && l->base + l->marks[mark + 1] <= p)
+		mark++;
+	offset = p - (l->base + l->marks[mark]);
+	*at = (struct json_spot){(uint16_t)mark, (int16_t)offset};
+	return offset <= JSON_SPOT_MAX && (-offset <= (ptrdiff_t)mark || p == l->start);
+}
+
+/* The run that the place is in, or at one of its ends. */
+static bool find_spot(const struct lesson *l, const char *p, struct json_spot *at)
+{
+	for (uint32_t i = 0; i < l->n_runs; i++) {
+		if (p >= l->runs[i].start && p <= l->runs[i].end)
+			return set_spot(l, &l->runs[i], p, at);
+	}
+	return false;
+}
+
+/* Ranges for the digits of a number that the piece, whose text begins at p, holds some of. */
+static void add_ranges(
+	struct json_piece *piece, const char *p, size_t len, const struct value *v, const struct json_value *known)
+{
+	for (size_t i = 0; i < known->len; i++) {
+		ptrdiff_t at = v->start + i - p;
+
+		if (at < 0 || at >= (ptrdiff_t)len || (known->pattern[i] != '0' && known->pattern[i] != '1'))
+			continue;
+		piece->low[at] = (uint8_t)known->pattern[i];
+		piece->span[at] = (uint8_t)('9' - known->pattern[i]);
+	}
+}
+
+static bool add_pieces(const struct lesson *l, const struct run *run, struct json_shape *shape)
+{
+	for (const char *p = run->start; p < run->end; p += JSON_PIECE_BYTES) {
+		size_t len = (size_t)(run->end - p);
+		struct json_piece *piece = &shape->pieces[shape->n_pieces];
+
+		if (shape->n_pieces == JSON_SHAPE_PIECES || !set_spot(l, run, p, &piece->at))
+			return false;
+		len = len < JSON_PIECE_BYTES ? len : JSON_PIECE_BYTES;
+		memset(piece->low, 0, sizeof piece->low);
+		memset(piece->span, 0xff, sizeof piece->span);
+		memcpy(piece->low, p, len);
+		memset(piece->span, 0, len);
+		for (uint32_t i = 0; i < l->n_values; i++) {
+			if (l->values[i].kind == JSON_KIND_FIXED)
+				add_ranges(piece, p, len, &l->values[i], &shape->values[i]);
+		}
+		shape->n_pieces++;
+	}
+	return true;
+}
+
+static bool add_bare(const struct lesson *l, const struct value *v, struct json_shape *shape)
+{
+	struct json_bare *bare = &shape->bares[shape->n_bares++];
+
+	bare->is_any = v->kind == JSON_KIND_ANY;
+	return find_spot(l, v->start, &bare->start) && find_spot(l, v->end, &bare->end);
+}
+
+static bool add_span(
+	const struct lesson *l, struct json_span from, struct json_shape *shape, struct json_shape_span *to)
+{
+	*to = (struct json_shape_span){.type = from.type};
+	if (from.type == JSON_ABSENT)
+		return true;
+	for (uint32_t i = 0; i < l->n_values; i++)
+		to->is_any |= l->values[i].start == from.p && l->values[i].kind == JSON_KIND_ANY;
+	shape->has_any |= to->is_any;
+	return find_spot(l, from.p, &to->start) && find_spot(l, from.p + from.len, &to->end);
+}
+
+/* Builds the shape for records like this one, with the kinds of values that are known. */
+static bool build(
+	const struct json_scan *scan, const struct json_record *record, struct lesson *l, struct json_shape *shape)
+{
+	bool is_good = find_runs(l);
+
+	shape->n_pieces = shape->n_bares = 0;
+	shape->has_any = false;
+	shape->first_at = (int32_t)(l->base + l->marks[0] - l->start);
+	shape->has_return = record->len != (size_t)(l->newline - l->start);
+	for (uint32_t i = 0; is_good && i < l->n_runs; i++)
+		is_good = add_pieces(l, &l->runs[i], shape);
+	for (uint32_t i = 0; is_good && i < l->n_values; i++) {
+		if (l->values[i].kind >= JSON_KIND_NUMBER)
+			is_good = add_bare(l, &l->values[i], shape);
+	}
+	for (size_t i = 0; is_good && i < scan->n_spans; i++)
+		is_good = add_span(l, scan->plain.spans[i], shape, &shape->spans[i]);
+	return is_good && add_span(l, record->value, shape, &shape->value);
+}
+
+/* The shape with this skeleton, or room for a new one: the oldest goes. */
+static struct json_shape *find_shape(struct json_shapes *s, const struct lesson *l, bool *is_new)
+{
+	struct json_shape *shape;
+
+	*is_new = false;
+	for (size_t i = 0; i < s->n; i++) {
+		shape = &s->shapes[i];
+		if (shape->skeleton_bytes == l->skeleton_bytes &&
+			memcmp(shape->skeleton, l->skeleton, l->skeleton_bytes) == 0)
+			return shape;
+	}
+	*is_new = true;
+	if (s->n < JSON_SHAPES)
+		return &s->shapes[s->n++];
+	shape = &s->shapes[s->oldest];
+	s->oldest = (s->oldest + 1) % JSON_SHAPES;
+	return shape;
+}
+
+/* Whether shapes paid for themselves; if not, a pause, twice as long as the last one. */
+static bool is_worth_it(struct json_shapes *s)
+{
+	if (++s->misses < MISSES)
+		return true;
+	if (s->hits < HITS_MIN) {
+		s->rest = s->pause;
+		s->pause = s->pause < PAUSE_MAX ? 2 * s->pause : PAUSE_MAX;
+	} else {
+		s->pause = PAUSE_MIN;
+	}
+	s->hits = s->misses = 0;
+	return s->rest == 0;
+}
+
+void json_shapes_learn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark)
+{
+	struct json_shapes *s = &scan->shapes;
+	struct lesson l;
+	struct json_shape *shape;
+	bool is_new;
+
+	if (s->rest || !is_worth_it(s))
+		return;
+	l.base = scan->base;
+	l.marks = mark;
+	l.start = record->p;
+	l.newline = scan->at - 1;
+	l.n_marks = l.n_values = l.skeleton_bytes = 0;
+	if (!find_values(&l))
+		return;
+	shape = find_shape(s, &l, &is_new);
+	memcpy(shape->skeleton, l.skeleton, l.skeleton_bytes);
+	shape->skeleton_bytes = l.skeleton_bytes;
+	widen(shape, &l, is_new);
+	shape->n_marks = build(scan, record, &l, shape) ? l.n_marks : UINT32_MAX;
+	if (is_new)
+		shape->next = shape;
+	s->last = s->last->next = shape;
+}
