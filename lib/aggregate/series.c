@@ -103,7 +103,6 @@ const struct agg_kind agg_kind_times = {
 	.need = AGG_ANY,
 	.add = add_time,
 	.merge = merge_series,
-	.keeps_samples = true,
 	.release = release_series,
 };
 
@@ -144,7 +143,6 @@ const struct agg_kind agg_kind_changes = {
 	.need = AGG_SCALAR,
 	.add = add_change,
 	.merge = merge_series,
-	.keeps_samples = true,
 	.release = release_series,
 };
 
@@ -174,7 +172,6 @@ const struct agg_kind agg_kind_numbers = {
 	.need = AGG_NUMBER,
 	.add = add_number,
 	.merge = merge_series,
-	.keeps_samples = true,
 	.release = release_series,
 };
 
@@ -286,7 +283,6 @@ const struct agg_kind agg_kind_positions = {
 	.second_need = AGG_LONGITUDE,
 	.add_input = add_position,
 	.merge = merge_series,
-	.keeps_samples = true,
 	.release = release_series,
 };
 
