@@ -40,6 +40,7 @@
 #include "num/num.h"
 
 enum { AGG_EXACT_DEFAULT = 512, AGG_EXACT_MAX = 1 << 20 };
+enum { AGG_PRODUCERS_MAX = 1 << 10, AGG_INPUTS_MAX = 1 << 14 }; /* of a merge; of a producer whose states are written */
 enum { AGG_TALLY_MAX = 65536 }; /* different values of mode, topk and set; n of values(f, n) and topk(f, n) */
 #define AGG_WIDTH_MAX UINT64_C(1000000000000000) /* of hist(f, width), its point left out */
 enum { AGG_DIGITS_MAX = 15 };                    /* of round(..., digits) */
@@ -61,11 +62,12 @@ struct agg_value {
 	struct agg_num num;
 };
 
-/* Where a record stands: the order of first and last. */
+/* Where a record stands: the order of first and last is that of time, producer, input and line. */
 struct agg_place {
 	int64_t time_us;
 	uint64_t line;
 	uint32_t input;
+	uint32_t producer; /* of a merge: its inputs; else 0 */
 };
 
 /* Reads a valid JSON number; p is readable up to JSON_PAD_BYTES behind it. agg_read_number_plain() is the same by the
@@ -131,6 +133,7 @@ struct agg_list {
 	bool is_coercing; /* numbers may be written as text */
 	bool has_memory;  /* some state owns memory: agg_states_release() is needed */
 	bool has_sketch;  /* some result may be approximate */
+	bool *are_read;   /* of agg_states_read(): the states of a row; NULL before */
 	struct buf scratch, scratch_text;
 };
 
@@ -190,6 +193,36 @@ void agg_carried_take(const struct agg_list *list, void *carried, const void *st
 
 /* Up to when some value of it holds; never before start_us of a window of which it is a part. */
 int64_t agg_carried_end(const struct agg_list *list, const void *carried);
+
+/* ---- written states: docs/formats.md, partial rows ---- */
+
+/* What all written states that are merged must have in common, and how many inputs their places tell apart. */
+struct agg_head {
+	uint64_t config;     /* agg_config() */
+	struct slice window; /* a text of the caller */
+	uint32_t n_inputs;   /* 1 .. AGG_INPUTS_MAX */
+};
+
+/* A hash of what decides what the states of a list mean, and of more, what the caller knows besides. */
+uint64_t agg_config(const struct agg_list *list, struct slice more);
+
+/* Names that stand beside the states: no aggregate may have one of them there. */
+bool agg_is_head_name(struct slice name);
+
+/* Appends the members of the head behind a '{'; and reads them from the whole object. head->window borrows from it.
+ * 0, or -1 with ERR_DATA: another version, a head that is damaged. */
+void agg_head_write(const struct agg_head *head, struct buf *out);
+int agg_head_read(struct json_span object, struct agg_head *head, struct err *err);
+
+/* Appends a member for each state. first_inputs: the number of the first input of each producer, NULL where nothing was
+ * merged. */
+void agg_states_write(const struct agg_list *list, const void *states, const uint32_t *first_inputs, struct buf *out);
+
+/*
+ * Reads them into states, state_bytes that are zero; producer goes into all places. 0, or -1 with ERR_DATA, states zero
+ * again: a state is missing, comes twice, belongs to no call of the list, or is not as agg_states_write() writes it.
+ */
+int agg_states_read(struct agg_list *list, struct json_span object, uint32_t producer, void *states, struct err *err);
 
 /* ---- results ---- */
 

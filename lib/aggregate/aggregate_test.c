@@ -196,7 +196,7 @@ static void fold_open(struct fold *f, const char *list)
 static void fold_add(struct fold *f, const char *json)
 {
 	struct agg_value values[12];
-	struct agg_place place = {0, ++f->line, 0};
+	struct agg_place place = {.line = ++f->line};
 
 	place.time_us = (int64_t)f->line * 1000000; /* a record a second */
 	char padded[64 + JSON_PAD_BYTES] = "";

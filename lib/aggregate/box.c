@@ -1,5 +1,5 @@
 /* box: the rectangle around positions: bbox. */
-#include "aggregate/kinds.h"
+#include "aggregate/form.h"
 
 #include <stdlib.h>
 
@@ -48,13 +48,35 @@ static void release_box(void *state)
 	free(s->text);
 }
 
+static void write_box(const void *state, const struct form_writer *w)
+{
+	const struct box_state *s = state;
+
+	json_add_key(w->out, "lat");
+	agg_extrema_write(&s->lat, w->out);
+	json_add_key(w->out, "lon");
+	agg_extrema_write(&s->lon, w->out);
+}
+
+static bool read_box(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct box_state *s = box_of(state);
+	struct json_span v[2];
+
+	(void)r;
+	return form_members(object, "lat lon", v) && agg_extrema_read(&s->lat, v[0]) && agg_extrema_read(&s->lon, v[1]);
+}
+
 const struct agg_kind agg_kind_box = {
+	.name = "bbox",
 	.bytes = sizeof(struct box_state),
 	.need = AGG_LATITUDE,
 	.second_need = AGG_LONGITUDE,
 	.add_input = add_box,
 	.merge = merge_box,
 	.release = release_box,
+	.write = write_box,
+	.read = read_box,
 };
 
 /* In the order of GeoJSON (RFC 7946): west, south, east, north. */

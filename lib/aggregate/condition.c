@@ -144,6 +144,11 @@ void agg_conditions_release(struct agg_list *list)
 	free(list->conditions);
 }
 
+struct slice agg_condition_text(const struct agg_list *list, int32_t condition)
+{
+	return list->conditions[condition].text;
+}
+
 /* ---- records ---- */
 
 /* 1 or 0; -1 with c->result when the program fails. */

@@ -1,5 +1,5 @@
 /* edges: what is made of the earliest and the latest value: delta, rate. */
-#include "aggregate/kinds.h"
+#include "aggregate/form.h"
 
 #define SECOND_US 1e6
 
@@ -39,11 +39,51 @@ static void merge_edges(void *into, const void *from, struct agg_list *list)
 		offer_edges(into, f->n, &f->first, &f->last);
 }
 
+static void write_edge(const struct form_writer *w, const struct edge *e)
+{
+	buf_add_char(w->out, '[');
+	form_add_place(w, &e->place);
+	buf_add_char(w->out, ',');
+	form_add_num(w->out, e->num);
+	buf_add_char(w->out, ']');
+}
+
+static void write_edges(const void *state, const struct form_writer *w)
+{
+	const struct edges_state *s = state;
+
+	json_add_key(w->out, "n");
+	form_add_u64(w->out, s->n);
+	json_add_key(w->out, "first");
+	write_edge(w, &s->first);
+	json_add_key(w->out, "last");
+	write_edge(w, &s->last);
+}
+
+static bool read_edge(const struct form_reader *r, struct json_span span, struct edge *e)
+{
+	struct json_span value;
+
+	return form_placed(r, span, &e->place, &value) && form_num(value, &e->num);
+}
+
+static bool read_edges(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct edges_state *s = state;
+	struct json_span v[3];
+
+	return form_members(object, "n first last", v) && form_count(v[0], &s->n) && read_edge(r, v[1], &s->first) &&
+	       read_edge(r, v[2], &s->last) && agg_place_cmp(&s->first.place, &s->last.place) <= 0;
+}
+
 const struct agg_kind agg_kind_edges = {
+	.name = "delta and rate",
 	.bytes = sizeof(struct edges_state),
 	.need = AGG_NUMBER,
 	.add = add_edges,
 	.merge = merge_edges,
+	.write = write_edges,
+	.read = read_edges,
 };
 
 void agg_finish_delta(const struct agg_call *call, const void *state, struct agg_result *r)

@@ -68,8 +68,7 @@ static bool exact_total(const struct agg_sum_state *s, num_i128 *total)
 		return true;
 	if (!(fabs(s->rest.high) < 0x1p100) || s->rest.high != floor(s->rest.high) || s->rest.low != floor(s->rest.low))
 		return false;
-	*total += (num_i128)s->rest.high + (num_i128)s->rest.low;
-	return true;
+	return !__builtin_add_overflow(*total, (num_i128)s->rest.high + (num_i128)s->rest.low, total);
 }
 
 /* x + y rounded to odd: where it is not exact the last bit is 1, so that a later rounding sees on which side it lay. */

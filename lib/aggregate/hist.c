@@ -1,5 +1,5 @@
 /* hist: how many values fall into bins of one width. */
-#include "aggregate/kinds.h"
+#include "aggregate/form.h"
 
 #include <stdlib.h>
 
@@ -139,13 +139,75 @@ static void release_hist(void *state)
 	free(h);
 }
 
+static void write_hist(const void *state, const struct form_writer *w)
+{
+	struct hist *h = ((const struct hist_state *)state)->hist;
+	struct group_entry **order;
+
+	if (h->has_overflown) {
+		json_add_key(w->out, "over");
+		buf_add_str(w->out, "true");
+		return;
+	}
+	order = mem_alloc(h->table.n, sizeof(struct group_entry *));
+	group_table_sort(&h->table, order);
+	json_add_key(w->out, "x");
+	for (uint32_t i = 0; i < h->table.n; i++) {
+		buf_add_str(w->out, i ? ",[" : "[[");
+		form_add_i64(w->out, read_key(group_entry_key(&h->table, order[i])));
+		buf_add_char(w->out, ',');
+		form_add_u64(w->out, order[i]->state[0]);
+		buf_add_char(w->out, ']');
+	}
+	buf_add_char(w->out, ']');
+	free(order);
+}
+
+static bool read_bin(struct hist *h, struct json_span span)
+{
+	struct json_span v[2];
+	char key[KEY_BYTES];
+	uint64_t n;
+	int64_t bin;
+
+	if (!form_elements(span, 2, v) || !form_i64(v[0], &bin) || !form_count(v[1], &n))
+		return false;
+	make_key(key, bin);
+	put_bin(h, (struct slice){key, KEY_BYTES}, n);
+	return true;
+}
+
+static bool read_hist(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct hist *h = hist_of(state, r->parameter);
+	struct json_span x, bin;
+	struct json_iter it;
+	size_t n = 0;
+
+	if (form_members(object, "over", &x)) {
+		overflow(h);
+		return x.type == JSON_TRUE;
+	}
+	if (!form_members(object, "x", &x) || !form_array(x, &it))
+		return false;
+	for (; form_next(&it, &bin); n++) {
+		if (!read_bin(h, bin))
+			return false;
+	}
+	/* each bin once, and not too many */
+	return n && n == h->table.n;
+}
+
 const struct agg_kind agg_kind_hist = {
+	.name = "hist",
 	.bytes = sizeof(struct hist_state),
 	.need = AGG_NUMBER,
 	.has_parameter = true,
 	.add_input = add_hist,
 	.merge = merge_hist,
 	.release = release_hist,
+	.write = write_hist,
+	.read = read_hist,
 };
 
 /* bin * width, exactly. */

@@ -1,4 +1,4 @@
-#include "aggregate/kinds.h"
+#include "aggregate/form.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,11 +24,14 @@ struct dd dd_divide(struct dd a, double b)
 	return dd_two_sum(q, rest / b);
 }
 
+#define I128_MAX ((num_i128)((((num_i128)1 << 126) - 1) * 2 + 1))
+
 struct dd dd_from_i128(num_i128 v)
 {
 	struct dd d = {(double)v, 0};
 
-	d.low = (double)(v - (num_i128)d.high);
+	/* 2^127 itself is no integer of 128 bits */
+	d.low = d.high < 0x1p127 ? (double)(v - (num_i128)d.high) : (double)(v - I128_MAX) - 1;
 	return d;
 }
 
@@ -53,17 +56,37 @@ static void merge_count(void *into, const void *from, struct agg_list *list)
 	s->n += f->n;
 }
 
+static void write_count(const void *state, const struct form_writer *w)
+{
+	json_add_key(w->out, "n");
+	form_add_u64(w->out, ((const struct agg_count_state *)state)->n);
+}
+
+static bool read_count(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct json_span n;
+
+	(void)r;
+	return form_members(object, "n", &n) && form_count(n, &((struct agg_count_state *)state)->n);
+}
+
 const struct agg_kind agg_kind_records = {
+	.name = "count",
 	.bytes = sizeof(struct agg_count_state),
 	.need = AGG_ANY,
 	.add = add_count,
 	.merge = merge_count,
+	.write = write_count,
+	.read = read_count,
 };
 const struct agg_kind agg_kind_present = {
+	.name = "count of a field",
 	.bytes = sizeof(struct agg_count_state),
 	.need = AGG_ANY,
 	.add = add_count,
 	.merge = merge_count,
+	.write = write_count,
+	.read = read_count,
 };
 
 /* ---- sum, mean ---- */
@@ -111,11 +134,36 @@ static void merge_sum(void *into, const void *from, struct agg_list *list)
 	dd_add_dd(&s->rest, f->rest);
 }
 
+static void write_sum(const void *state, const struct form_writer *w)
+{
+	const struct agg_sum_state *s = state;
+
+	json_add_key(w->out, "n");
+	form_add_u64(w->out, s->n);
+	json_add_key(w->out, "i");
+	form_add_i128(w->out, s->integer_low, s->integer_high);
+	json_add_key(w->out, "d");
+	form_add_dd(w->out, s->rest);
+}
+
+static bool read_sum(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct agg_sum_state *s = state;
+	struct json_span v[3];
+
+	(void)r;
+	return form_members(object, "n i d", v) && form_count(v[0], &s->n) &&
+	       form_i128(v[1], &s->integer_low, &s->integer_high) && form_dd(v[2], &s->rest);
+}
+
 const struct agg_kind agg_kind_sum = {
+	.name = "sum",
 	.bytes = sizeof(struct agg_sum_state),
 	.need = AGG_NUMBER,
 	.add = add_sum,
 	.merge = merge_sum,
+	.write = write_sum,
+	.read = read_sum,
 };
 
 /* ---- min, max ---- */
@@ -154,11 +202,48 @@ static void merge_extrema(void *into, const void *from, struct agg_list *list)
 		agg_extrema_offer(into, (struct agg_num){f->min, f->min_rest}, (struct agg_num){f->max, f->max_rest});
 }
 
+void agg_extrema_write(const struct agg_extrema_state *s, struct buf *out)
+{
+	buf_add_char(out, '[');
+	form_add_num(out, (struct agg_num){s->min, s->min_rest});
+	buf_add_char(out, ',');
+	form_add_num(out, (struct agg_num){s->max, s->max_rest});
+	buf_add_char(out, ']');
+}
+
+bool agg_extrema_read(struct agg_extrema_state *s, struct json_span span)
+{
+	struct json_span v[2];
+	struct agg_num min, max;
+
+	if (!form_elements(span, 2, v) || !form_num(v[0], &min) || !form_num(v[1], &max) || agg_num_cmp(min, max) > 0)
+		return false;
+	agg_extrema_offer(s, min, max);
+	return true;
+}
+
+static void write_extrema(const void *state, const struct form_writer *w)
+{
+	json_add_key(w->out, "x");
+	agg_extrema_write(state, w->out);
+}
+
+static bool read_extrema(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct json_span x;
+
+	(void)r;
+	return form_members(object, "x", &x) && agg_extrema_read(state, x);
+}
+
 const struct agg_kind agg_kind_extrema = {
+	.name = "min and max",
 	.bytes = sizeof(struct agg_extrema_state),
 	.need = AGG_NUMBER,
 	.add = add_extrema,
 	.merge = merge_extrema,
+	.write = write_extrema,
+	.read = read_extrema,
 };
 
 /* ---- var, stddev ---- */
@@ -191,11 +276,36 @@ static void merge_moments(void *into, const void *from, struct agg_list *list)
 	dd_add_dd(&s->squares, f->squares);
 }
 
+static void write_moments(const void *state, const struct form_writer *w)
+{
+	const struct agg_moments_state *s = state;
+
+	json_add_key(w->out, "n");
+	form_add_u64(w->out, s->n);
+	json_add_key(w->out, "s");
+	form_add_dd(w->out, s->sum);
+	json_add_key(w->out, "q");
+	form_add_dd(w->out, s->squares);
+}
+
+static bool read_moments(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct agg_moments_state *s = state;
+	struct json_span v[3];
+
+	(void)r;
+	return form_members(object, "n s q", v) && form_count(v[0], &s->n) && form_dd(v[1], &s->sum) &&
+	       form_dd(v[2], &s->squares);
+}
+
 const struct agg_kind agg_kind_moments = {
+	.name = "var",
 	.bytes = sizeof(struct agg_moments_state),
 	.need = AGG_NUMBER,
 	.add = add_moments,
 	.merge = merge_moments,
+	.write = write_moments,
+	.read = read_moments,
 };
 
 /* ---- first, last ---- */
@@ -204,6 +314,8 @@ int agg_place_cmp(const struct agg_place *a, const struct agg_place *b)
 {
 	if (a->time_us != b->time_us)
 		return a->time_us < b->time_us ? -1 : 1;
+	if (a->producer != b->producer)
+		return a->producer < b->producer ? -1 : 1;
 	if (a->input != b->input)
 		return a->input < b->input ? -1 : 1;
 	return (a->line > b->line) - (a->line < b->line);
@@ -265,17 +377,36 @@ static void release_text(void *state)
 	free(s->text);
 }
 
+static void write_text(const void *state, const struct form_writer *w)
+{
+	json_add_key(w->out, "x");
+	form_add_text(w, state);
+}
+
+static bool read_text(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct json_span x;
+
+	return form_members(object, "x", &x) && form_text(r, x, state);
+}
+
 const struct agg_kind agg_kind_first = {
+	.name = "first",
 	.bytes = sizeof(struct agg_text_state),
 	.need = AGG_ANY,
 	.add = add_first,
 	.merge = merge_first,
 	.release = release_text,
+	.write = write_text,
+	.read = read_text,
 };
 const struct agg_kind agg_kind_last = {
+	.name = "last",
 	.bytes = sizeof(struct agg_text_state),
 	.need = AGG_ANY,
 	.add = add_last,
 	.merge = merge_last,
 	.release = release_text,
+	.write = write_text,
+	.read = read_text,
 };

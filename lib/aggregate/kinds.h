@@ -13,14 +13,23 @@ struct agg_input {
 	uint64_t parameter; /* n or width of the call, of a kind with has_parameter */
 };
 
+struct form_writer; /* form.h */
+struct form_reader;
+
 struct agg_kind {
-	uint32_t bytes; /* of the state, a multiple of 8; all zero is the empty state */
+	const char *name; /* in messages, and in what decides whether states can be merged */
+	uint32_t bytes;   /* of the state, a multiple of 8; all zero is the empty state */
 	enum agg_need need, second_need;
-	bool has_parameter; /* calls with another n or width have another state */
+	bool has_parameter;  /* calls with another n or width have another state */
+	bool is_exact_first; /* depends on exact_max */
 	void (*add)(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list);
 	void (*add_input)(void *state, const struct agg_input *in); /* in place of add, which is NULL then */
 	void (*merge)(void *into, const void *from, struct agg_list *list);
 	void (*release)(void *state); /* NULL: owns no memory */
+	/* The members of a state that is not empty, without the braces, and back into an empty one; form.h,
+	 * docs/formats.md. read returns false for what write would not have written. */
+	void (*write)(const void *state, const struct form_writer *w);
+	bool (*read)(void *state, struct json_span object, const struct form_reader *r);
 };
 
 enum {
@@ -153,6 +162,10 @@ void agg_text_set(struct agg_text_state *s, const struct agg_place *place, const
 
 void agg_extrema_offer(struct agg_extrema_state *s, struct agg_num low, struct agg_num high);
 
+/* [min,max] */
+void agg_extrema_write(const struct agg_extrema_state *s, struct buf *out);
+bool agg_extrema_read(struct agg_extrema_state *s, struct json_span span);
+
 /* Results: null where not finite; a double as the nearest thing it is; 12 digits; JSON in the state. */
 void agg_set_double(struct agg_result *r, double value);
 void agg_set_num(struct agg_result *r, struct agg_num num);
@@ -165,8 +178,23 @@ void agg_set_difference(struct agg_result *r, struct agg_num a, struct agg_num b
 /* Rounds a number to so many digits behind the point, half away from zero, as it would be printed. */
 void agg_round(struct agg_result *r, int digits);
 
-/* Sorts the values of an exact state. */
+/* The state, made where it is empty; one more value; from values to a sketch, which may be empty; sorts the values of
+ * an exact state. */
+struct agg_quantile *agg_quantile_of(struct agg_quantile_state *s);
+void agg_quantile_push(struct agg_quantile *q, struct agg_num num, uint32_t exact_max);
+void agg_quantile_sketch(struct agg_quantile *q);
 void agg_quantile_sort(struct agg_quantile *q);
+
+/* The same of distinct. */
+struct agg_distinct *agg_distinct_of(struct agg_distinct_state *s);
+void agg_distinct_push(struct agg_distinct *d, uint64_t hash, uint32_t exact_max);
+void agg_distinct_sketch(struct agg_distinct *d);
+
+/* Their written forms: kinds_many_form.c */
+void agg_quantile_write(const void *state, const struct form_writer *w);
+bool agg_quantile_read(void *state, struct json_span object, const struct form_reader *r);
+void agg_distinct_write(const void *state, const struct form_writer *w);
+bool agg_distinct_read(void *state, struct json_span object, const struct form_reader *r);
 
 /* Where the program of a condition ends: at ',' or ')' or "as NAME" outside of its brackets and strings. */
 const char *agg_condition_end(const char *program);
@@ -174,6 +202,7 @@ const char *agg_condition_end(const char *program);
 /* Finds or adds the condition of a program. 0, or -1 with err and the byte of the program. */
 int agg_condition_add(struct agg_list *list, struct slice text, int32_t *condition, size_t *at, struct err *err);
 void agg_conditions_release(struct agg_list *list);
+struct slice agg_condition_text(const struct agg_list *list, int32_t condition);
 
 /* Results of the files besides functions.c. */
 typedef void agg_finish(const struct agg_call *call, const void *state, struct agg_result *r);

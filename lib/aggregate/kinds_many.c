@@ -1,5 +1,5 @@
 /* kinds_many: the states that keep many values: exact while they are few, then sketches. */
-#include "aggregate/kinds.h"
+#include "aggregate/form.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@ enum { FIRST_VALUES = 4, FIRST_HASHES = 8 };
 
 /* ---- pNN, median ---- */
 
-static void use_sketch(struct agg_quantile *q)
+void agg_quantile_sketch(struct agg_quantile *q)
 {
 	q->sketch = ddsketch_open();
 	for (uint64_t i = 0; i < q->n; i++)
@@ -22,10 +22,10 @@ static void use_sketch(struct agg_quantile *q)
 	q->rests = NULL;
 }
 
-static void push_value(struct agg_quantile *q, struct agg_num num, uint32_t exact_max)
+void agg_quantile_push(struct agg_quantile *q, struct agg_num num, uint32_t exact_max)
 {
 	if (!q->sketch && q->n >= exact_max)
-		use_sketch(q);
+		agg_quantile_sketch(q);
 	if (q->sketch) {
 		ddsketch_add(q->sketch, num.value);
 		q->n++;
@@ -48,7 +48,7 @@ static void push_value(struct agg_quantile *q, struct agg_num num, uint32_t exac
 	q->is_sorted = false;
 }
 
-static struct agg_quantile *quantile_of(struct agg_quantile_state *s)
+struct agg_quantile *agg_quantile_of(struct agg_quantile_state *s)
 {
 	if (!s->q)
 		s->q = mem_alloc(1, sizeof *s->q);
@@ -58,7 +58,7 @@ static struct agg_quantile *quantile_of(struct agg_quantile_state *s)
 static void add_quantile(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
 {
 	(void)place;
-	push_value(quantile_of(state), v->num, list->exact_max);
+	agg_quantile_push(agg_quantile_of(state), v->num, list->exact_max);
 }
 
 static void merge_quantile(void *into, const void *from, struct agg_list *list)
@@ -68,16 +68,16 @@ static void merge_quantile(void *into, const void *from, struct agg_list *list)
 
 	if (!f)
 		return;
-	q = quantile_of(into);
+	q = agg_quantile_of(into);
 	if (f->sketch) {
 		if (!q->sketch)
-			use_sketch(q);
+			agg_quantile_sketch(q);
 		ddsketch_merge(q->sketch, f->sketch);
-		q->n += f->n;
+		q->n = ddsketch_count(q->sketch);
 		return;
 	}
 	for (uint64_t i = 0; i < f->n; i++)
-		push_value(q, (struct agg_num){f->values[i], f->rests ? f->rests[i] : 0}, list->exact_max);
+		agg_quantile_push(q, (struct agg_num){f->values[i], f->rests ? f->rests[i] : 0}, list->exact_max);
 }
 
 static void release_quantile(void *state)
@@ -129,6 +129,10 @@ void agg_quantile_sort(struct agg_quantile *q)
 }
 
 const struct agg_kind agg_kind_quantile = {
+	.name = "percentiles",
+	.is_exact_first = true,
+	.write = agg_quantile_write,
+	.read = agg_quantile_read,
 	.bytes = sizeof(struct agg_quantile_state),
 	.need = AGG_NUMBER,
 	.add = add_quantile,
@@ -165,7 +169,7 @@ static void grow_hashes(struct agg_distinct *d)
 	d->cap = cap;
 }
 
-static void use_registers(struct agg_distinct *d)
+void agg_distinct_sketch(struct agg_distinct *d)
 {
 	d->hll = mem_alloc(1, sizeof *d->hll);
 	for (uint32_t i = 0; i < d->cap; i++) {
@@ -177,7 +181,7 @@ static void use_registers(struct agg_distinct *d)
 	d->cap = 0;
 }
 
-static void push_hash(struct agg_distinct *d, uint64_t hash, uint32_t exact_max)
+void agg_distinct_push(struct agg_distinct *d, uint64_t hash, uint32_t exact_max)
 {
 	if (d->hll) {
 		hll_add(d->hll, hash);
@@ -187,10 +191,10 @@ static void push_hash(struct agg_distinct *d, uint64_t hash, uint32_t exact_max)
 		grow_hashes(d);
 	d->n += put_hash(d->hashes, d->cap, hash ? hash : 1);
 	if (d->n > exact_max)
-		use_registers(d);
+		agg_distinct_sketch(d);
 }
 
-static struct agg_distinct *distinct_of(struct agg_distinct_state *s)
+struct agg_distinct *agg_distinct_of(struct agg_distinct_state *s)
 {
 	if (!s->d)
 		s->d = mem_alloc(1, sizeof *s->d);
@@ -203,7 +207,7 @@ static void add_distinct(void *state, const struct agg_value *v, const struct ag
 	(void)place;
 	buf_reset(&list->scratch);
 	group_key_add(&list->scratch, v->span, &list->scratch_text);
-	push_hash(distinct_of(state), group_hash(buf_slice(&list->scratch)), list->exact_max);
+	agg_distinct_push(agg_distinct_of(state), group_hash(buf_slice(&list->scratch)), list->exact_max);
 }
 
 static void merge_distinct(void *into, const void *from, struct agg_list *list)
@@ -213,16 +217,16 @@ static void merge_distinct(void *into, const void *from, struct agg_list *list)
 
 	if (!f)
 		return;
-	d = distinct_of(into);
+	d = agg_distinct_of(into);
 	if (f->hll) {
 		if (!d->hll)
-			use_registers(d);
+			agg_distinct_sketch(d);
 		hll_merge(d->hll, f->hll);
 		return;
 	}
 	for (uint32_t i = 0; i < f->cap; i++) {
 		if (f->hashes[i])
-			push_hash(d, f->hashes[i], list->exact_max);
+			agg_distinct_push(d, f->hashes[i], list->exact_max);
 	}
 }
 
@@ -245,6 +249,10 @@ uint64_t agg_distinct_count(const struct agg_distinct *d)
 }
 
 const struct agg_kind agg_kind_distinct = {
+	.name = "distinct",
+	.is_exact_first = true,
+	.write = agg_distinct_write,
+	.read = agg_distinct_read,
 	.bytes = sizeof(struct agg_distinct_state),
 	.need = AGG_SCALAR,
 	.add = add_distinct,

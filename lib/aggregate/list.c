@@ -527,6 +527,7 @@ void agg_list_release(struct agg_list *list)
 	free(list->calls);
 	free(list->states);
 	free(list->fields);
+	free(list->are_read);
 	buf_release(&list->scratch);
 	buf_release(&list->scratch_text);
 	*list = (struct agg_list){0};

@@ -1,5 +1,5 @@
 /* moments: what is made of sums of powers and products: skew, kurt, covar, corr, slope, r2. */
-#include "aggregate/kinds.h"
+#include "aggregate/form.h"
 
 #include <math.h>
 
@@ -35,11 +35,65 @@ static double add_up(const struct dd *terms, size_t n)
 	return fabs(sum.high) <= largest * NOISE ? 0 : sum.high;
 }
 
+/* ---- the written form: n, the range, the sums ---- */
+
+static void add_doubles(struct buf *out, const double *values, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		buf_add_char(out, i ? ',' : '[');
+		form_add_double(out, values[i]);
+	}
+	buf_add_char(out, ']');
+}
+
+static bool read_doubles(struct json_span span, double *values, size_t n)
+{
+	struct json_span v[FORM_VALUES_MAX];
+
+	if (!form_elements(span, n, v))
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		if (!form_double(v[i], &values[i]))
+			return false;
+	}
+	return true;
+}
+
+static void write_sums(const struct form_writer *w, uint64_t n, const double *range, size_t n_range,
+	const struct dd *sums, size_t n_sums)
+{
+	json_add_key(w->out, "n");
+	form_add_u64(w->out, n);
+	json_add_key(w->out, "x");
+	add_doubles(w->out, range, n_range);
+	json_add_key(w->out, "s");
+	for (size_t i = 0; i < n_sums; i++) {
+		buf_add_char(w->out, i ? ',' : '[');
+		form_add_dd(w->out, sums[i]);
+	}
+	buf_add_char(w->out, ']');
+}
+
+static bool read_sums(
+	struct json_span object, uint64_t *n, double *range, size_t n_range, struct dd *sums, size_t n_sums)
+{
+	struct json_span v[3], s[FORM_VALUES_MAX];
+
+	if (!form_members(object, "n x s", v) || !form_count(v[0], n) || !read_doubles(v[1], range, n_range) ||
+		!form_elements(v[2], n_sums, s))
+		return false;
+	for (size_t i = 0; i < n_sums; i++) {
+		if (!form_dd(s[i], &sums[i]))
+			return false;
+	}
+	return true;
+}
+
 /* ---- skew, kurt ---- */
 
 struct powers_state {
 	uint64_t n;
-	double min, max; /* equal: there is no spread, exactly */
+	double range[2]; /* equal: there is no spread, exactly */
 	struct dd sums[4];
 };
 
@@ -51,8 +105,8 @@ static void add_powers(void *state, const struct agg_value *v, const struct agg_
 
 	(void)place;
 	(void)list;
-	s->min = s->n ? fmin(s->min, x) : x;
-	s->max = s->n ? fmax(s->max, x) : x;
+	s->range[0] = s->n ? fmin(s->range[0], x) : x;
+	s->range[1] = s->n ? fmax(s->range[1], x) : x;
 	s->n++;
 	for (size_t i = 0; i < 4; i++) {
 		dd_add_dd(&s->sums[i], power);
@@ -68,18 +122,36 @@ static void merge_powers(void *into, const void *from, struct agg_list *list)
 	(void)list;
 	if (!f->n)
 		return;
-	s->min = s->n ? fmin(s->min, f->min) : f->min;
-	s->max = s->n ? fmax(s->max, f->max) : f->max;
+	s->range[0] = s->n ? fmin(s->range[0], f->range[0]) : f->range[0];
+	s->range[1] = s->n ? fmax(s->range[1], f->range[1]) : f->range[1];
 	s->n += f->n;
 	for (size_t i = 0; i < 4; i++)
 		dd_add_dd(&s->sums[i], f->sums[i]);
 }
 
+static void write_powers(const void *state, const struct form_writer *w)
+{
+	const struct powers_state *s = state;
+
+	write_sums(w, s->n, s->range, 2, s->sums, 4);
+}
+
+static bool read_powers(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct powers_state *s = state;
+
+	(void)r;
+	return read_sums(object, &s->n, s->range, 2, s->sums, 4);
+}
+
 const struct agg_kind agg_kind_powers = {
+	.name = "skew and kurt",
 	.bytes = sizeof(struct powers_state),
 	.need = AGG_NUMBER,
 	.add = add_powers,
 	.merge = merge_powers,
+	.write = write_powers,
+	.read = read_powers,
 };
 
 /* n sum(x y) - sum(x) sum(y) */
@@ -98,7 +170,7 @@ void agg_finish_skew(const struct agg_call *call, const void *state, struct agg_
 	double n = (double)s->n, m2, m3;
 
 	(void)call;
-	if (s->n < 3 || s->min == s->max)
+	if (s->n < 3 || s->range[0] == s->range[1])
 		return;
 	m2 = cross(n, p[1], p[0], p[0]);
 	m3 = add_up((struct dd[]){times(p[2], n * n), times(multiply(p[0], p[1]), -3 * n),
@@ -116,7 +188,7 @@ void agg_finish_kurt(const struct agg_call *call, const void *state, struct agg_
 	struct dd square = multiply(p[0], p[0]);
 
 	(void)call;
-	if (s->n < 4 || s->min == s->max)
+	if (s->n < 4 || s->range[0] == s->range[1])
 		return;
 	m2 = cross(n, p[1], p[0], p[0]);
 	m4 = add_up((struct dd[]){times(times(p[3], n * n), n), times(multiply(p[0], p[2]), -4 * n * n),
@@ -127,27 +199,37 @@ void agg_finish_kurt(const struct agg_call *call, const void *state, struct agg_
 
 /* ---- covar, corr, slope, r2 ---- */
 
+enum { A, B, AA, BB, AB, N_SUMS };
+enum { A_MIN, A_MAX, B_MIN, B_MAX, N_RANGE };
+
 struct pairs_state {
 	uint64_t n;
-	double a_min, a_max, b_min, b_max;
-	struct dd a, b, aa, bb, ab;
+	double range[N_RANGE];
+	struct dd sums[N_SUMS];
 };
+
+static void widen_range(struct pairs_state *s, const double range[N_RANGE])
+{
+	for (size_t i = 0; i < N_RANGE; i++) {
+		if (!s->n)
+			s->range[i] = range[i];
+		else
+			s->range[i] = i % 2 ? fmax(s->range[i], range[i]) : fmin(s->range[i], range[i]);
+	}
+}
 
 static void add_pair(void *state, const struct agg_input *in)
 {
 	struct pairs_state *s = state;
 	double a = in->a->num.value, b = in->b->num.value;
 
-	s->a_min = s->n ? fmin(s->a_min, a) : a;
-	s->a_max = s->n ? fmax(s->a_max, a) : a;
-	s->b_min = s->n ? fmin(s->b_min, b) : b;
-	s->b_max = s->n ? fmax(s->b_max, b) : b;
+	widen_range(s, (double[]){a, a, b, b});
 	s->n++;
-	dd_add(&s->a, a);
-	dd_add(&s->b, b);
-	dd_add_dd(&s->aa, dd_two_product(a, a));
-	dd_add_dd(&s->bb, dd_two_product(b, b));
-	dd_add_dd(&s->ab, dd_two_product(a, b));
+	dd_add(&s->sums[A], a);
+	dd_add(&s->sums[B], b);
+	dd_add_dd(&s->sums[AA], dd_two_product(a, a));
+	dd_add_dd(&s->sums[BB], dd_two_product(b, b));
+	dd_add_dd(&s->sums[AB], dd_two_product(a, b));
 }
 
 static void merge_pairs(void *into, const void *from, struct agg_list *list)
@@ -158,29 +240,41 @@ static void merge_pairs(void *into, const void *from, struct agg_list *list)
 	(void)list;
 	if (!f->n)
 		return;
-	s->a_min = s->n ? fmin(s->a_min, f->a_min) : f->a_min;
-	s->a_max = s->n ? fmax(s->a_max, f->a_max) : f->a_max;
-	s->b_min = s->n ? fmin(s->b_min, f->b_min) : f->b_min;
-	s->b_max = s->n ? fmax(s->b_max, f->b_max) : f->b_max;
+	widen_range(s, f->range);
 	s->n += f->n;
-	dd_add_dd(&s->a, f->a);
-	dd_add_dd(&s->b, f->b);
-	dd_add_dd(&s->aa, f->aa);
-	dd_add_dd(&s->bb, f->bb);
-	dd_add_dd(&s->ab, f->ab);
+	for (size_t i = 0; i < N_SUMS; i++)
+		dd_add_dd(&s->sums[i], f->sums[i]);
+}
+
+static void write_pairs(const void *state, const struct form_writer *w)
+{
+	const struct pairs_state *s = state;
+
+	write_sums(w, s->n, s->range, N_RANGE, s->sums, N_SUMS);
+}
+
+static bool read_pairs(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct pairs_state *s = state;
+
+	(void)r;
+	return read_sums(object, &s->n, s->range, N_RANGE, s->sums, N_SUMS);
 }
 
 const struct agg_kind agg_kind_pairs = {
+	.name = "corr and slope",
 	.bytes = sizeof(struct pairs_state),
 	.need = AGG_NUMBER,
 	.second_need = AGG_NUMBER,
 	.add_input = add_pair,
 	.merge = merge_pairs,
+	.write = write_pairs,
+	.read = read_pairs,
 };
 
 static double cross_ab(const struct pairs_state *s)
 {
-	return cross((double)s->n, s->ab, s->a, s->b);
+	return cross((double)s->n, s->sums[AB], s->sums[A], s->sums[B]);
 }
 
 void agg_finish_covar(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -199,8 +293,8 @@ void agg_finish_slope(const struct agg_call *call, const void *state, struct agg
 	const struct pairs_state *s = state;
 
 	(void)call;
-	if (s->n >= 2 && s->b_min != s->b_max)
-		agg_set_digits(r, cross_ab(s) / cross((double)s->n, s->bb, s->b, s->b));
+	if (s->n >= 2 && s->range[B_MIN] != s->range[B_MAX])
+		agg_set_digits(r, cross_ab(s) / cross((double)s->n, s->sums[BB], s->sums[B], s->sums[B]));
 }
 
 /* False where one of the two is constant. */
@@ -208,10 +302,10 @@ static bool find_correlation(const struct pairs_state *s, double *correlation)
 {
 	double n = (double)s->n, a, b;
 
-	if (s->n < 2 || s->a_min == s->a_max || s->b_min == s->b_max)
+	if (s->n < 2 || s->range[A_MIN] == s->range[A_MAX] || s->range[B_MIN] == s->range[B_MAX])
 		return false;
-	a = cross(n, s->aa, s->a, s->a);
-	b = cross(n, s->bb, s->b, s->b);
+	a = cross(n, s->sums[AA], s->sums[A], s->sums[A]);
+	b = cross(n, s->sums[BB], s->sums[B], s->sums[B]);
 	*correlation = cross_ab(s) / sqrt(a) / sqrt(b);
 	if (fabs(*correlation) > 1)
 		*correlation = copysign(1, *correlation);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "aggregate/form.h"
 #include "group/group.h"
 #include "mem/mem.h"
 
@@ -89,6 +90,94 @@ static void release_series(void *state)
 	free(s);
 }
 
+/* ---- the written form: [[time_us,input,line,value...],...] or [time_us,...], in order ---- */
+
+static struct agg_place place_of(const struct series *s, size_t i)
+{
+	uint64_t position = series_sample(s, i)[1];
+
+	return (struct agg_place){.time_us = series_time_us(s, i),
+		.line = position & SERIES_LINE_MASK,
+		.input = (uint32_t)(position >> SERIES_LINE_BITS) & (AGG_INPUTS_MAX - 1),
+		.producer = (uint32_t)(position >> (SERIES_LINE_BITS + SERIES_INPUT_BITS))};
+}
+
+/* Words behind the place: numbers, or the hash of a value. */
+static void write_series(const void *state, const struct form_writer *w, bool is_hash)
+{
+	const struct series *s = series_sorted(state);
+
+	if (!s)
+		return;
+	json_add_key(w->out, "x");
+	for (size_t i = 0; i < s->n; i++) {
+		struct agg_place place = place_of(s, i);
+
+		buf_add_str(w->out, i ? ",[" : "[[");
+		form_add_place(w, &place);
+		for (size_t k = 2; k < s->n_words; k++) {
+			double number;
+
+			buf_add_char(w->out, ',');
+			memcpy(&number, &series_sample(s, i)[k], sizeof number);
+			if (is_hash)
+				form_add_hash_text(w->out, series_sample(s, i)[k]);
+			else
+				form_add_double(w->out, number);
+		}
+		buf_add_char(w->out, ']');
+	}
+	buf_add_char(w->out, ']');
+}
+
+static bool read_word(struct json_span span, bool is_hash, uint64_t *word)
+{
+	double number;
+
+	if (is_hash)
+		return form_hash_text(span, word);
+	if (!form_double(span, &number))
+		return false;
+	*word = series_bits(number);
+	return true;
+}
+
+static bool read_series(
+	void *state, struct json_span object, const struct form_reader *r, unsigned n_words, bool is_hash)
+{
+	struct json_span x, item, parts[FORM_VALUES_MAX];
+	uint64_t sample[SERIES_POSITION_WORDS];
+	struct series_state *s = state;
+	struct agg_place place;
+	struct json_iter it;
+
+	if (!form_members(object, "x", &x) || !form_array(x, &it))
+		return false;
+	while (form_next(&it, &item)) {
+		if (!form_elements(item, n_words + 1, parts) || !form_place(r, parts, &place))
+			return false;
+		sample[0] = (uint64_t)place.time_us;
+		place.line &= SERIES_LINE_MASK;
+		sample[1] = series_position(&place);
+		for (unsigned k = 2; k < n_words; k++) {
+			if (!read_word(parts[k + 1], is_hash, &sample[k]))
+				return false;
+		}
+		series_push(s, n_words, sample);
+	}
+	return s->series && !s->series->is_unsorted;
+}
+
+static void write_numbers(const void *state, const struct form_writer *w)
+{
+	write_series(state, w, false);
+}
+
+static bool read_numbers(void *state, struct json_span object, const struct form_reader *r)
+{
+	return read_series(state, object, r, SERIES_VALUE_WORDS, false);
+}
+
 /* ---- max_gap ---- */
 
 static void add_time(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
@@ -98,7 +187,42 @@ static void add_time(void *state, const struct agg_value *v, const struct agg_pl
 	series_push(state, SERIES_TIME_WORDS, (const uint64_t[]){(uint64_t)place->time_us});
 }
 
+static void write_times(const void *state, const struct form_writer *w)
+{
+	const struct series *s = series_sorted(state);
+
+	if (!s)
+		return;
+	json_add_key(w->out, "x");
+	for (size_t i = 0; i < s->n; i++) {
+		buf_add_char(w->out, i ? ',' : '[');
+		form_add_i64(w->out, series_time_us(s, i));
+	}
+	buf_add_char(w->out, ']');
+}
+
+static bool read_times(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct series_state *s = state;
+	struct json_span x, item;
+	struct json_iter it;
+	int64_t us;
+
+	(void)r;
+	if (!form_members(object, "x", &x) || !form_array(x, &it))
+		return false;
+	while (form_next(&it, &item)) {
+		if (!form_time(item, &us))
+			return false;
+		series_push(s, SERIES_TIME_WORDS, (const uint64_t[]){(uint64_t)us});
+	}
+	return s->series && !s->series->is_unsorted;
+}
+
 const struct agg_kind agg_kind_times = {
+	.name = "max_gap",
+	.write = write_times,
+	.read = read_times,
 	.bytes = sizeof(struct series_state),
 	.need = AGG_ANY,
 	.add = add_time,
@@ -138,7 +262,20 @@ static void add_change(void *state, const struct agg_value *v, const struct agg_
 	push_value(state, place, group_hash(buf_slice(&list->scratch)));
 }
 
+static void write_changes(const void *state, const struct form_writer *w)
+{
+	write_series(state, w, true);
+}
+
+static bool read_changes(void *state, struct json_span object, const struct form_reader *r)
+{
+	return read_series(state, object, r, SERIES_VALUE_WORDS, true);
+}
+
 const struct agg_kind agg_kind_changes = {
+	.name = "transitions",
+	.write = write_changes,
+	.read = read_changes,
 	.bytes = sizeof(struct series_state),
 	.need = AGG_SCALAR,
 	.add = add_change,
@@ -168,6 +305,9 @@ static void add_number(void *state, const struct agg_value *v, const struct agg_
 }
 
 const struct agg_kind agg_kind_numbers = {
+	.name = "ewma and lttb",
+	.write = write_numbers,
+	.read = read_numbers,
 	.bytes = sizeof(struct series_state),
 	.need = AGG_NUMBER,
 	.add = add_number,
@@ -277,7 +417,26 @@ static void add_position(void *state, const struct agg_input *in)
 			series_bits(in->a->num.value), series_bits(in->b->num.value)});
 }
 
+static bool read_positions(void *state, struct json_span object, const struct form_reader *r)
+{
+	const struct series_state *s = state;
+
+	if (!read_series(state, object, r, SERIES_POSITION_WORDS, false))
+		return false;
+	for (size_t i = 0; i < s->series->n; i++) {
+		double at[2];
+
+		memcpy(at, series_value(s->series, i), sizeof at);
+		if (fabs(at[0]) > 90 || fabs(at[1]) > 180)
+			return false;
+	}
+	return true;
+}
+
 const struct agg_kind agg_kind_positions = {
+	.name = "distance",
+	.write = write_numbers,
+	.read = read_positions,
 	.bytes = sizeof(struct series_state),
 	.need = AGG_LATITUDE,
 	.second_need = AGG_LONGITUDE,

@@ -26,12 +26,15 @@ struct series_state {
 	struct series *series; /* NULL: empty */
 };
 
-enum { SERIES_LINE_BITS = 44 };
+/* AGG_PRODUCERS_MAX producers, AGG_INPUTS_MAX inputs of each, lines of 10^12. */
+enum { SERIES_LINE_BITS = 40, SERIES_INPUT_BITS = 14 };
+#define SERIES_LINE_MASK ((UINT64_C(1) << SERIES_LINE_BITS) - 1)
 
-/* Orders samples of one time by input and line, of which inputs of a million and lines of 10^13 are told apart. */
+/* Orders samples of one time by producer, input and line. */
 static inline uint64_t series_position(const struct agg_place *place)
 {
-	return ((uint64_t)place->input << SERIES_LINE_BITS) + place->line;
+	return ((uint64_t)place->producer << (SERIES_LINE_BITS + SERIES_INPUT_BITS)) +
+	       ((uint64_t)place->input << SERIES_LINE_BITS) + place->line;
 }
 
 static inline uint64_t series_bits(double number)

@@ -1,5 +1,5 @@
 /* tally: how often each value came: mode, topk, set. */
-#include "aggregate/kinds.h"
+#include "aggregate/form.h"
 
 #include <stdlib.h>
 
@@ -97,12 +97,82 @@ static void release_tally(void *state)
 	free(t);
 }
 
+static const struct tally_entry *entry_of(const struct group_entry *e)
+{
+	return (const struct tally_entry *)(const void *)e->state;
+}
+
+static void write_tally(const void *state, const struct form_writer *w)
+{
+	struct tally *t = ((const struct tally_state *)state)->tally;
+	struct group_entry **order;
+
+	if (t->has_overflown) {
+		json_add_key(w->out, "over");
+		buf_add_str(w->out, "true");
+		return;
+	}
+	order = mem_alloc(t->table.n, sizeof(struct group_entry *));
+	group_table_sort(&t->table, order);
+	json_add_key(w->out, "x");
+	for (uint32_t i = 0; i < t->table.n; i++) {
+		buf_add_str(w->out, i ? ",[" : "[[");
+		form_add_u64(w->out, entry_of(order[i])->n);
+		buf_add_char(w->out, ',');
+		form_add_text(w, &entry_of(order[i])->text);
+		buf_add_char(w->out, ']');
+	}
+	buf_add_char(w->out, ']');
+	free(order);
+}
+
+static bool read_entry(struct tally *t, struct json_span span, const struct form_reader *r)
+{
+	struct buf *key = &r->list->scratch;
+	struct json_span v[2], value;
+	struct agg_place place;
+	uint64_t n;
+
+	if (!form_elements(span, 2, v) || !form_count(v[0], &n) || !form_placed(r, v[1], &place, &value) ||
+		value.type == JSON_NULL)
+		return false;
+	buf_reset(key);
+	if (!group_key_add(key, value, &r->list->scratch_text))
+		return false;
+	put_tally(t, buf_slice(key), n, &place, (struct slice){value.p, value.len});
+	return true;
+}
+
+static bool read_tally(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct tally *t = tally_of(state);
+	struct json_span x, entry;
+	struct json_iter it;
+	size_t n = 0;
+
+	if (form_members(object, "over", &x)) {
+		t->has_overflown = true;
+		return x.type == JSON_TRUE;
+	}
+	if (!form_members(object, "x", &x) || !form_array(x, &it))
+		return false;
+	for (; form_next(&it, &entry); n++) {
+		if (!read_entry(t, entry, r))
+			return false;
+	}
+	/* each value once, and not too many */
+	return n && n == t->table.n;
+}
+
 const struct agg_kind agg_kind_tally = {
+	.name = "mode, topk and set",
 	.bytes = sizeof(struct tally_state),
 	.need = AGG_SCALAR,
 	.add = add_tally,
 	.merge = merge_tally,
 	.release = release_tally,
+	.write = write_tally,
+	.read = read_tally,
 };
 
 /* The tally, unless there is nothing to say of it. */
@@ -112,11 +182,6 @@ static struct tally *tally_to_finish(const void *state, struct agg_result *r)
 
 	r->is_approximate = t && t->has_overflown;
 	return r->is_approximate ? NULL : t;
-}
-
-static const struct tally_entry *entry_of(const struct group_entry *e)
-{
-	return (const struct tally_entry *)(const void *)e->state;
 }
 
 static int compare_by_count(const void *a, const void *b)

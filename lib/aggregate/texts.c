@@ -1,5 +1,5 @@
 /* texts: values as they were written: argmin, argmax, values. */
-#include "aggregate/kinds.h"
+#include "aggregate/form.h"
 
 #include <stdlib.h>
 
@@ -59,22 +59,46 @@ static void release_arg(void *state)
 	free(((struct arg_state *)state)->value.text);
 }
 
+static void write_arg(const void *state, const struct form_writer *w)
+{
+	const struct arg_state *s = state;
+
+	json_add_key(w->out, "by");
+	form_add_num(w->out, s->extreme);
+	json_add_key(w->out, "x");
+	form_add_text(w, &s->value);
+}
+
+static bool read_arg(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct arg_state *s = state;
+	struct json_span v[2];
+
+	return form_members(object, "by x", v) && form_num(v[0], &s->extreme) && form_text(r, v[1], &s->value);
+}
+
 const struct agg_kind agg_kind_argmin = {
+	.name = "argmin",
 	.bytes = sizeof(struct arg_state),
 	.need = AGG_ANY,
 	.second_need = AGG_NUMBER,
 	.add_input = add_argmin,
 	.merge = merge_argmin,
 	.release = release_arg,
+	.write = write_arg,
+	.read = read_arg,
 };
 
 const struct agg_kind agg_kind_argmax = {
+	.name = "argmax",
 	.bytes = sizeof(struct arg_state),
 	.need = AGG_ANY,
 	.second_need = AGG_NUMBER,
 	.add_input = add_argmax,
 	.merge = merge_argmax,
 	.release = release_arg,
+	.write = write_arg,
+	.read = read_arg,
 };
 
 void agg_finish_arg(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -151,13 +175,48 @@ static void release_values(void *state)
 	free(v);
 }
 
+static void write_values(const void *state, const struct form_writer *w)
+{
+	const struct values *v = ((const struct values_state *)state)->values;
+
+	json_add_key(w->out, "x");
+	for (uint32_t i = 0; i < v->n; i++) {
+		buf_add_char(w->out, i ? ',' : '[');
+		form_add_text(w, &v->items[i]);
+	}
+	buf_add_char(w->out, ']');
+}
+
+static bool read_values(void *state, struct json_span object, const struct form_reader *r)
+{
+	struct json_span x, item, value;
+	struct agg_place place, last;
+	struct json_iter it;
+	uint64_t n = 0;
+
+	if (!form_members(object, "x", &x) || !form_array(x, &it))
+		return false;
+	for (; form_next(&it, &item); n++) {
+		if (n == r->parameter || !form_placed(r, item, &place, &value) || value.type == JSON_NULL)
+			return false;
+		if (n && agg_place_cmp(&last, &place) > 0)
+			return false;
+		put_value(state, (uint32_t)r->parameter, &place, value.p, value.len);
+		last = place;
+	}
+	return n;
+}
+
 const struct agg_kind agg_kind_values = {
+	.name = "values",
 	.bytes = sizeof(struct values_state),
 	.need = AGG_ANY,
 	.has_parameter = true,
 	.add_input = add_values,
 	.merge = merge_values,
 	.release = release_values,
+	.write = write_values,
+	.read = read_values,
 };
 
 void agg_finish_values(const struct agg_call *call, const void *state, struct agg_result *r)

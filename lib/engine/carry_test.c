@@ -25,7 +25,7 @@ static void open_carry(struct carry *c, struct agg_list *list, const char *text,
 static void take(struct carry *c, struct agg_list *list, const char *key, int64_t us, double number, int64_t start_us)
 {
 	struct agg_value values[2] = {{.is_present = true, .num = {number, 0}}, {.is_present = false}};
-	struct agg_place place = {us, 1, 0};
+	struct agg_place place = {.time_us = us, .line = 1};
 	struct group_table groups;
 	struct group_entry *entry;
 	bool is_new;

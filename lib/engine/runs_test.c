@@ -60,7 +60,7 @@ static void add(struct story *s, const char *records)
 		sides[0] = '\0';
 		assert_true(sscanf(p, "%1[a-z]%d%n%2[<>]%n", key, &us, &n, sides, &n) >= 2);
 		n += (int)strspn(p + n, " ");
-		r.place = (struct agg_place){s->has_time ? us : 0, ++s->line, 0};
+		r.place = (struct agg_place){.time_us = s->has_time ? us : 0, .line = ++s->line};
 		r.is_start = strchr(sides, '<');
 		r.is_end = strchr(sides, '>');
 		if (s->has_time)

@@ -101,6 +101,12 @@ static inline void count(struct store *t, int32_t bucket, uint64_t n)
 	t->counts[bucket - t->first] += n;
 }
 
+/* Counts that were read from somewhere may add up to anything. */
+static uint64_t add_capped(uint64_t a, uint64_t b)
+{
+	return a + b < a ? UINT64_MAX : a + b;
+}
+
 struct ddsketch *ddsketch_open(void)
 {
 	struct ddsketch *s = mem_alloc(1, sizeof *s);
@@ -142,12 +148,59 @@ static void merge_store(struct store *into, const struct store *from)
 
 void ddsketch_merge(struct ddsketch *into, const struct ddsketch *from)
 {
-	into->n += from->n;
-	into->n_zero += from->n_zero;
+	into->n = add_capped(into->n, from->n);
+	into->n_zero = add_capped(into->n_zero, from->n_zero);
 	into->min = from->min < into->min ? from->min : into->min;
 	into->max = from->max > into->max ? from->max : into->max;
 	merge_store(&into->positive, &from->positive);
 	merge_store(&into->negative, &from->negative);
+}
+
+bool ddsketch_next(const struct ddsketch *s, size_t *at, struct ddsketch_bucket *b)
+{
+	const struct store *negative = &s->negative, *positive = &s->positive;
+
+	for (; *at < (size_t)negative->n + 1 + positive->n; ++*at) {
+		size_t i = *at;
+
+		if (i < negative->n)
+			*b = (struct ddsketch_bucket){-1, negative->first + (int32_t)i, negative->counts[i]};
+		else if (i == negative->n)
+			*b = (struct ddsketch_bucket){0, 0, s->n_zero};
+		else
+			*b = (struct ddsketch_bucket){1, positive->first + (int32_t)(i - negative->n - 1),
+				positive->counts[i - negative->n - 1]};
+		if (b->n) {
+			++*at;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool ddsketch_put(struct ddsketch *s, const struct ddsketch_bucket *b)
+{
+	if (b->sign == 0) {
+		s->n_zero += b->n;
+	} else {
+		if (b->bucket < bucket_of(0x1p-1074) || b->bucket > bucket_of(INFINITY))
+			return false;
+		count(b->sign < 0 ? &s->negative : &s->positive, b->bucket, b->n);
+	}
+	s->n = add_capped(s->n, b->n);
+	return true;
+}
+
+void ddsketch_range(const struct ddsketch *s, double *min, double *max)
+{
+	*min = s->min;
+	*max = s->max;
+}
+
+void ddsketch_widen(struct ddsketch *s, double min, double max)
+{
+	s->min = min < s->min ? min : s->min;
+	s->max = max > s->max ? max : s->max;
 }
 
 uint64_t ddsketch_count(const struct ddsketch *s)

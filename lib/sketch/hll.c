@@ -2,8 +2,6 @@
 
 #include <math.h>
 
-enum { RANKS = 64 - HLL_BITS + 1 }; /* values of a register: 0 .. RANKS */
-
 void hll_add(struct hll *h, uint64_t hash)
 {
 	uint64_t rest = hash << HLL_BITS | UINT64_C(1) << (HLL_BITS - 1);
@@ -56,13 +54,13 @@ static double tau(double x)
 uint64_t hll_count(const struct hll *h)
 {
 	const double m = HLL_REGISTERS;
-	uint32_t of_rank[RANKS + 1] = {0};
+	uint32_t of_rank[HLL_RANK_MAX + 1] = {0};
 	double z;
 
 	for (int i = 0; i < HLL_REGISTERS; i++)
 		of_rank[h->registers[i]]++;
-	z = m * tau(1 - of_rank[RANKS] / m);
-	for (int k = RANKS - 1; k >= 1; k--)
+	z = m * tau(1 - of_rank[HLL_RANK_MAX] / m);
+	for (int k = HLL_RANK_MAX - 1; k >= 1; k--)
 		z = (z + of_rank[k]) * 0.5;
 	z += m * sigma(of_rank[0] / m);
 	return (uint64_t)llround(m * m / (2 * 0.693147180559945309417 * z));

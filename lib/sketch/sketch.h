@@ -14,6 +14,8 @@
 #ifndef TLM_SKETCH_H
 #define TLM_SKETCH_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define SKETCH_QUANTILE_ERROR 0.005 /* relative, at most */
@@ -31,10 +33,26 @@ uint64_t ddsketch_count(const struct ddsketch *s);
 /* An estimate of the rank-th smallest value, rank from 1 to ddsketch_count(); exact for the first and the last. */
 double ddsketch_rank(const struct ddsketch *s, uint64_t rank);
 
-enum { HLL_BITS = 12, HLL_REGISTERS = 1 << HLL_BITS };
+/* What is in a sketch, to be written down and put into another one. */
+struct ddsketch_bucket {
+	int sign;       /* -1, 0 (zero itself), 1 */
+	int32_t bucket; /* 0 for zero */
+	uint64_t n;     /* at least 1 */
+};
+
+/* The next bucket with something in it: *at is 0 at the start. False at the end. */
+bool ddsketch_next(const struct ddsketch *s, size_t *at, struct ddsketch_bucket *b);
+
+/* Adds to a bucket; ddsketch_widen() must tell the range of what is in it. False: no value has this bucket. */
+bool ddsketch_put(struct ddsketch *s, const struct ddsketch_bucket *b);
+
+void ddsketch_range(const struct ddsketch *s, double *min, double *max);
+void ddsketch_widen(struct ddsketch *s, double min, double max);
+
+enum { HLL_BITS = 12, HLL_REGISTERS = 1 << HLL_BITS, HLL_RANK_MAX = 64 - HLL_BITS + 1 };
 
 struct hll {
-	uint8_t registers[HLL_REGISTERS]; /* all 0: empty */
+	uint8_t registers[HLL_REGISTERS]; /* 0 .. HLL_RANK_MAX; all 0: empty */
 };
 
 /* hash: 64 bits of a good hash of the value. */

@@ -13,7 +13,7 @@ static void use(struct agg_list *list)
 {
 	void *states = calloc(1, list->state_bytes + 1);
 	struct agg_value *values = calloc(list->n_fields + 1, sizeof *values);
-	struct agg_place place = {0, 1, 0};
+	struct agg_place place = {.line = 1};
 	static const char number[3 + JSON_PAD_BYTES] = "1.5";
 	struct buf out = BUF_INIT;
 	struct agg_result result;
