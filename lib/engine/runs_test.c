@@ -78,7 +78,7 @@ static void story_end(struct story *s, bool is_final, const char *text, uint64_t
 	const struct engine_counts *c = engine_counts(s->e);
 	size_t bytes, groups;
 
-	assert_int_equal(engine_flush(s->e, is_final, &err), 0);
+	assert_int_equal(engine_flush(s->e, s->clock.max_us, is_final, &err), 0);
 	assert_string_equal(buf_cstr(&s->text), text);
 	assert_int_equal(c->outside, n_outside);
 	assert_true(!is_final || c->kept == c->taken - n_outside);
