@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "etime/etime.h"
+#include "mark/mark.h"
 #include "mem/mem.h"
 
 /* ---- rows out ---- */
@@ -74,6 +75,10 @@ static int take_batch(struct stage *stage, const struct batch *in, struct buf *o
 		at.line = first_line + record.line;
 		if (record.status == JSON_BLANK) {
 			g->frame.ledger->empty++;
+			continue;
+		}
+		if (g->opts.has_marks && record.status == JSON_OK && mark_is(record.p, record.len)) {
+			result = agg_take_mark(g, &at, err);
 			continue;
 		}
 		if (record.status == JSON_OK && g->where) {

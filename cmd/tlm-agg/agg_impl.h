@@ -86,6 +86,7 @@ struct at {
 int agg_ask_where(
 	struct agg *g, const struct at *at, struct err *err); /* 1: taken, 0: left out or rejected, -1 with err */
 int agg_take_object(struct agg *g, const struct at *at, struct err *err);   /* a valid object: 0, or -1 with err */
+int agg_take_mark(struct agg *g, const struct at *at, struct err *err);     /* 0, or -1 with err */
 int agg_reject_record(struct agg *g, const struct at *at, struct err *err); /* no JSON, too deep, or no object */
 /* 0, 1 when the record was rejected, -1 with err. */
 int agg_reject_field(struct agg *g, const struct at *at, enum reject_reason reason, const char *field, const char *what,

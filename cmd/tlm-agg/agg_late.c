@@ -1,6 +1,7 @@
 /* Records that no window takes: late ones and those far ahead. */
 #include "agg_impl.h"
 
+#include "mark/mark.h"
 #include "num/num.h"
 
 void agg_add_late_row(struct agg *g, const struct at *at, int64_t time_us)
@@ -33,6 +34,24 @@ int agg_reject_ahead(struct agg *g, const struct at *at, int64_t time_us, struct
 	result = agg_reject_field(g, at, REJECT_AHEAD, g->time.path.text, buf_cstr(&by), err);
 	buf_release(&by);
 	return result < 0 ? -1 : 0;
+}
+
+/* What the mark closes leaves at once. A mark is in no books, unless it is a bad one. */
+int agg_take_mark(struct agg *g, const struct at *at, struct err *err)
+{
+	struct slice raw = {at->record->p, at->record->len};
+	enum reject_reason reason = REJECT_MARK;
+	const char *why;
+	int64_t us;
+
+	if (mark_read(at->record->value, &us, &why) == 0) {
+		if (window_clock_mark(&g->clock, at->batch->input, us))
+			return g->engine ? engine_advance(g->engine, g->clock.watermark_us, err) : 0;
+		reason = REJECT_AHEAD;
+		why = "the mark is ahead of the stream by more than --max-ahead";
+	}
+	g->frame.ledger->read++;
+	return reject_add(g->frame.reject, reason, at->batch, at->line, 0, raw, raw.len, err, "%s", why);
 }
 
 void agg_tell_late(const struct engine_counts *c, struct buf *out)

@@ -7,6 +7,7 @@
 
 #include "jqworker/jqworker.h"
 #include "json/json.h"
+#include "mark/mark.h"
 #include "mem/mem.h"
 
 enum {
@@ -18,6 +19,7 @@ enum {
 struct sent {
 	struct slice raw;
 	uint64_t line;
+	bool is_mark; /* not handed out: it waits for its turn */
 };
 
 struct filter {
@@ -96,6 +98,18 @@ static int reject_json(struct filter *f, const struct json_record *record, struc
 		slice_str(record->message), err);
 }
 
+static int reject_mark(struct filter *f, const struct json_record *record, const char *why, struct err *err)
+{
+	f->opts.ledger->read++;
+	return reject_record(
+		f, REJECT_MARK, (struct slice){record->p, record->len}, record->line, 0, slice_str(why), err);
+}
+
+static bool is_mark(const struct filter *f, const struct json_record *record)
+{
+	return f->opts.has_marks && record->status == JSON_OK && mark_is(record->p, record->len);
+}
+
 static void count_outputs(struct filter *f, uint64_t outputs, bool is_last_true)
 {
 	if (!outputs)
@@ -155,7 +169,7 @@ static int evaluate(struct filter *f, const struct json_record *record, struct e
 	jq_run_record(f->run, record, f->out, &result);
 	if (result.status == JQ_ELSEWHERE)
 		return ask_worker(f, (struct slice){record->value.p, record->value.len},
-			(struct sent){{record->p, record->len}, record->line}, err);
+			(struct sent){{record->p, record->len}, record->line, false}, err);
 	return take_result(f, &result, (struct slice){record->p, record->len}, record->line, err);
 }
 
@@ -163,6 +177,8 @@ static int take_native(struct filter *f, struct err *err)
 {
 	uint64_t kept = 0, dropped = 0;
 	struct json_record record;
+	const char *why = NULL;
+	int64_t time_us;
 	int result = 0;
 
 	json_scan_batch(f->scan, f->in->p, f->in->len);
@@ -171,9 +187,17 @@ static int take_native(struct filter *f, struct err *err)
 			f->opts.ledger->empty++;
 			continue;
 		}
+		if (is_mark(f, &record) && mark_read(record.value, &time_us, &why) == 0) {
+			copy_line(f, record.p, record.len);
+			continue;
+		}
 		/* the good ones of this batch are counted at its end */
-		if (record.status != JSON_OK && (kept || dropped))
+		if ((record.status != JSON_OK || is_mark(f, &record)) && (kept || dropped))
 			reject_note_good(f->opts.reject);
+		if (is_mark(f, &record)) {
+			result = reject_mark(f, &record, why, err);
+			continue;
+		}
 		if (record.status != JSON_OK) {
 			result = reject_json(f, &record, err);
 			continue;
@@ -245,19 +269,24 @@ static int run_line(struct filter *f, struct slice text, uint64_t line, struct e
 
 	jq_run_text(f->run, text, f->out, &result);
 	if (result.status == JQ_ELSEWHERE)
-		return ask_worker(f, text, (struct sent){text, line}, err);
+		return ask_worker(f, text, (struct sent){text, line, false}, err);
 	return take_result(f, &result, text, line, err);
 }
 
 /* ---- libjq ---- */
 
-static int send(struct filter *f, struct slice record, struct slice raw, uint64_t line, struct err *err)
+static void note_sent(struct filter *f, struct slice raw, uint64_t line, bool is_mark)
 {
 	if (f->n_sent == f->cap_sent) {
 		f->cap_sent = f->cap_sent ? f->cap_sent * 2 : 4096;
 		f->sent = mem_resize(f->sent, f->cap_sent, sizeof *f->sent);
 	}
-	f->sent[f->n_sent++] = (struct sent){raw, line};
+	f->sent[f->n_sent++] = (struct sent){raw, line, is_mark};
+}
+
+static int send(struct filter *f, struct slice record, struct slice raw, uint64_t line, struct err *err)
+{
+	note_sent(f, raw, line, false);
 	return jqworker_add(f->worker, record, err);
 }
 
@@ -305,6 +334,10 @@ static int take_answers(struct filter *f, struct err *err)
 	int more, result = 0;
 
 	for (size_t i = 0; result == 0 && i < f->n_sent; i++) {
+		if (f->sent[i].is_mark) {
+			copy_line(f, f->sent[i].raw.p, f->sent[i].raw.len);
+			continue;
+		}
 		more = jqworker_next(f->worker, &answer, err);
 		if (more <= 0)
 			return more;
@@ -322,12 +355,20 @@ static int take_answers(struct filter *f, struct err *err)
 static int send_records(struct filter *f, struct err *err)
 {
 	struct json_record record;
+	const char *why = NULL;
+	int64_t time_us;
 	int result = 0;
 
 	json_scan_batch(f->scan, f->in->p, f->in->len);
 	while (!result && json_scan_next(f->scan, &record)) {
 		if (record.status == JSON_BLANK) {
 			f->opts.ledger->empty++;
+		} else if (is_mark(f, &record) && mark_read(record.value, &time_us, &why) == 0) {
+			note_sent(f, (struct slice){record.p, record.len}, record.line, true);
+		} else if (is_mark(f, &record)) {
+			result = take_answers(f, err);
+			if (!result)
+				result = reject_mark(f, &record, why, err);
 		} else if (record.status == JSON_OK) {
 			result = send(f, (struct slice){record.value.p, record.value.len},
 				(struct slice){record.p, record.len}, record.line, err);

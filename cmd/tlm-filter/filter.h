@@ -23,6 +23,7 @@ struct filter_opts {
 	int evaluator; /* enum filter_evaluator */
 	struct jq_format format;
 	bool is_raw_input; /* -R */
+	bool has_marks;    /* --marks */
 	const struct jq_var *vars;
 	size_t n_vars;
 	const char *named_json, *positional_json; /* the same for libjq: $ARGS */

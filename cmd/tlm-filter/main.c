@@ -20,6 +20,7 @@ static struct filter *open_filter(struct tool *t, const struct options *o, struc
 		.evaluator = o->evaluator,
 		.format = options_format(o, is_colored),
 		.is_raw_input = o->is_raw_input,
+		.has_marks = o->has_marks,
 		.vars = o->vars,
 		.n_vars = o->n_vars,
 		.named_json = o->named.p,
@@ -66,7 +67,8 @@ static int run(struct tool *t, struct options *o, struct buf *program, struct er
 	int n_used;
 
 	options_finish(o);
-	if (options_check_where(o, t, err) || options_program(o, t->operands, t->n_operands, program, &n_used, err) ||
+	if (options_check_marks(o, err) || options_check_where(o, t, err) ||
+		options_program(o, t->operands, t->n_operands, program, &n_used, err) ||
 		!(source = tool_source(t, n_used, err)) || !(f = open_filter(t, o, buf_slice(program), err)))
 		goto out;
 	if (o->is_explain || t->common.is_dry_run) {

@@ -294,6 +294,8 @@ static const struct opt table[] = {
 	 .help = "auto (default): native where it can, else libjq. native: refuse what only libjq runs. libjq: always libjq."},
 	{.name = "explain", .kind = OPT_FLAG, .offset = AT(is_explain), .is_short = true,
 	 .help = "say which evaluator runs the program, why, and which paths it reads; read no record."},
+	{.name = "marks", .kind = OPT_FLAG, .offset = AT(has_marks),
+	 .help = "lines that begin with {\"_tlm\": are marks of tlm-replay --marks: they pass on as they are, in their place."},
 	{.kind = OPT_HEADING, .help = "Input and output, in jq's letters"},
 	{.name = "raw-output", .letter = 'r', .kind = OPT_FLAG, .offset = AT(is_raw_output), .is_short = true,
 	 .help = "write strings without quotes and escapes."},
@@ -444,6 +446,21 @@ void options_show_place(struct tool *t, struct slice program, size_t at)
 	jq_place((struct slice){program.p + start, end - start}, at - start, &line, &column);
 	tool_warn(t, "  %.*s", (int)(end - start), program.p + start);
 	tool_warn(t, "  %*s", (int)column, "^");
+}
+
+int options_check_marks(const struct options *o, struct err *err)
+{
+	const char *other = o->is_joined       ? "-j"
+			    : o->is_raw_output ? "-r"
+			    : o->is_raw_input  ? "-R"
+			    : o->is_color      ? "-C"
+			    : o->indent        ? "--indent and --tab"
+					       : NULL;
+
+	if (o->has_marks && other)
+		return err_set(err, ERR_USAGE,
+			"--marks: with %s lines are not records, a mark cannot stand between them", other);
+	return 0;
 }
 
 /* `.a) | (.b` would be a program inside select(), and is none. */

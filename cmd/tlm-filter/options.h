@@ -15,6 +15,7 @@ struct options {
 	const char *from_file; /* -f FILE */
 	int evaluator;
 	bool is_explain;
+	bool has_marks;
 	bool is_raw_output, is_joined, is_raw_input, is_ascii, is_sorted, is_color, is_mono;
 	bool is_status; /* -e */
 	int64_t indent; /* see struct jq_format */
@@ -40,6 +41,9 @@ void options_show_place(struct tool *t, struct slice program, size_t at);
 
 /* The program of --where must be one by itself; places are told in what was typed. 0, or -1 with err. */
 int options_check_where(const struct options *o, struct tool *t, struct err *err);
+
+/* What --marks cannot stand beside: output that is not one record a line. 0, or -1 with err. */
+int options_check_marks(const struct options *o, struct err *err);
 
 /* Completes vars with $ARGS, closes named and positional. */
 void options_finish(struct options *o);

@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "marker.h"
 #include "num/num.h"
 #include "tool/tool.h"
 
@@ -62,6 +63,21 @@ static int call_loop(void *opts, const char *name, const char *const *args, stru
 	return 0;
 }
 
+static int call_marks(void *opts, const char *name, const char *const *args, struct err *err)
+{
+	struct replay_opts *o = opts;
+	struct err sub = ERR_INIT;
+
+	o->marks_us = MARKER_EVERY_US;
+	if (!args[0])
+		return 0;
+	if (num_parse_duration(slice_str(args[0]), &o->marks_us, &sub))
+		return err_set(err, ERR_USAGE, "--%s: %s", name, sub.msg);
+	if (o->marks_us < 1000)
+		return err_set(err, ERR_USAGE, "--%s %.64s: must be at least 1ms", name, args[0]);
+	return 0;
+}
+
 /* clang-format off */
 static const struct opt options[] = {
 	{.kind = OPT_HEADING, .help = "Pace (default: as fast as it can)"},
@@ -94,6 +110,9 @@ static const struct opt options[] = {
 	 .max = DURATION_MAX_US,
 	 .help = "put records of one input in order that are out of it by up to this much recorded time. They are "
 		 "held in memory for as long; one that is still too late is sent at once."},
+	{.name = "marks", .kind = OPT_CALL, .n_args = 1, .is_optional = true, .call = call_marks, .arg = "DURATION",
+	 .help = "tell the tools behind how far time has come, also where records are left out or the recording is silent: "
+		 "a line {\"_tlm\":...} each time that another second (or DURATION) has begun. Give --marks to them too."},
 	{.kind = OPT_HEADING, .help = "Rewriting the time"},
 	{.name = "rebase", .kind = OPT_ENUM, .offset = AT(rebase), .arg = "HOW", .values = rebases,
 	 .help = "move the time of each record to the present, in its own format, other bytes untouched: shift "
@@ -216,6 +235,7 @@ static const char *time_user(const struct replay_opts *o)
 	       : o->max_gap_us     ? "--max-gap"
 	       : o->rebase         ? "--rebase"
 	       : o->sort_window_us ? "--sort-window"
+	       : o->marks_us       ? "--marks"
 				   : NULL;
 }
 

@@ -26,6 +26,7 @@ struct replay_opts {
 	int rebase; /* enum rebase */
 	const char *rebase_to;
 	int64_t sort_window_us; /* 0: none */
+	int64_t marks_us;       /* 0: no marks */
 	int catchup;            /* enum catchup */
 	bool is_csv, is_tsv, is_ndjson;
 	const char *delimiter, *header, *types;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "json/json.h"
+#include "mark/mark.h"
 #include "mem/mem.h"
 #include "source/source.h"
 
@@ -253,12 +254,25 @@ static enum reader_result reject(struct reader *in, const struct json_record *j,
 	return fail(in, err);
 }
 
+/* Where marks are made those of the input go; true: it was one. A bad one is rejected. */
+static bool drop_mark(struct reader *in, const struct json_record *j, enum reader_result *result, struct err *err)
+{
+	const char *why;
+	int64_t time_us;
+
+	if (!in->opts->marks_us || in->csv || !mark_is(j->p, j->len))
+		return false;
+	if (mark_read(j->value, &time_us, &why))
+		*result = reject(in, j, REJECT_MARK, "", why, err);
+	return true;
+}
+
 /* Whether the record is not good: it is counted and rejected then, *result says what the rejects said. */
 static bool refuse(struct reader *in, const struct json_record *j, enum reader_result *result, struct err *err)
 {
 	*result = READ_RECORD;
 	if (j->status == JSON_OK)
-		return false;
+		return drop_mark(in, j, result, err);
 	if (j->status == JSON_BLANK)
 		count_empty(in, 1);
 	else
@@ -409,6 +423,11 @@ enum reader_result reader_text(struct reader *in, struct slice *text, uint64_t *
 		got = check_lines(in, text, n, max, err);
 	}
 	return got;
+}
+
+const char *reader_name(const struct reader *in)
+{
+	return in->name;
 }
 
 void reader_wait(struct reader *in, int64_t until_us)

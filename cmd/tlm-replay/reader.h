@@ -48,6 +48,7 @@ enum reader_result reader_text(struct reader *in, struct slice *text, uint64_t *
 /* The input is not read any more: what was read of it goes on, then comes READ_END. */
 void reader_end(struct reader *in);
 
+const char *reader_name(const struct reader *in);
 void reader_wait(struct reader *in, int64_t until_us);
 void reader_progress(const struct reader *in, uint64_t *read_bytes, uint64_t *total_bytes);
 

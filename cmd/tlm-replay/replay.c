@@ -10,7 +10,9 @@
 #include <sys/prctl.h>
 #include <time.h>
 
+#include "etime/etime.h"
 #include "json/json.h"
+#include "marker.h"
 #include "mem/mem.h"
 #include "merge.h"
 #include "pace.h"
@@ -20,7 +22,8 @@
 
 enum {
 	LEFT_OUT_MAX = 4096, /* records left out in one call before the pump gets its turn */
-	REPORT_US = 1000000
+	REPORT_US = 1000000,
+	WALK_MIN_US = 100000
 };
 
 struct replay {
@@ -31,6 +34,7 @@ struct replay {
 	struct merge *merge;
 	struct timeline timeline;
 	struct pace pace;
+	struct marker marker;
 	bool is_bulk;
 
 	int64_t loop; /* from 0 */
@@ -41,6 +45,7 @@ struct replay {
 	struct record record; /* the next one to go, if has_record */
 	bool has_record;
 	int64_t played_us, due_us;
+	int64_t walk_at_us; /* when time, on its way to the next record, is told again; 0: with the record */
 	struct buf out, tmp;
 
 	bool is_blocked; /* wait() waits for the merge's input, else for the clock */
@@ -161,6 +166,45 @@ static int64_t new_time(struct replay *r, int64_t due_us)
 	return r->base_us + due_us - r->pace.start_us;
 }
 
+static const char *source_name(const struct replay *r)
+{
+	return reader_name(merge_reader(r->merge));
+}
+
+/*
+ * A record was left out: time has come to it all the same. Not where times are rewritten and the record has none of its
+ * own: outside --from and --to, which a timeline of several loops does not hold; or where time is when it leaves.
+ */
+static void see_left_out(struct replay *r)
+{
+	const struct replay_opts *o = r->opts;
+	bool is_inside = is_wanted(o, &r->record);
+
+	if (!r->marker.every_us || o->rebase == REBASE_SCALE || (!is_inside && (o->rebase || o->loops > 1)))
+		return;
+	marker_see(&r->marker, is_inside ? new_time(r, 0) : r->record.time_us, source_name(r), &r->out);
+}
+
+/* The schedule waits for a record: in between its time passes, told at most every 100 ms. */
+static void walk(struct replay *r, int64_t now_us)
+{
+	double speed = r->opts->rebase == REBASE_SCALE ? 1 : r->pace.speed;
+	int64_t next_us, multiple_us;
+	double left_us;
+
+	r->walk_at_us = 0;
+	if (!r->marker.every_us || speed <= 0)
+		return;
+	next_us = new_time(r, r->due_us);
+	left_us = (double)(r->due_us - now_us) * speed;
+	if (!(left_us < 1e17) || next_us < ETIME_MIN_US || next_us > ETIME_MAX_US)
+		return;
+	multiple_us = marker_walk(&r->marker, next_us - (int64_t)left_us, next_us, source_name(r), &r->out);
+	r->walk_at_us = r->due_us - (int64_t)((double)(next_us - multiple_us) / speed) + 1;
+	if (r->walk_at_us < now_us + WALK_MIN_US)
+		r->walk_at_us = now_us + WALK_MIN_US;
+}
+
 /* Puts the record on the timeline and the schedule. False: it is left out. */
 static bool schedule(struct replay *r)
 {
@@ -186,6 +230,8 @@ static int send_record(struct replay *r, struct err *err)
 	else if (!rebase_add(&r->out, &r->opts->field, record, new_time(r, r->due_us), &r->tmp))
 		return err_set(err, ERR_USAGE, "the time of a record leaves the years 1 to 9999");
 	buf_add_char(&r->out, '\n');
+	if (r->marker.every_us)
+		marker_see(&r->marker, new_time(r, r->due_us), source_name(r), &r->out);
 	if (r->opts->is_paced)
 		pace_send(&r->pace, r->due_us);
 	r->n_sent++;
@@ -209,6 +255,7 @@ static enum reader_result find_record(struct replay *r, struct err *err)
 		r->has_record = schedule(r);
 		if (!r->has_record) {
 			count_left_out(r);
+			see_left_out(r);
 			if (n_left_out == LEFT_OUT_MAX)
 				return READ_RECORD;
 		}
@@ -242,6 +289,7 @@ static enum source_result next_due(struct replay *r, struct batch *b, struct err
 			return give_out(r, b);
 		if (r->opts->is_paced && r->due_us > ledger_now_us()) {
 			r->is_blocked = false;
+			walk(r, ledger_now_us());
 			return r->out.len ? give_out(r, b) : SOURCE_WAIT;
 		}
 		if (send_record(r, err))
@@ -315,6 +363,8 @@ static void replay_wait(struct source *s, int64_t until_us)
 	}
 	if (until_us < 0 || r->due_us < until_us)
 		until_us = r->due_us;
+	if (r->walk_at_us && r->walk_at_us < until_us)
+		until_us = r->walk_at_us;
 	now_us = ledger_now_us();
 	if (until_us <= now_us)
 		return;
@@ -365,6 +415,7 @@ struct source *replay_open(
 	t->ledger.has_disorder = o->needs_time;
 	timeline_init(&r->timeline, o->max_gap_us);
 	pace_init(&r->pace, o);
+	marker_init(&r->marker, o->marks_us);
 	r->merge = merge_open(o, t, names, n_names, err);
 	if (!r->merge) {
 		replay_close(&r->base);

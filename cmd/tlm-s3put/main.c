@@ -19,6 +19,8 @@ static const struct opt options[] = {
 	 .help = "the time zone of the % codes, as Europe/Warsaw. Default: UTC."},
 	{.name = "max-open", .kind = OPT_INT, .offset = AT(max_open), .arg = "N", .min = 1, .max = LAKE_OPEN_MAX, .is_short = true,
 	 .help = "how many directories are open at once; one more closes the object of the one least recently used. Default: 256."},
+	{.name = "marks", .kind = OPT_FLAG, .offset = AT(has_marks),
+	 .help = "lines that begin with {\"_tlm\": are marks of tlm-replay --marks: they are not stored."},
 	{.kind = OPT_HEADING, .help = "Objects"},
 	{.name = "max-size", .kind = OPT_SIZE, .offset = AT(max_size_bytes), .arg = "SIZE", .min = 1, .max = INT64_MAX, .is_short = true,
 	 .help = "raw bytes of an object at most (a longer record makes a longer one). Default: 256M."},

@@ -60,6 +60,7 @@ static struct lake_opts lake_options(struct s3put *s, struct tool *t, const stru
 		.max_span_us = o->max_span_us,
 		.sync_us = o->sync_us >= 0 ? o->sync_us : LAKE_SYNC_DEFAULT_US,
 		.depth_max = (int)t->common.max_depth,
+		.has_marks = o->has_marks,
 		.is_dry_run = t->common.is_dry_run,
 		.ledger = &t->ledger,
 		.reject = t->reject,

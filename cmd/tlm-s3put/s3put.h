@@ -17,6 +17,7 @@ struct s3put_options {
 	uint64_t max_size_bytes;
 	int64_t max_age_us, max_span_us;
 	int64_t sync_us; /* -1: not given */
+	bool has_marks;
 };
 
 #define S3PUT_OPTIONS_DEFAULT                                                                                          \

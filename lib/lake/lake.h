@@ -45,6 +45,7 @@ struct lake_opts {
 	int64_t max_span_us;     /* of event time since its first record */
 	int64_t sync_us;         /* how often open segments are flushed to disk; not with run_id */
 	int depth_max;           /* of a record */
+	bool has_marks;          /* lines that are marks (mark.h) are dropped, in no ledger */
 	bool is_dry_run;         /* rows of what would be stored, nothing is written */
 	struct ledger *ledger;   /* borrowed, as all below */
 	struct reject *reject;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "mark/mark.h"
 #include "mem/mem.h"
 
 /* ---- event time ---- */
@@ -207,11 +208,19 @@ static int take_object(struct lake *l, const struct batch *b, const struct json_
 
 static int take_record(struct lake *l, const struct batch *b, const struct json_record *r, struct err *err)
 {
+	bool is_mark = l->opts.has_marks && r->status == JSON_OK && mark_is(r->p, r->len);
+	const char *why;
+	int64_t time_us;
+
 	if (r->status == JSON_BLANK) {
 		l->opts.ledger->empty++;
 		return 0;
 	}
+	if (is_mark && mark_read(r->value, &time_us, &why) == 0)
+		return 0;
 	l->opts.ledger->read++;
+	if (is_mark)
+		return reject(l, b, r, REJECT_MARK, 0, NULL, why, err);
 	if (r->status == JSON_BAD)
 		return reject(l, b, r, REJECT_JSON, r->byte, NULL, r->message, err);
 	if (r->status == JSON_TOO_DEEP)

@@ -82,6 +82,13 @@ static inline bool window_clock_see(struct window_clock *c, uint32_t input, int6
  */
 bool window_clock_vote(struct window_clock *c, uint32_t input, int64_t us, struct slice value);
 
+/* Time has come so far without a record: T rises to it where it is less. False as in window_clock_see(). With a quorum
+ * T then stays there until the n-th largest maximum is above it. */
+static inline bool window_clock_mark(struct window_clock *c, uint32_t input, int64_t us)
+{
+	return window_clock_see(c, input, us);
+}
+
 /* An input has ended: it leaves the minimum. After the last one W is WINDOW_FOREVER. */
 void window_clock_end(struct window_clock *c, uint32_t input);
 

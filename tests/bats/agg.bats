@@ -274,6 +274,73 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	has out 'stream time: as far as 2 of the values of id have come'
 }
 
+mark() { printf '{"_tlm":{"time_us":%d,"source":"x"}}\n' "$1"; }
+
+@test "a mark moves the time, closes windows at once and is in no books" {
+	{ printf '{"t":%s}\n' 0 10; mark 65000000; printf '{"t":%s}\n' 59 70; mark 1; } >in
+	agg --time t:s -w 1m --marks --time-out s --stats count in --late late
+	[ "$(jq -c '[.window_start, .count]' out)" = $'[0,2]\n[60,1]' ]
+	[ "$(jq -c '[.line, .late_us]' late)" = '[4,5000000]' ]
+	[ "$(jq -c '[.read, .kept, .late, .empty]' err)" = '[4,3,1,0]' ]
+	# the delay is that of this tool
+	agg --time t:s -w 1m --marks --delay 6s --time-out s count in
+	[ "$(jq -c '[.window_start, .count]' out)" = $'[0,3]\n[60,1]' ]
+	agg --time t:s --session 30s --marks --time-out s count in --late late
+	[ "$(jq -c '[.session_start, .count]' out)" = $'[0,2]\n[59,2]' ]
+	# without the option it is a record without a time
+	agg --time t:s -w 1m --time-out s count in --rejects bad
+	[ "$(jq -c '[.line, .reason]' bad)" = $'[3,"no_time"]\n[6,"no_time"]' ]
+	# where there are no times it is dropped; --where does not see it
+	agg --marks --where '.t' count in
+	same '{"count":4}' "$(cat out)"
+}
+
+@test "a bad mark is rejected, and so is one that is ahead" {
+	{ printf '{"t":0}\n'; mark 10000000; mark 20000001; printf '%s\n' '{"_tlm":{}}' '{"_tlm":{"time_us":1},"v":1}' \
+		' {"_tlm":{"time_us":1}}' '{"_tlm":'; } >in
+	agg --time t:s -w 1m --marks --max-ahead 10s count in --rejects bad --stats
+	[ "$(jq -c '[.line, .reason]' bad)" = $'[3,"ahead"]\n[4,"mark"]\n[5,"mark"]\n[6,"no_time"]\n[7,"json"]' ]
+	[ "$(jq -c '[.read, .kept, .rejected]' err)" = '[6,1,5]' ]
+	agg --time t:s -w 1m --marks count in
+	[ "$status" = 5 ]
+	has err 'in:4: the mark has no time_us'
+}
+
+# until_true COMMAND... : waits up to two seconds for it
+until_true() {
+	for _ in $(seq 100); do
+		"$@" && return
+		sleep 0.02
+	done
+	return 1
+}
+
+@test "replay, a filter that lets nothing through, agg: windows close while the stream lives" {
+	mkfifo pipe
+	tlm-replay --time t:s --marks <pipe | tlm-filter --marks 'select(.t == 0)' |
+		tlm-agg --time t:s -w 1m --marks --time-out s count >live &
+	pid=$!
+	exec 9>pipe
+	printf '{"t":%s}\n' 0 30 >&9
+	printf '{"t":61}\n' >&9
+	until_true test -s live
+	same '{"window_start":0,"window_end":60,"count":1}' "$(cat live)"
+	exec 9>&-
+	wait $pid
+	[ "$(wc -l <live)" = 1 ]
+}
+
+@test "a gap of the recording is walked through: windows close in it" {
+	printf '{"t":%s}\n' 0 250 >in
+	tlm-replay --time t:s --speed 100 --marks in | tlm-filter --marks 'select(.t == 0)' |
+		tlm-agg --time t:s -w 1m --marks --time-out s count >live &
+	pid=$!
+	until_true test -s live
+	kill -0 $pid # the record of 250 s is not yet due
+	wait $pid
+	same '{"window_start":0,"window_end":60,"count":1}' "$(cat live)"
+}
+
 @test "--coerce takes numbers written as text" {
 	printf '%s\n' '{"v":"1.5"}' '{"v":" 2 "}' '{"v":3}' '{"v":"x"}' >in
 	agg --coerce 'sum(v), count' in --rejects bad

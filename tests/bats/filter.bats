@@ -32,6 +32,37 @@ stat_of() {
 	tests/differential/filter --pairs 500 --seed 12 --evaluator libjq
 }
 
+@test "--marks: they pass on in their place, unseen and uncounted, through both evaluators" {
+	local how
+	printf '%s\n' '{"v":1}' '{"_tlm":{"time_us":1,"source":"x"}}' '{"v":2}' '{"v":1}' '{"_tlm": {"time_us":2}}' \
+		'{"_tlm":{"time_us":3},"v":1}' '{"v":3}' >in
+	for how in native libjq; do
+		status_of tlm-filter --marks --evaluator $how --stats --rejects bad 'if .v == 1 then .v, 7 else empty end' in
+		same $'1\n7\n{"_tlm":{"time_us":1,"source":"x"}}\n1\n7\n{"_tlm": {"time_us":2}}' "$(cat out)"
+		[ "$(stat_of read) $(stat_of kept) $(stat_of filtered) $(stat_of rejected) $(stat_of out)" = '5 2 2 1 4' ]
+		[ "$(jq -c '[.line, .reason, .message]' bad)" = '[6,"mark","the mark has a field beside _tlm: is it a record?"]' ]
+		status_of tlm-filter --marks --evaluator $how --rejects bad --where '.v == 2' in
+		same $'{"_tlm":{"time_us":1,"source":"x"}}\n{"v":2}\n{"_tlm": {"time_us":2}}' "$(cat out)"
+	done
+	# without the option they are records
+	status_of tlm-filter --where '._tlm.time_us == 3' in
+	same '{"_tlm":{"time_us":3},"v":1}' "$(cat out)"
+	# a mark is no output for -e
+	status_of tlm-filter -e --marks --where '.v == 9' <<<'{"_tlm":{"time_us":1}}'
+	[ "$status" = 4 ]
+}
+
+@test "--marks is refused where lines are not records" {
+	for how in -r -j -R -C --tab '--indent 2'; do
+		# shellcheck disable=SC2086
+		status_of tlm-filter --marks $how . <<<'{}'
+		[ "$status" = 2 ]
+		grep -q -- "--marks: with ${how%% *}\|--marks: with --indent and --tab" err
+	done
+	status_of tlm-filter --marks -S -a . <<<'{"b":"\u00e9","a":1}'
+	[ "$status" = 0 ]
+}
+
 @test "a pattern that could run for ever does not hang: the record goes to libjq, whose limits decide" {
 	local slow i
 	slow="\"$(printf 'a%.0s' {1..40})!\""

@@ -481,3 +481,45 @@ print(n)')" ]
 	need python3
 	timeout 120 python3 "$TLM_TOP/tests/kit/replaycheck.py" "$TLM_BIN/tlm-replay" 60
 }
+
+plain() { sed -E 's/.*"time_us":(-?[0-9]+).*/M\1/; s/\{"t":([0-9.]+)\}/\1/' | tr '\n' ' '; }
+marks() { tlm-replay --time t:s --marks "$@" | plain; }
+
+@test "--marks: behind each record that begins another second, whatever the speed" {
+	printf '{"t":%s}\n' 0.5 0.9 1.5 1.4 3 2 3.9 4 >in
+	local want='0.5 M500000 0.9 1.5 M1500000 1.4 3 M3000000 2 3.9 4 M4000000 '
+	same "$want" "$(marks in)"
+	same "$want" "$(marks --rate 10000 in)"
+	same "$want" "$(marks <in)"
+	same '0.5 M500000 0.9 1.5 1.4 3 M3000000 2 3.9 4 M4000000 ' "$(tlm-replay --time t:s --marks=2s in | plain)"
+	# walked marks come besides, of whole seconds that lie in a gap
+	marks --speed 10 in | tr ' ' '\n' | grep -v '^M[0-9]000000$' | tr '\n' ' ' >walked
+	same '0.5 M500000 0.9 1.5 M1500000 1.4 3 2 3.9 4 ' "$(cat walked | tr -s '\n' ' ')"
+	tlm-replay --time t:s --marks in | grep -q '^{"_tlm":{"time_us":500000,"source":"in"}}$'
+}
+
+@test "--marks: what is left out lets time pass; what is rewritten is told as written" {
+	printf '{"t":%s}\n' 0 1 5 9 >in
+	same 'M0 1 M1000000 5 M5000000 M9000000 ' "$(marks --from 1970-01-01T00:00:01Z --to 1970-01-01T00:00:09Z in)"
+	same '100 M100000000 101 M101000000 105 M105000000 109 M109000000 ' "$(marks --rebase shift --rebase-to 1970-01-01T00:01:40Z in)"
+	# a loop goes on in time; what is outside of --to is none of it then
+	same '0 M0 1 M1000000 2 M2000000 3 M3000000 ' "$(marks --loop 2 --to 1970-01-01T00:00:05Z in)"
+	# sorted and merged first
+	printf '{"t":%s}\n' 7 6 >other
+	same '0 M0 1 M1000000 5 M5000000 6 M6000000 7 M7000000 9 M9000000 ' "$(marks --sort-window 2s in other)"
+	# those of the input go, bad ones are told
+	printf '%s\n' '{"t":1}' '{"_tlm":{"time_us":9000000}}' '{"_tlm":1}' >in
+	same '1 M1000000 ' "$(marks --rejects bad in)"
+	[ "$(jq -c '[.line, .reason]' bad)" = '[3,"mark"]' ]
+}
+
+@test "--marks needs a time and an interval" {
+	status_of tlm-replay --marks trips.ndjson
+	[ "$status" = 2 ]
+	grep -q -- '--marks: needs --time' err
+	status_of tlm-replay --time timeMili:ms --marks=1us trips.ndjson
+	[ "$status" = 2 ]
+	grep -q -- '--marks 1us: must be at least 1ms' err
+	status_of tlm-replay --time timeMili:ms --marks=x trips.ndjson
+	[ "$status" = 2 ]
+}

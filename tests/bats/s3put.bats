@@ -26,6 +26,17 @@ lines() { find lake -name '*.zst' -not -path '*/.tlm-spool/*' -exec zstdcat {} +
 	[ ! -e lake/.tlm-spool ]
 }
 
+@test "--marks: marks are not stored" {
+	printf '%s\n' '{"ts":1,"v":1}' '{"_tlm":{"time_us":1,"source":"x"}}' '{"ts":2,"v":2}' '{"_tlm":{"time_us":"1"}}' >in
+	tlm-s3put --marks --time ts:s --run-id r -o "$L/dt=%F/" in --rejects bad --stats >rows 2>err
+	same $'{"ts":1,"v":1}\n{"ts":2,"v":2}' "$(lines)"
+	[ "$(jq -c '[.read, .kept, .rejected]' err)" = '[3,2,1]' ]
+	[ "$(jq -c '[.line, .reason]' bad)" = '[4,"mark"]' ]
+	rm -r lake
+	tlm-s3put --run-id r -o "$L/x/" in >rows
+	[ "$(lines | wc -l)" = 4 ]
+}
+
 @test "manifest rows tell what sha256sum, wc and stat tell" {
 	tlm-s3put --time ts:s -o "$L/dev={dev}/" six.ndjson >rows
 	[ "$(wc -l <rows)" = 2 ]

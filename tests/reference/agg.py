@@ -938,6 +938,21 @@ class Reference:
                     continue
                 self.counts["read"] += 1
                 record = parse_line(line)
+                if record is not None and o["marks"] and line.startswith('{"_tlm":'):
+                    us = mark_time(record)
+                    if us is None or (stream[i] is not None and o["max_ahead"] is not None and us > stream[i] + o["max_ahead"]):
+                        self.reject(name, number, "mark" if us is None else "ahead")
+                        continue
+                    self.counts["read"] -= 1
+                    stream[i] = us if stream[i] is None else max(stream[i], us)
+                    running = [stream[k] for k in range(len(inputs)) if not ended[k]]
+                    if None not in running:
+                        watermark = min(running) - o["delay"]
+                    if o["window"]:
+                        self.close_up_to(watermark)
+                    if o["session"] and watermark is not None:
+                        self.close_sessions(watermark)
+                    continue
                 if record is None or record.kind != "object":
                     self.reject(name, number, "json" if record is None else "not_object")
                     continue
@@ -1015,7 +1030,9 @@ class Reference:
         if is_there(voter):
             maxima[group_value(voter)] = max(us, maxima.get(group_value(voter), us))
         best = sorted(maxima.values(), reverse=True)[:self.o["quorum"][0]]
-        return best[-1] if len(best) == self.o["quorum"][0] else stream
+        if len(best) < self.o["quorum"][0]:
+            return stream
+        return best[-1] if stream is None else max(stream, best[-1])  # a mark may have raised it
 
     def place_in_run(self, name, number, line, us, watermark, record):
         if self.time_field != "none" and watermark is not None and watermark > us + self.o["grace"]:
@@ -1059,6 +1076,18 @@ class Reference:
             '{"reason":"late","source":%s,"line":%d,"time":"%s","window_start":%s,"window_end":%s,"windows":%d,'
             '"late_us":%d,"raw":%s,"tool":"tlm-agg"}' % (
                 escape(name), number, print_iso(us), start, end, len(windows), late_us, escape(line)))
+
+
+def mark_time(record):
+    """The time of a mark, or None: it is a bad one."""
+    inner = get(record, "_tlm")
+    if set(record.members) != {"_tlm"} or inner.kind != "object":
+        return None
+    time, source = get(inner, "time_us"), get(inner, "source")
+    if time.kind != "number" or source.kind not in ("absent", "string") or not Number(time.text).is_integer:
+        return None
+    us = int(Number(time.text).exact)
+    return us if -62135596800000000 <= us <= 253402300799999999 else None
 
 
 def print_tree(node):
@@ -1183,6 +1212,7 @@ class Stream:
 
     def choose_clock(self, has_time):
         r = self.r
+        self.o["marks"] = r.random() < 0.2
         self.o["quorum"] = None
         if has_time and r.random() < 0.15:
             self.o["quorum"] = (r.choice([1, 2, 2, 3, 5]), r.choice(["g", "h", "o.k", "w"]))
@@ -1203,7 +1233,17 @@ class Stream:
             lines.append(self.line(us))
             if r.random() < 0.05:
                 lines.append(lines[-1])
+            if r.random() < (0.2 if self.o["marks"] else 0.001):
+                lines.append(self.mark(now + self.pace * r.choice([0, 0, 1, -1000000, 1000000, 3000000, 60000000])))
         return lines
+
+    def mark(self, us):
+        if self.r.random() < 0.9:
+            return '{"_tlm":{"time_us":%d,"source":"x"}}' % us
+        return self.r.choice(['{"_tlm":{"time_us":%d}}', '{"_tlm":{"source":"x","time_us":%d.0}} ', ' {"_tlm":{"time_us":%d}}',
+                              '{"_tlm":{"time_us":"%d"}}', '{"_tlm":{"time_us":%d},"v":1}', '{"_tlm":{"time_us":%d', '{"_tlm":%d}',
+                              '{"_tlm":{"time_us":9%d00000}}', '{"_tlm":{"time_us":%d,"source":1}}', '{"_tlm":{"time_us":%d.5}}',
+                              '{"_tlm":{"time_us":1},"_tlm":{"time_us":%d}}', '{"_tlm" :{"time_us":%d}}']) % us
 
     def on_border(self, us):
         """The border of a period, or a microsecond beside it."""
@@ -1309,6 +1349,8 @@ class Stream:
         args += ["--delay", duration(o["delay"]), "--grace", duration(o["grace"])]
         if o["max_ahead"] is not None:
             args += ["--max-ahead", duration(o["max_ahead"])]
+        if o["marks"]:
+            args.append("--marks")
         if o["quorum"]:
             args += ["--quorum", "%d:%s" % o["quorum"]]
         for g in o["groups"]:
