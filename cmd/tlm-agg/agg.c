@@ -146,8 +146,10 @@ static int plan(struct agg *g, const char *list, struct err *err)
 {
 	struct rows *rows;
 
+	agg_plan_format(g);
 	if (agg_list_parse(&g->list, list, err) || agg_plan_window(g, err) || agg_plan_groups(g, err) ||
-		agg_plan_time(g, err) || agg_plan_quorum(g, err) || agg_plan_where(g, err) || agg_plan_choice(g, err))
+		agg_plan_time(g, err) || agg_plan_quorum(g, err) || agg_plan_where(g, err) || agg_plan_choice(g, err) ||
+		agg_plan_files(g, err))
 		return -1;
 	g->list.is_coercing = g->opts.is_coercing;
 	if (g->opts.max_gap_us)
@@ -170,11 +172,12 @@ struct agg *agg_open(const struct agg_options *opts, const char *list, const str
 	g->frame = *frame;
 	window_clock_init(&g->clock, frame->n_inputs, opts->delay_us,
 		opts->max_ahead_us < 0 ? WINDOW_FOREVER : opts->max_ahead_us);
+	g->oldest_us = WINDOW_FOREVER;
 	if (plan(g, list, err))
 		goto fail;
 	g->values = mem_alloc(g->list.n_fields + g->list.n_conditions, sizeof *g->values);
 	g->scan = json_scan_open(g->paths, frame->max_depth);
-	if (opts->late && frame->sink) {
+	if (opts->late && !frame->is_dry_run) {
 		g->late = sink_file(opts->late, err);
 		if (!g->late)
 			goto fail;

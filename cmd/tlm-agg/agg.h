@@ -11,6 +11,7 @@
 #include "ledger/ledger.h"
 #include "opt/opt.h"
 #include "reject/reject.h"
+#include "rotate.h"
 #include "rows/rows.h"
 #include "sink/sink.h"
 #include "stage/stage.h"
@@ -40,7 +41,8 @@ struct agg_options {
 	bool is_coercing;       /* --coerce */
 	bool no_flush;          /* --no-flush */
 	int time_out;           /* --time-out: enum rows_time */
-	int format;             /* --format: enum rows_format */
+	int format;             /* --format: enum rows_format, -1: as the suffix of -o says */
+	const char *output;     /* -o, NULL: none */
 	int64_t exact_max;      /* --exact */
 	int64_t max_gap_us;     /* --max-gap, 0: no limit */
 };
@@ -50,10 +52,12 @@ struct agg_frame {
 	const char *tool;
 	int max_depth;
 	uint32_t n_inputs;
-	bool is_live; /* some input is no file: a table is shown as it grows */
+	bool is_live;    /* some input is no file: a table is shown as it grows */
+	bool is_dry_run; /* nothing is opened */
 	struct ledger *ledger;
 	struct reject *reject;
-	struct sink *sink; /* large results go there while they are made */
+	struct sink *sink;     /* large results go there while they are made */
+	struct rotate *rotate; /* rows go there instead; NULL: they do not */
 };
 
 struct agg;

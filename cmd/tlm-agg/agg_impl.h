@@ -51,6 +51,8 @@ struct agg {
 	struct json_scan *having_scan;
 	struct buf row_text;
 	struct top *top;
+	int64_t oldest_us;     /* the oldest open session that kept a file of -o open, WINDOW_FOREVER: not known */
+	int64_t next_k;        /* the window behind the last one that gave rows to files */
 	bool is_first_pending; /* the first row of the window was not written */
 	uint64_t n_rows;       /* given to rows_add() */
 	uint64_t n_unjudged;   /* the program raised an error */
@@ -67,12 +69,14 @@ struct agg {
 };
 
 /* agg_plan.c: options and the first record into what will be done. */
+void agg_plan_format(struct agg *g); /* by the suffix of -o */
 int agg_plan_window(struct agg *g, struct err *err);
 int agg_plan_groups(struct agg *g, struct err *err);
 int agg_plan_quorum(struct agg *g, struct err *err);
 int agg_plan_where(struct agg *g, struct err *err); /* and the paths */
 int agg_plan_time(struct agg *g, struct err *err);
 int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err);
+int agg_plan_files(struct agg *g, struct err *err); /* of -o with the time in their names */
 struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct err *err);
 
 /* One record on its way: where it stands, for rejects and late rows. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compress/compress.h"
 #include "etime/etime.h"
 #include "mem/mem.h"
 #include "num/num.h"
@@ -55,7 +56,7 @@ static int plan_sessions(struct agg *g, struct err *err)
 		return err_set(err, ERR_USAGE, "--offset: sessions begin with their records");
 	if (o->top)
 		return err_set(err, ERR_USAGE, "--top: a session has only one row");
-	if (o->tz && !o->session_max_us)
+	if (o->tz && !o->session_max_us && !g->frame.rotate)
 		return err_set(err, ERR_USAGE, "--tz: sessions without --session-max have no use for it");
 	g->window.session_us = o->session_us;
 	g->window.session_max_us = o->session_max_us;
@@ -86,17 +87,17 @@ static int plan_counts(struct agg *g, struct err *err)
 		return err_set(err, ERR_USAGE, "--every-n: trips end with a record of --end or --start");
 	if (o->session_us || o->session_max_us)
 		return err_set(err, ERR_USAGE, "--every-n: a record cannot be in sessions too");
-	if (o->tz)
+	if (o->tz && !g->frame.rotate)
 		return err_set(err, ERR_USAGE, "--tz: count windows have no use for it");
 	g->window.every_n = (uint64_t)o->every_n;
-	return check_runs(g, "--every-n", err);
+	return check_runs(g, "--every-n", err) ? -1 : plan_zone(g, err);
 }
 
 static int plan_trips(struct agg *g, struct err *err)
 {
 	const struct agg_options *o = &g->opts;
 
-	if (o->tz && !o->session_max_us)
+	if (o->tz && !o->session_max_us && !g->frame.rotate)
 		return err_set(err, ERR_USAGE, "--tz: trips without --session-max have no use for it");
 	if (check_runs(g, o->start ? "--start" : "--end", err))
 		return -1;
@@ -109,6 +110,40 @@ static int plan_trips(struct agg *g, struct err *err)
 	if (o->end && !(g->end = condition_open("--end", o->end, err)))
 		return -1;
 	return plan_zone(g, err);
+}
+
+void agg_plan_format(struct agg *g)
+{
+	static const struct {
+		const char *suffix;
+		enum rows_format format;
+	} forms[] = {{".csv", ROWS_CSV}, {".tsv", ROWS_TSV}};
+	const char *name = g->opts.output ? g->opts.output : "";
+	size_t len = strlen(name);
+
+	if (g->opts.format >= 0)
+		return;
+	g->opts.format = ROWS_NDJSON;
+	if (compress_by_suffix(name) != COMPRESS_NONE)
+		len = (size_t)(strrchr(name, '.') - name);
+	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+		size_t n = strlen(forms[i].suffix);
+
+		if (len > n && strncmp(name + len - n, forms[i].suffix, n) == 0)
+			g->opts.format = forms[i].format;
+	}
+}
+
+int agg_plan_files(struct agg *g, struct err *err)
+{
+	if (!g->frame.rotate)
+		return 0;
+	if (g->opts.format == ROWS_TABLE)
+		return err_set(err, ERR_USAGE,
+			"-o %.100s: a table is for people, not for files by the time; %%%% is a percent sign",
+			g->opts.output);
+	rotate_start(g->frame.rotate, g->zone, g->opts.format != ROWS_NDJSON);
+	return 0;
 }
 
 int agg_plan_window(struct agg *g, struct err *err)
@@ -128,8 +163,10 @@ int agg_plan_window(struct agg *g, struct err *err)
 		return err_set(err, ERR_USAGE, "--session-max: needs --session, --start or --end");
 	if (w->calendar)
 		return plan_calendar(g, err);
-	if (o->tz)
+	if (o->tz && !g->frame.rotate)
 		return err_set(err, ERR_USAGE, "--tz: needs a window of the calendar, as in -w day");
+	if (plan_zone(g, err))
+		return -1;
 	if (strcmp(o->window, "all") == 0) {
 		w->is_all = true;
 		if (o->every_us)
@@ -275,6 +312,9 @@ int agg_plan_first_record(struct agg *g, struct json_span record, struct err *er
 {
 	if (g->time_from == TIME_UNKNOWN && guess_time(g, record, err))
 		return -1;
+	if (g->frame.rotate && g->time_from == TIME_NONE)
+		return err_set(err, ERR_USAGE, "-o %.100s: no --time for the names of files; %%%% is a percent sign",
+			g->opts.output);
 	g->rows = agg_plan_rows(g, (enum rows_format)g->opts.format, err);
 	if (!g->rows)
 		return -1;
@@ -359,6 +399,8 @@ void agg_explain(const struct agg *g, struct buf *out)
 	buf_addf(out, "late records: %s\n", g->opts.late ? g->opts.late : "counted, status 5");
 	if (g->opts.latest)
 		buf_addf(out, "newest rows: %s\n", g->opts.latest);
+	if (g->frame.rotate)
+		buf_addf(out, "files: %s\n", g->opts.output);
 	buf_addf(out, "inputs: %u\ncolumns: ", g->frame.n_inputs);
 	rows_columns(rows, out);
 	if (g->opts.having)

@@ -18,9 +18,11 @@ static int spill(struct agg *g, struct err *err)
 static int write_row(struct agg *g, const struct engine_row *row, struct err *err)
 {
 	g->n_rows++;
-	rows_add(g->rows, row, g->out);
 	if (g->latest && row->is_final)
 		latest_add(g->latest, row);
+	if (g->frame.rotate)
+		return rotate_add(g->frame.rotate, g->rows, row, &g->frame.ledger->bytes_out, err);
+	rows_add(g->rows, row, g->out);
 	return g->out->len < SPILL_BYTES ? 0 : spill(g, err);
 }
 
@@ -109,9 +111,8 @@ static int write_top(struct agg *g, struct err *err)
 	return result;
 }
 
-int agg_take_row(void *context, const struct engine_row *row, struct err *err)
+static int take_row(struct agg *g, const struct engine_row *row, struct err *err)
 {
-	struct agg *g = context;
 	struct engine_row copy = *row;
 
 	if (g->having && !is_wanted(g, row)) {
@@ -126,4 +127,51 @@ int agg_take_row(void *context, const struct engine_row *row, struct err *err)
 	}
 	top_add(g->top, row);
 	return row->is_last_of_window ? write_top(g, err) : 0;
+}
+
+/* Sessions, trips and count windows close in any order of their starts: a file is kept for those that are open, and
+ * for those that could still begin in its time. Only the row of the oldest one can change that. */
+static int pass_runs(struct agg *g, const struct engine_row *row, struct err *err)
+{
+	int64_t from_us = g->clock.watermark_us;
+
+	if (from_us != WINDOW_NEVER && from_us != WINDOW_FOREVER)
+		from_us -= g->opts.grace_us + g->window.session_us;
+	if ((g->oldest_us != WINDOW_FOREVER && row->start_us > g->oldest_us) ||
+		!rotate_can_pass(g->frame.rotate, from_us))
+		return 0;
+	g->oldest_us = engine_oldest_start(g->engine);
+	if (g->oldest_us >= from_us)
+		g->oldest_us = WINDOW_FOREVER;
+	else
+		from_us = g->oldest_us;
+	return rotate_pass(g->frame.rotate, from_us, err);
+}
+
+/* Time windows close in the order of their starts: k is next. Those between, which had no records, count for names that
+ * come again, such as %H. */
+static int pass_windows(struct agg *g, int64_t k, struct err *err)
+{
+	int64_t us = window_start(&g->window, k);
+
+	for (int64_t i = g->next_k; i < k && !rotate_can_pass(g->frame.rotate, us); i++)
+		us = window_start(&g->window, i + 1);
+	g->next_k = k;
+	return rotate_pass(g->frame.rotate, us, err);
+}
+
+int agg_take_row(void *context, const struct engine_row *row, struct err *err)
+{
+	struct agg *g = context;
+	const struct window_spec *w = &g->window;
+
+	if (!g->frame.rotate || w->is_all)
+		return take_row(g, row, err);
+	if (w->session_us || w->every_n || w->has_start || w->has_end)
+		return take_row(g, row, err) ? -1 : pass_runs(g, row, err);
+	if (row->is_first_of_window && pass_windows(g, window_pane_at(w, row->start_us).last, err))
+		return -1;
+	if (take_row(g, row, err))
+		return -1;
+	return row->is_last_of_window ? pass_windows(g, window_pane_at(w, row->start_us).last + 1, err) : 0;
 }

@@ -32,10 +32,23 @@ static int check_places(const struct tool *t, const struct agg_options *o, struc
 	return 0;
 }
 
+/* One place, or files named by the time. */
+static bool open_sink(struct tool *t, struct agg_frame *frame, struct err *err)
+{
+	if (!rotate_is_pattern(t->common.output)) {
+		frame->sink = t->common.is_dry_run ? NULL : tool_sink(t, err);
+		return err->code == ERR_NONE;
+	}
+	frame->rotate = rotate_open(t->common.output, err);
+	frame->sink = frame->rotate ? rotate_sink(frame->rotate) : NULL;
+	return frame->rotate;
+}
+
 static int run(struct tool *t, const struct agg_options *o, struct err *err)
 {
 	struct agg_frame frame = {.tool = options_spec.tool,
 		.max_depth = (int)t->common.max_depth,
+		.is_dry_run = t->common.is_dry_run,
 		.ledger = &t->ledger,
 		.reject = t->reject};
 	struct source *source = NULL;
@@ -53,10 +66,9 @@ static int run(struct tool *t, const struct agg_options *o, struct err *err)
 	frame.n_inputs = source->ops->inputs(source);
 	source->ops->progress(source, &read_bytes, &total_bytes);
 	frame.is_live = !total_bytes;
-	if (!t->common.is_dry_run)
-		frame.sink = tool_sink(t, err);
-	if (err->code == ERR_NONE)
-		agg = agg_open(o, t->operands[0], &frame, err);
+	if (!open_sink(t, &frame, err))
+		goto out;
+	agg = agg_open(o, t->operands[0], &frame, err);
 	if (!agg)
 		goto out;
 	if (t->common.is_dry_run) {
@@ -80,12 +92,13 @@ out:
 
 int main(int argc, char **argv)
 {
-	struct agg_options o = {.window = "all", .max_ahead_us = -1, .exact_max = AGG_EXACT_DEFAULT};
+	struct agg_options o = {.window = "all", .max_ahead_us = -1, .exact_max = AGG_EXACT_DEFAULT, .format = -1};
 	struct err err = ERR_INIT;
 	struct tool t;
 	int status;
 
 	tool_start(&t, &options_spec, &o, argc, argv);
+	o.output = t.common.output;
 	run(&t, &o, &err);
 	status = tool_finish(&t, &err);
 	opt_list_release(&o.groups);

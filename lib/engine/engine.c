@@ -61,6 +61,11 @@ const struct engine_counts *engine_counts(const struct engine *e)
 	return &e->counts;
 }
 
+int64_t engine_oldest_start(const struct engine *e)
+{
+	return e->windows->ops->oldest_start(e->windows);
+}
+
 void engine_memory(const struct engine *e, size_t *bytes, size_t *groups)
 {
 	e->windows->ops->memory(e->windows, bytes, groups);

@@ -90,6 +90,11 @@ int engine_flush(struct engine *e, int64_t known_us, bool is_final, struct err *
 
 const struct engine_counts *engine_counts(const struct engine *e);
 
+/* The earliest start of a session, trip or count window whose row has not been taken; WINDOW_FOREVER when there is
+ * none. May be asked while a row is taken. Looks at each of them. Not for time windows, which close in the order of
+ * starts. */
+int64_t engine_oldest_start(const struct engine *e);
+
 /* Bytes of state, and how many groups (in panes) they hold: for tests and figures. */
 void engine_memory(const struct engine *e, size_t *bytes, size_t *groups);
 

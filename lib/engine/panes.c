@@ -340,7 +340,7 @@ static void close_panes(struct engine_windows *windows)
 	free(w);
 }
 
-static const struct engine_windows_ops ops = {add, advance, memory, close_panes};
+static const struct engine_windows_ops ops = {add, advance, NULL, memory, close_panes};
 
 struct engine_windows *panes_open(
 	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)

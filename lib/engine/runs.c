@@ -51,7 +51,7 @@ struct runs {
 	size_t n_buckets, n_owners;
 	struct waiting held, due;
 	struct run **closing;
-	size_t n_closing, cap_closing;
+	size_t n_closing, cap_closing, closing_at;
 	size_t key_bytes, n_runs;
 	struct engine_late *late;
 	struct engine_counts *counts;
@@ -300,13 +300,14 @@ static int emit_closing(struct runs *r, bool is_final, struct err *err)
 	for (size_t i = 0; i < r->n_closing; i++) {
 		struct owner *o = r->closing[i]->owner;
 
+		r->closing_at = i + 1;
 		if (result == 0)
 			result = emit(r, r->closing[i], is_final, err);
 		free_run(r, r->closing[i]);
 		o->n_holds--;
 		drop_if_idle(r, o);
 	}
-	r->n_closing = 0;
+	r->n_closing = r->closing_at = 0;
 	return result;
 }
 
@@ -397,6 +398,20 @@ static enum engine_fate add(
 	return ENGINE_TAKEN;
 }
 
+static int64_t oldest_start(const struct engine_windows *windows)
+{
+	const struct runs *r = (const struct runs *)windows;
+	int64_t oldest_us = r->held.n ? r->held.items[0].place.time_us : WINDOW_FOREVER;
+
+	for (size_t i = r->closing_at; i < r->n_closing; i++)
+		oldest_us = r->closing[i]->first_us < oldest_us ? r->closing[i]->first_us : oldest_us;
+	for (size_t i = 0; i < r->n_buckets; i++) {
+		for (const struct owner *o = r->buckets[i]; o; o = o->next)
+			oldest_us = o->open && o->open->first_us < oldest_us ? o->open->first_us : oldest_us;
+	}
+	return oldest_us;
+}
+
 static void memory(const struct engine_windows *windows, size_t *bytes, size_t *groups)
 {
 	const struct runs *r = (const struct runs *)windows;
@@ -432,7 +447,7 @@ static void close_runs(struct engine_windows *windows)
 	free(r);
 }
 
-static const struct engine_windows_ops ops = {add, advance, memory, close_runs};
+static const struct engine_windows_ops ops = {add, advance, oldest_start, memory, close_runs};
 
 struct engine_windows *runs_open(const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
 {

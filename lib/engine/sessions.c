@@ -46,6 +46,7 @@ struct sessions {
 	size_t n_heap, cap_heap;
 	struct session **closing;
 	size_t n_closing, cap_closing;
+	const struct session *leaving; /* whose row goes out */
 	size_t key_bytes;
 	struct engine_late *late;
 	struct engine_counts *counts;
@@ -265,8 +266,10 @@ static int advance(
 	if (s->n_closing > 1)
 		qsort(s->closing, s->n_closing, sizeof *s->closing, compare_sessions);
 	for (size_t i = 0; i < s->n_closing; i++) {
+		s->leaving = s->closing[i];
 		if (result == 0)
 			result = emit(s, s->closing[i], is_final, err);
+		s->leaving = NULL;
 		drop_session(s, s->closing[i]);
 	}
 	return result;
@@ -380,6 +383,22 @@ static enum engine_fate add(
 	return ENGINE_TAKEN;
 }
 
+static int64_t oldest_start(const struct engine_windows *windows)
+{
+	const struct sessions *s = (const struct sessions *)windows;
+	int64_t oldest_us = WINDOW_FOREVER;
+
+	for (size_t i = 0; i < s->n_buckets; i++) {
+		for (const struct owner *o = s->buckets[i]; o; o = o->next) {
+			size_t first = o->open[0] == s->leaving;
+
+			if (first < o->n && o->open[first]->first_us < oldest_us)
+				oldest_us = o->open[first]->first_us;
+		}
+	}
+	return oldest_us;
+}
+
 static void memory(const struct engine_windows *windows, size_t *bytes, size_t *groups)
 {
 	const struct sessions *s = (const struct sessions *)windows;
@@ -408,7 +427,7 @@ static void close_sessions(struct engine_windows *windows)
 	free(s);
 }
 
-static const struct engine_windows_ops ops = {add, advance, memory, close_sessions};
+static const struct engine_windows_ops ops = {add, advance, oldest_start, memory, close_sessions};
 
 struct engine_windows *sessions_open(
 	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)

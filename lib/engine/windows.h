@@ -19,6 +19,8 @@ struct engine_windows_ops {
 	/* Sends out what W closes: all of it for WINDOW_FOREVER. known_us: as in engine_flush(). 0, or -1 with err. */
 	int (*advance)(
 		struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err);
+	/* As engine_oldest_start(). */
+	int64_t (*oldest_start)(const struct engine_windows *windows);
 	void (*memory)(const struct engine_windows *windows, size_t *bytes, size_t *groups);
 	void (*close)(struct engine_windows *windows);
 };

@@ -282,9 +282,13 @@ static int open_file(struct file_sink *f, struct err *err)
 
 struct sink *sink_file(const char *name, struct err *err)
 {
+	return sink_file_as(name, compress_by_suffix(name), err);
+}
+
+struct sink *sink_file_as(const char *name, enum compress_kind kind, struct err *err)
+{
 	static const struct sink_ops ops = {write_batch, flush, NULL, NULL, finish, close_sink, bytes_out};
 	struct file_sink *f = mem_alloc(1, sizeof *f);
-	enum compress_kind kind = compress_by_suffix(name);
 
 	f->base.ops = &ops;
 	f->is_stdout = strcmp(name, "-") == 0;

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "batch/batch.h"
+#include "compress/compress.h"
 #include "err/err.h"
 
 struct sink;
@@ -42,6 +43,9 @@ void sink_close(struct sink *k); /* does nothing for NULL */
  * directory", "is a directory".
  */
 struct sink *sink_file(const char *name, struct err *err);
+
+/* The same, compressed as said, whatever the suffix. */
+struct sink *sink_file_as(const char *name, enum compress_kind kind, struct err *err);
 
 /* Convenience for rows that are made one at a time (late rows, rejects, manifest): writes p[len] as one batch. */
 int sink_write_bytes(struct sink *k, struct slice lines, struct err *err);

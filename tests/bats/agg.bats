@@ -937,3 +937,107 @@ END
 	wait $pid || true
 	has live '"count":1,"final":false}'
 }
+
+# what python makes of rows as csv: one file per name
+by_name() { python3 - "$1" <<'END'
+import sys, csv, datetime
+rows = list(csv.reader(open(sys.argv[1], newline="")))
+for r in rows[1:]:
+    t = datetime.datetime.strptime(r[0], "%Y-%m-%dT%H:%M:%SZ")
+    print(t.strftime("day-%Y%m%dT%H.csv"), ",".join(r))
+END
+}
+
+@test "files by the time in their names: -o 'metrics-%Y%m%dT%H%M.csv'" {
+	seq 0 400 20000 | sed 's/.*/{"s":&,"id":"a&"}/; s/00"}/"}/; s/"a[0-9]*\([0-9]\)"/"a\1"/' >many
+	agg --time s:s -w 10m -g id --format csv -o 'day-%Y%m%dT%H.csv' count many --stats
+	[ "$status" = 0 ]
+	[ ! -s out ]
+	has err "\"bytes_out\":$(cat day-*.csv | grep -v '^window' | wc -c)"
+	tlm-agg --time s:s -w 10m -g id --format csv count many >whole
+	for f in day-*; do
+		[ "$(head -1 $f)" = 'window_start,window_end,id,count' ]
+		sed "1d; s/^/$f /" $f
+	done >mine
+	by_name whole | cmp mine -
+	[ "$(ls day-* | wc -l)" = 6 ]
+	# the form is that of the suffix, and a suffix compresses
+	rm day-*
+	agg --time s:s -w 10m -g id -o 'day-%Y%m%dT%H.csv.zst' count many
+	zstd -dcq day-19700101T01.csv.zst | cmp - <(grep -e T01:..:00Z, -e window whole | grep -v Z,1970-01-01T01:00:00Z)
+	agg --time s:s -w 10m -g id -o '100%%.ndjson' count many
+	tlm-agg --time s:s -w 10m -g id count many | cmp - '100%.ndjson'
+	agg --time s:s -w 10m -g id -o plain.csv count many
+	cmp plain.csv whole
+	agg --time s:s -w 1h --tz Asia/Kolkata -o 'tz-%H%M.csv' count many
+	[ "$(ls tz-* | paste -sd' ')" = 'tz-0530.csv tz-0630.csv tz-0730.csv tz-0830.csv tz-0930.csv tz-1030.csv' ]
+}
+
+@test "files by time: each gets its name when its last window has closed, and a name that comes again gets a number" {
+	mkfifo pipe
+	tlm-agg --time s:s -w 10s -o 'at-%M.ndjson' count <pipe &
+	pid=$!
+	exec 9>pipe
+	printf '{"s":%d}\n' 1 11 55 61 >&9
+	for _ in $(seq 100); do
+		[ -e at-00.ndjson ] && break
+		sleep 0.02
+	done
+	[ "$(wc -l <at-00.ndjson)" = 3 ]
+	[ ! -e at-01.ndjson ]
+	# two hours later: the same minutes; what was open then is another file, though nothing was between
+	printf '{"s":%d}\n' 7201 7265 7400 10865 >&9
+	exec 9>&-
+	wait $pid
+	same 'at-00.ndjson at-00.ndjson.1 at-01.ndjson at-01.ndjson.1 at-01.ndjson.2 at-03.ndjson' "$(ls at-* | paste -sd' ')"
+	# a signal: what has its name stays, what is open goes
+	rm at-*
+	tlm-agg --time s:s -w 10s -o 'at-%M.ndjson' count <pipe &
+	pid=$!
+	exec 9>pipe
+	printf '{"s":%d}\n' 1 65 75 >&9
+	for _ in $(seq 100); do
+		[ -e at-00.ndjson ] && break
+		sleep 0.02
+	done
+	kill -TERM $pid
+	exec 9>&-
+	wait $pid || true
+	same 'at-00.ndjson' "$(ls at-*)"
+}
+
+@test "files by time: sessions and trips by their starts" {
+	python3 - >walks <<'END'
+import random
+r = random.Random(5)
+for s in sorted(r.sample(range(0, 200000), 3000)):
+    print('{"s":%d,"id":%d,"x":%d}' % (s - r.choice([0, 0, 90]), r.randint(1, 40), r.randint(0, 9)))
+END
+	for kind in '--session 20m' '--start .x>7 --end .x<1' '--every-n 7'; do
+		rm -f w-*
+		agg --time s:s --delay 100s $kind -g id -o 'w-%dT%H.ndjson' 'count, sum(x)' walks
+		[ "$status" = 0 ]
+		tlm-agg --time s:s --delay 100s $kind -g id 'count, sum(x)' walks >whole
+		for f in w-*; do sed "s/^/$f /" $f; done >mine
+		sed 's/.*_start":"[0-9]*-..-\(..\)T\(..\).*/w-\1T\2.ndjson &/' whole | sort -s -k1,1 | cmp - mine
+		[ "$(ls w-* | wc -l)" -gt 50 ]
+	done
+}
+
+@test "files by time: what cannot be" {
+	agg --time ts -w 1m -o 'x-%Q.csv' count trips
+	[ "$status" = 3 ]
+	has err '%Q'
+	agg -o 'x-%Y.csv' count trips
+	[ "$status" = 2 ]
+	has err 'no --time'
+	agg --time ts -w 1m --format table -o 'x-%Y.csv' count trips
+	[ "$status" = 2 ]
+	agg --time ts -w 1m -o 'none/x-%Y.csv' count trips
+	[ "$status" = 2 ]
+	has err 'none/x-2026.csv: '
+	agg --time ts -w 1m -o 'x-%Y.csv' --dry-run --late late count trips
+	[ "$status" = 0 ]
+	[ -z "$(ls x-* late 2>/dev/null)" ]
+	has out 'x-%Y.csv'
+}
