@@ -133,6 +133,7 @@ struct agg_list {
 	bool is_coercing; /* numbers may be written as text */
 	bool has_memory;  /* some state owns memory: agg_states_release() is needed */
 	bool has_sketch;  /* some result may be approximate */
+	bool has_samples; /* some state keeps every sample */
 	bool *are_read;   /* of agg_states_read(): the states of a row; NULL before */
 	struct buf scratch, scratch_text;
 };
@@ -168,6 +169,9 @@ const struct jq_result *agg_judge(struct agg_list *list, const struct json_recor
 /* states: state_bytes, zeroed when the group is new. values: one per field, and one per condition, see agg_judge(). */
 void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place);
 void agg_states_merge(struct agg_list *list, void *into, const void *from);
+/* The same of only those that keep every sample, and of all others: together they are agg_states_merge(). */
+void agg_states_merge_samples(struct agg_list *list, void *into, const void *from);
+void agg_states_merge_bounded(struct agg_list *list, void *into, const void *from);
 void agg_states_release(const struct agg_list *list, void *states);
 
 /* ---- values that hold ---- */

@@ -160,6 +160,7 @@ static uint32_t state_of(struct agg_list *list, const struct agg_state *wanted)
 	list->states[i].is_special = wanted->condition >= 0 || !wanted->kind->add;
 	list->state_bytes += wanted->kind->bytes;
 	list->has_memory |= wanted->kind->release != NULL;
+	list->has_samples |= wanted->kind->keeps_samples;
 	return (uint32_t)i;
 }
 
@@ -586,6 +587,26 @@ void agg_states_merge(struct agg_list *list, void *into, const void *from)
 		const struct agg_state *s = &list->states[i];
 
 		s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
+	}
+}
+
+void agg_states_merge_samples(struct agg_list *list, void *into, const void *from)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (s->kind->keeps_samples)
+			s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
+	}
+}
+
+void agg_states_merge_bounded(struct agg_list *list, void *into, const void *from)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (!s->kind->keeps_samples)
+			s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
 	}
 }
 

@@ -227,6 +227,7 @@ const struct agg_kind agg_kind_times = {
 	.need = AGG_ANY,
 	.add = add_time,
 	.merge = merge_series,
+	.keeps_samples = true,
 	.release = release_series,
 };
 
@@ -280,6 +281,7 @@ const struct agg_kind agg_kind_changes = {
 	.need = AGG_SCALAR,
 	.add = add_change,
 	.merge = merge_series,
+	.keeps_samples = true,
 	.release = release_series,
 };
 
@@ -312,6 +314,7 @@ const struct agg_kind agg_kind_numbers = {
 	.need = AGG_NUMBER,
 	.add = add_number,
 	.merge = merge_series,
+	.keeps_samples = true,
 	.release = release_series,
 };
 
@@ -442,6 +445,7 @@ const struct agg_kind agg_kind_positions = {
 	.second_need = AGG_LONGITUDE,
 	.add_input = add_position,
 	.merge = merge_series,
+	.keeps_samples = true,
 	.release = release_series,
 };
 

@@ -5,27 +5,24 @@
 #include <string.h>
 
 #include "engine/carry.h"
+#include "engine/roll.h"
 #include "group/group.h"
 #include "mem/mem.h"
 
 /*
- * Panes stand in order of time in one array. A record goes into its pane; a window's row is the merge of its panes, or
- * the pane itself where the window has but one. Windows close in the order of their ends, which is that of their
- * numbers; a pane goes when its newest window has closed.
+ * Panes stand in order of time in one array. A record goes into its pane; a window's row is the merge of its panes, see
+ * roll.h, or the pane itself where the window has but one. Windows close in the order of their ends, which is that of
+ * their numbers; a pane goes when its newest window has closed.
  */
-struct pane {
-	struct window_pane at;
-	int64_t first_closes_us; /* W at which its oldest window closes: later records of it are late for some */
-	uint64_t n_unreported;   /* records that are in no final row yet */
-	struct group_table groups;
-};
-
 struct panes {
 	struct engine_windows windows;
 	const struct engine_opts *opts;
 	struct pane **block; /* room for cap_panes; panes begins in it, behind those that went */
 	struct pane **panes;
 	size_t n_panes, cap_panes;
+	size_t n_ready;            /* panes at the front of the array that were in a row */
+	struct roll *roll;         /* holds those, where a window has several; NULL where it has one */
+	uint64_t n_unreported;     /* records of those panes that are in no final row yet */
 	struct pane *hot;          /* of the last record */
 	int64_t closed_us;         /* W up to which windows were closed */
 	int64_t next_close_us;     /* nothing closes before W is here */
@@ -49,6 +46,11 @@ static void close_pane(struct panes *w, struct pane *p)
 {
 	if (w->hot == p)
 		w->hot = NULL;
+	if (p->is_ready) {
+		w->n_ready--;
+		if (w->roll)
+			roll_drop(w->roll, p);
+	}
 	release_groups(w, &p->groups);
 	free(p);
 }
@@ -64,15 +66,30 @@ static void settle(struct panes *w, const struct engine_row *row, struct slice k
 		agg_states_settle(w->opts->list, states, &window, carry_find(&w->carry, key));
 }
 
-/* The groups of one table as the rows of window k. */
-static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_final, struct err *err)
+static struct engine_row first_row(const struct panes *w, int64_t k, bool is_final)
 {
 	const struct window_spec *spec = &w->opts->window;
-	struct engine_row row = {.has_bounds = w->opts->has_time,
+
+	return (struct engine_row){.has_bounds = w->opts->has_time,
 		.start_us = spec->is_all ? w->first_us : window_start(spec, k),
 		.end_us = spec->is_all ? w->last_us : window_end(spec, k),
 		.is_final = is_final,
 		.is_first_of_window = true};
+}
+
+static int emit_row(struct panes *w, struct engine_row *row, struct err *err)
+{
+	int result = w->opts->row(w->opts->context, row, err);
+
+	row->is_first_of_window = false;
+	w->counts->rows++;
+	return result;
+}
+
+/* The groups of the only pane as the rows of window k. */
+static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_final, struct err *err)
+{
+	struct engine_row row = first_row(w, k, is_final);
 	struct group_entry **order = mem_resize(NULL, t->n, sizeof *order);
 	int result = 0;
 
@@ -83,52 +100,48 @@ static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is
 		if (w->opts->list->carried_bytes)
 			settle(w, &row, row.key, order[i]->state);
 		row.is_last_of_window = i + 1 == t->n;
-		result = w->opts->row(w->opts->context, &row, err);
-		row.is_first_of_window = false;
-		w->counts->rows++;
+		result = emit_row(w, &row, err);
 	}
 	free(order);
 	return result;
 }
 
-static void merge_table(struct panes *w, struct group_table *into, struct group_table *from)
+/* The panes that are there and begin before the end of window k are its panes. */
+static int emit_rolled(struct panes *w, int64_t k, bool is_final, struct err *err)
 {
-	struct group_entry *entry;
+	struct engine_row row = first_row(w, k, is_final);
+	const struct roll_row *rows;
+	size_t n_rows;
+	int result = 0;
 
-	for (size_t offset = 0; (entry = group_table_next(from, &offset));) {
-		struct slice key = group_entry_key(from, entry);
-		bool is_new;
-
-		agg_states_merge(
-			w->opts->list, group_table_get(into, key, group_hash(key), &is_new)->state, entry->state);
+	n_rows = roll_rows(w->roll, &rows);
+	for (size_t i = 0; i < n_rows && result == 0; i++) {
+		row.key = rows[i].key;
+		row.states = rows[i].states;
+		if (w->opts->list->carried_bytes)
+			settle(w, &row, row.key, rows[i].states);
+		row.is_last_of_window = i + 1 == n_rows;
+		result = emit_row(w, &row, err);
 	}
-}
-
-/* Panes of window k are the first n of the array (older ones are gone). */
-static int emit_merged(struct panes *w, int64_t k, size_t n, bool is_final, struct err *err)
-{
-	struct group_table merged;
-	int result;
-
-	group_table_init(&merged, w->opts->list->state_bytes);
-	for (size_t i = 0; i < n; i++)
-		merge_table(w, &merged, &w->panes[i]->groups);
-	result = emit_table(w, k, &merged, is_final, err);
-	release_groups(w, &merged);
+	roll_release_rows(w->roll);
 	return result;
 }
 
 static int emit_window(struct panes *w, int64_t k, bool is_final, struct err *err)
 {
-	size_t n = 0;
+	for (; w->n_ready < w->n_panes && w->panes[w->n_ready]->at.first <= k; w->n_ready++) {
+		struct pane *p = w->panes[w->n_ready];
 
-	while (n < w->n_panes && w->panes[n]->at.first <= k)
-		n++;
-	for (size_t i = 0; is_final && i < n; i++) {
-		w->counts->kept += w->panes[i]->n_unreported;
-		w->panes[i]->n_unreported = 0;
+		w->n_unreported += p->n_records;
+		p->is_ready = true;
+		if (w->roll)
+			roll_take(w->roll, p);
 	}
-	return n == 1 ? emit_table(w, k, &w->panes[0]->groups, is_final, err) : emit_merged(w, k, n, is_final, err);
+	if (is_final) {
+		w->counts->kept += w->n_unreported;
+		w->n_unreported = 0;
+	}
+	return w->roll ? emit_rolled(w, k, is_final, err) : emit_table(w, k, &w->panes[0]->groups, is_final, err);
 }
 
 /* What it carries over stays. */
@@ -213,6 +226,10 @@ static struct pane *make_pane(struct panes *w, size_t at, const struct window_pa
 	w->panes[at] = p;
 	w->n_panes++;
 	p->at = *where;
+	if (at < w->n_ready) {
+		p->is_ready = true;
+		w->n_ready++;
+	}
 	p->first_closes_us = closing_of(w, where->first);
 	group_table_init(&p->groups, w->opts->list->state_bytes);
 	return p;
@@ -276,6 +293,17 @@ static void note_time(struct panes *w, int64_t us)
 		w->last_us = us;
 }
 
+/* A pane that was in a row has taken a record. */
+static void note_ready(
+	struct panes *w, struct pane *p, const struct group_entry *entry, const struct engine_record *record)
+{
+	void *states = w->roll ? roll_touch(w->roll, p, record->key, group_hash(record->key), entry) : NULL;
+
+	w->n_unreported++;
+	if (states)
+		agg_states_add(w->opts->list, states, record->values, &record->place);
+}
+
 static enum engine_fate add(
 	struct engine_windows *windows, const struct engine_record *record, int64_t watermark_us, struct err *err)
 {
@@ -300,8 +328,10 @@ static enum engine_fate add(
 		note_time(w, us);
 	entry = group_table_get(&p->groups, record->key, group_hash(record->key), &is_new);
 	agg_states_add(w->opts->list, entry->state, record->values, &record->place);
-	p->n_unreported++;
+	p->n_records++;
 	w->counts->taken++;
+	if (p->is_ready)
+		note_ready(w, p, entry, record);
 	return ENGINE_TAKEN;
 }
 
@@ -327,12 +357,16 @@ static void memory(const struct engine_windows *windows, size_t *bytes, size_t *
 	}
 	*groups += w->carry.groups.n;
 	*bytes += carry_memory(&w->carry);
+	if (w->roll && w->n_panes)
+		*bytes += roll_bytes(w->roll);
 }
 
 static void close_panes(struct engine_windows *windows)
 {
 	struct panes *w = (struct panes *)windows;
 
+	roll_close(w->roll);
+	w->roll = NULL;
 	for (size_t i = 0; i < w->n_panes; i++)
 		close_pane(w, w->panes[i]);
 	carry_release(&w->carry);
@@ -358,5 +392,7 @@ struct engine_windows *panes_open(
 		.late = late,
 		.counts = counts};
 	carry_init(&w->carry, opts->list);
+	if (opts->window.advance_us < opts->window.size_us)
+		w->roll = roll_open(opts->list);
 	return &w->windows;
 }
