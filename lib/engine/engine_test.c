@@ -303,6 +303,119 @@ static void many_windows_are_open(void **state)
 	story_end(&s, "");
 }
 
+/* A stream for long windows: keys come and go, most records are in order, some are old. */
+enum { LONG_N = 4000, LONG_SIZE = 300, LONG_KEYS = 4 };
+
+struct long_record {
+	int64_t us;
+	int key;
+	int64_t closed_us; /* W when it was judged */
+};
+
+static struct long_record long_records[LONG_N];
+
+static int64_t count_in_window(int64_t start_us, int key, int64_t sum[2])
+{
+	sum[0] = sum[1] = 0;
+	for (size_t i = 0; i < LONG_N; i++) {
+		const struct long_record *r = &long_records[i];
+
+		if (r->key == key && r->us >= start_us && r->us < start_us + LONG_SIZE &&
+			r->closed_us < start_us + LONG_SIZE) {
+			sum[0]++;
+			sum[1] += r->us * 3 + key;
+		}
+	}
+	return sum[0];
+}
+
+struct long_story {
+	struct agg_list list;
+	uint64_t n_rows;
+};
+
+/* Rows against the definition: all records of the window that came before it closed. */
+static int check_long_row(void *context, const struct engine_row *row, struct err *err)
+{
+	struct long_story *s = context;
+	struct agg_result count, sum, gap;
+	int64_t expected[2];
+
+	(void)err;
+	count_in_window(row->start_us, row->key.p[0] - 'a', expected);
+	agg_result(&s->list, 0, row->states, &count);
+	agg_result(&s->list, 1, row->states, &sum);
+	agg_result(&s->list, 2, row->states, &gap);
+	assert_int_equal(count.integer, expected[0]);
+	assert_int_equal(sum.integer, expected[1]);
+	assert_int_equal(gap.type == AGG_NULL, expected[0] < 2);
+	s->n_rows++;
+	return 0;
+}
+
+static void make_long_records(void)
+{
+	uint32_t seed = 7;
+	int64_t now = 0, most = WINDOW_NEVER;
+
+	for (size_t i = 0; i < LONG_N; i++) {
+		struct long_record *r = &long_records[i];
+
+		seed = seed * 1664525 + 1013904223;
+		now += (seed >> 10) % 1500 ? (seed >> 9) % 2 : 500;
+		r->us = now;
+		r->key = (int)((seed >> 20) % LONG_KEYS);
+		if (r->key == 3)
+			r->key = (int)(now / 700 % LONG_KEYS); /* a group that is away for a while */
+		if ((seed >> 25) % 4 == 0)
+			r->us -= (seed >> 13) % ((seed >> 27) % 4 ? 20 : LONG_SIZE);
+		most = r->us > most ? r->us : most;
+		r->closed_us = most;
+	}
+}
+
+/* Hundreds of panes for each window, late records in old ones. */
+static void long_windows_agree_with_the_definition(void **state)
+{
+	static const int64_t advances[] = {1, 7, 150};
+	int64_t expected[2];
+
+	(void)state;
+	make_long_records();
+	for (size_t a = 0; a < sizeof advances / sizeof *advances; a++) {
+		struct long_story s = {0};
+		struct err err = ERR_INIT;
+		struct engine_opts opts = {.window = {.size_us = LONG_SIZE, .advance_us = advances[a]},
+			.has_time = true,
+			.list = &s.list,
+			.row = check_long_row,
+			.context = &s};
+		struct engine *e;
+		uint64_t n = 0;
+
+		assert_int_equal(agg_list_parse(&s.list, "count, sum(v), max_gap", &err), 0);
+		e = engine_open(&opts);
+		for (size_t i = 0; i < LONG_N; i++) {
+			struct long_record *r = &long_records[i];
+			char key[2] = {(char)('a' + r->key)};
+			struct agg_value v = {.is_present = true, .is_integer = true, .integer = r->us * 3 + r->key};
+			struct engine_record record = {.place = {r->us, i, 0}, .key = slice_str(key), .values = &v};
+
+			assert_int_not_equal(engine_add(e, &record, r->closed_us, &err), ENGINE_ERROR);
+		}
+		assert_int_equal(engine_flush(e, WINDOW_FOREVER, true, &err), 0);
+		for (int64_t k = -2 * LONG_SIZE; k < LONG_N + 20 * LONG_SIZE; k++) {
+			for (int key = 0; key < LONG_KEYS; key++)
+				n += window_start(&opts.window, k) < 4 * LONG_N &&
+				     count_in_window(window_start(&opts.window, k), key, expected) > 0;
+		}
+		assert_int_equal(s.n_rows, n);
+		assert_true(n > 50);
+		engine_close(e);
+		agg_list_release(&s.list);
+	}
+}
+
 static void sessions_merge_and_close(void **state)
 {
 	struct story s;
@@ -438,6 +551,7 @@ int main(void)
 		cmocka_unit_test(a_whole_stream_has_its_own_bounds),
 		cmocka_unit_test(closed_windows_leave_nothing),
 		cmocka_unit_test(many_windows_are_open),
+		cmocka_unit_test(long_windows_agree_with_the_definition),
 		cmocka_unit_test(sessions_merge_and_close),
 		cmocka_unit_test(sessions_are_cut_at_borders),
 		cmocka_unit_test(no_session_spans_a_border),
