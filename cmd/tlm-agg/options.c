@@ -56,7 +56,7 @@ static const struct opt options[] = {
 	{.name = "coerce", .kind = OPT_FLAG, .offset = AT(is_coercing), .is_short = true,
 	 .help = "take numbers written as text."},
 	{.name = "max-gap", .kind = OPT_DURATION, .offset = AT(max_gap_us), .arg = "DURATION", .min = 1, .max = INT64_MAX,
-	 .help = "how long a value holds at most in twa, integral, duration and time_above. Default: until the next one."},
+	 .help = "how long a value holds at most in twa, integral, duration, time_above and increase. Default: until the next one."},
 	{.name = "exact", .kind = OPT_INT, .offset = AT(exact_max), .arg = "N", .min = 1, .max = AGG_EXACT_MAX,
 	 .help = "values of a group that percentiles and distinct keep before they become approximate. Default 512."},
 	{.kind = OPT_HEADING, .help = "Output"},
@@ -87,7 +87,7 @@ const struct opt_spec options_spec = {
 	.usage = "[options] AGGREGATES [SOURCE...] [-o SINK]",
 	.details = "AGGREGATES is a list of count, count(FIELD), sum(FIELD), mean, min, max, range, first, last, stddev, var, "
 		   "pNN (p50, p95, p99.9), median, distinct, argmin(FIELD, BY), argmax, mode, topk(FIELD, N), set, values(FIELD, N), hist(FIELD, WIDTH), "
-		   "skew, kurt, covar(X, Y), corr, slope(Y, X), r2, delta, rate, transitions, max_gap, ewma(FIELD, SHARE), twa, integral, duration(FIELD, VALUE), time_above(FIELD, LIMIT), lttb(FIELD, N), distance(LAT, LON), bbox(LAT, LON) and round(AGGREGATE, DIGITS), each with `as NAME` and, before it, `where PROGRAM`: count where .value > 80 as fast. Absent and null values are skipped.",
+		   "skew, kurt, covar(X, Y), corr, slope(Y, X), r2, delta, rate, transitions, max_gap, ewma(FIELD, SHARE), twa, integral, duration(FIELD, VALUE), time_above(FIELD, LIMIT), increase, lttb(FIELD, N), distance(LAT, LON), bbox(LAT, LON) and round(AGGREGATE, DIGITS), each with `as NAME` and, before it, `where PROGRAM`: count where .value > 80 as fast. Absent and null values are skipped.",
 	.examples = "tlm-agg --time ts:iso -w 5m -g deviceId 'count, p95(value)' day.ndjson.zst\n"
 		    "tlm-agg -g variable --format table 'count, max(value)' trips.ndjson\n",
 	.options = options,

@@ -177,7 +177,7 @@ void agg_states_release(const struct agg_list *list, void *states);
 /* ---- values that hold ---- */
 
 /*
- * twa, integral, duration and time_above take a value to hold until the next one. In a window [start, end) it may come
+ * twa, integral, duration, time_above and increase take a value to hold until the next one. In a window [start, end) it may come
  * from before the start, and it holds up to the end: agg_states_settle() says so before agg_result(). States that were
  * not settled (sessions, a whole stream) count from their earliest value to the latest.
  *

@@ -333,6 +333,10 @@ static void results_are_exact(void **state)
 	check_fold("duration(x, 1)", "1 1.0 \"1\" 1e0 true null 1", "3");
 	check_fold("duration(x, \"a\")", "\"\\u0061\" 1 \"a\"", "1");
 	check_fold("duration(x, \"a\")", "null", "null");
+	check_fold("increase(x)", "5 7.5 7.5 1 3 0 0", "5.5");
+	check_fold("increase(x)", "5", "0");
+	check_fold("increase(x)", "null", "null");
+	check_fold("increase(x)", "0.1 0.2 0.3", "0.19999999999999998");
 	check_fold("time_above(x, -1)", "0 -1 -0.999 -2 5", "2");
 	check_fold("time_above(x, 1)", "1 1 1", "0");
 	check_fold("lttb(x, 3)", "1 2 9 3 1", "[[1000,1],[3000,9],[5000,1]]");
@@ -432,7 +436,7 @@ static void merging_changes_nothing(void **state)
 	check_merging("argmin(x, x), argmax(x, x), mode(x), topk(x, 9), set(x), values(x, 20), hist(x, 0.5)", 1);
 	check_merging("skew(x), kurt(x), covar(x, x), corr(x, x), slope(x, x), r2(x, x)", 1);
 	check_merging("delta(x), rate(x), transitions(x), max_gap, max_gap(x) as g, ewma(x, 0.1), lttb(x, 50)", 1);
-	check_merging("twa(x), integral(x), duration(x, 1), time_above(x, 7000.5)", 1);
+	check_merging("twa(x), integral(x), duration(x, 1), time_above(x, 7000.5), increase(x)", 1);
 	check_merging("distance(x, x), bbox(x, x)", 0.005);
 }
 

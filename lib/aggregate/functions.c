@@ -412,6 +412,7 @@ const struct agg_function agg_functions[] = {
 	{"integral", &agg_kind_numbers, "f", AGG_HELD, agg_finish_integral, "sum of value * seconds that it holds"},
 	{"duration", &agg_kind_changes, "fv", AGG_HELD, agg_finish_duration, "seconds with this value"},
 	{"time_above", &agg_kind_numbers, "fl", AGG_HELD, agg_finish_time_above, "seconds above this limit"},
+	{"increase", &agg_kind_numbers, "f", AGG_HELD, agg_finish_increase, "what a counter rose by"},
 	{"lttb", &agg_kind_numbers, "fm", AGG_COMPOUND, agg_finish_lttb, "n samples that keep the shape of all"},
 	{NULL, NULL, "", 0, NULL, NULL},
 };

@@ -1,4 +1,5 @@
-/* held: values that hold until the next one: twa, integral, duration, time_above, and what windows carry over. */
+/* held: values that hold until the next one: twa, integral, duration, time_above, increase, and what windows carry
+ * over. */
 #include <assert.h>
 
 #include "aggregate/series.h"
@@ -207,4 +208,34 @@ void agg_finish_time_above(const struct agg_call *call, const void *state, struc
 	while (step(&w))
 		us += number_of(w.value) > call->number ? w.us : 0;
 	agg_set_double(r, (double)us / SECOND_US);
+}
+
+/* What a counter rose by; one that falls was set to 0 and has risen since. */
+static void add_rise(struct dd *sum, double before, double now)
+{
+	struct dd rise = now < before ? (struct dd){now, 0} : dd_two_sum(now, -before);
+
+	dd_add_dd(sum, rise);
+}
+
+void agg_finish_increase(const struct agg_call *call, const void *state, struct agg_result *r)
+{
+	struct dd sum = {0, 0};
+	uint64_t before;
+	int64_t before_us;
+	struct walk w;
+
+	if (!start_walk(&w, call, state))
+		return;
+	if (!w.is_carried)
+		w.next = 1;
+	before = w.is_carried ? w.s->held->carried.value : *series_value(w.s, 0);
+	before_us = w.is_carried ? w.s->held->carried.time_us : series_time_us(w.s, 0);
+	for (; w.next < w.s->n; w.next++) {
+		if (series_time_us(w.s, w.next) < add_capped(before_us, w.hold_us))
+			add_rise(&sum, number_of(before), series_number(w.s, w.next));
+		before = *series_value(w.s, w.next);
+		before_us = series_time_us(w.s, w.next);
+	}
+	agg_set_double(r, sum.high);
 }

@@ -99,8 +99,8 @@ static const char *right_name(struct slice word)
 		{"kurtosis", "kurt"}, {"arg_min", "argmin"}, {"arg_max", "argmax"}, {"min_by", "argmin"},
 		{"max_by", "argmax"}, {"covar_samp", "covar"}, {"regr_slope", "slope"}, {"regr_r2", "r2"},
 		{"list", "values"}, {"array_agg", "values"}, {"top", "topk"}, {"time_weight", "twa"},
-		{"time_weighted_average", "twa"}, {"duration_in", "duration"}, {"state_duration", "duration"},
-		{"q50", "median"}};
+		{"counter_agg", "increase"}, {"time_weighted_average", "twa"}, {"duration_in", "duration"},
+		{"state_duration", "duration"}, {"q50", "median"}};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (slice_eq(word, slice_str(names[i][0])))

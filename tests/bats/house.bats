@@ -38,6 +38,16 @@ setup() {
 	done
 }
 
+@test "every aggregate has its line in the manual page and an example that is run" {
+	sed -n '/^\.Sh EXAMPLES/,/^\.Sh SEE/p' man/tlm-agg.1 >"$BATS_TEST_TMPDIR/examples"
+	names=$(sed -n 's/^\t{"\([A-Za-z0-9_]*\)".*/\1/p' lib/aggregate/functions.c | sed 's/pNN/p[0-9]*/' | sort -u)
+	[ "$(wc -w <<<"$names")" -ge 38 ]
+	for f in $names; do
+		grep -q "^\.It.* Cm ${f/\[*/ Ns Ar NN}\>" man/tlm-agg.1 || { echo "$f is not told"; false; }
+		grep -q "^\$ tlm-agg.*\<$f(" "$BATS_TEST_TMPDIR/examples" || { echo "$f has no example"; false; }
+	done
+}
+
 @test "install puts tools, pages and completions in place; uninstall removes them all" {
 	d=$BATS_TEST_TMPDIR/root
 	make -s install BUILD="${TLM_BUILD:-build}" DESTDIR="$d" PREFIX=/usr

@@ -345,7 +345,7 @@ def print_group(g):
 
 ANY = ("count", "first", "last", "argmin", "argmax", "values", "max_gap")  # what takes a first field of any type
 SCALAR = ("distinct", "mode", "topk", "set", "transitions", "duration")
-HELD = ("twa", "integral", "duration", "time_above")
+HELD = ("twa", "integral", "duration", "time_above", "increase")
 PAIRS = ("argmin", "argmax", "covar", "corr", "slope", "r2", "distance", "bbox")
 CLOSE = ("skew", "kurt", "covar", "corr", "slope", "r2")
 
@@ -531,6 +531,10 @@ def held_result(call, entries, span):
             stretches.insert(0, (start, carried[0][0][0], carried[0][1]))
     if not stretches:
         return "null"
+    if call.function == "increase":
+        counted = [(read, Fraction(nearest(v.number.exact))) for _, read, v in stretches]
+        return print_exact(Fraction(sum(
+            y if y < x else y - x for (before, x), (now, y) in zip(counted, counted[1:]) if now - before < hold)))
     borders = [s[0] for s in stretches[1:]] + [max(end, stretches[-1][0]) if span else stretches[-1][0]]
     stretches = [(min(border, read + hold) - begin, v) for (begin, read, v), border in zip(stretches, borders)]
     if call.function == "duration":
@@ -1162,7 +1166,7 @@ class Stream:
         if self.field_kind in ("int", "decimal"):
             moments = ["stddev(v)", "var(v)", "skew(v)", "kurt(v)", "covar(v, u)", "corr(v,u)", "slope( v , u )", "r2(u, v)",
                        "round(var(v), 1) as rv", "round(corr(u, v), 3)", "corr(u, v) where .v < 50.5 as c7", "rate(v)",
-                       "ewma(v, 0.25)", "twa(v)", "integral(v)", "round(twa(v), 2) as t8", "lttb(v, 3)", "lttb(v, 7) where .u > 0 as l7"]
+                       "ewma(v, 0.25)", "twa(v)", "integral(v)", "increase(v)", "round(twa(v), 2) as t8", "lttb(v, 3)", "lttb(v, 7) where .u > 0 as l7"]
         pool = ["count", "count(v)", "sum(v)", "mean(v)", "min(v)", "max(v)", "first(w)", "last(w)", "median(v)",
                 "p50(v)", "p95(v)", "p0(v)", "p100(v)", "p33.3(v)", "distinct(w)", "range(v)", "first(v) as f",
                 "last(o.x)", "count(o.x)", "distinct(v) as d", "sum(u)", "max(o.y)", "p90(u) as p", "argmin(w, u)", "argmax(w, v)",
@@ -1173,7 +1177,7 @@ class Stream:
                 "delta(v)", "delta(u)", "rate(u)", "transitions(w)", "transitions(o.x)", "max_gap", "max_gap(o.x)",
                 "ewma(u, 1)", "ewma(u, 0.01)", "round(ewma(u,0.5), 3)", "distance(u, o.y)", "bbox(u, o.y)",
                 "distance(o.y, o.y) as d2", "max_gap where .u > 0 as c8",
-                "twa(u)", "integral(u)", "time_above(u, 10.5)", "time_above(u,-3) as t1", "time_above(v, 0)", "duration(w, 1e0)",
+                "twa(u)", "integral(u)", "increase(u)", "increase(o.y) where .v != 0 as t7", "time_above(u, 10.5)", "time_above(u,-3) as t1", "time_above(v, 0)", "duration(w, 1e0)",
                 'duration(w, "x")', 'duration(o.x, "q")', "duration(w,true) as t2", "twa(u) where .h == \"a\" as t3",
                 "integral(u) where .v > 0 as t4", "duration(w, 1) where .u < 10 as t5", "twa(o.y)", "round(integral(o.y), 1) as t6",
                 "hist(u, 25)", "hist(u, 0.125)", "hist(v, 10)", "hist(v, 0.1) as h1", "hist(u, 7.5) where .u > 0 as h2",
@@ -1206,7 +1210,7 @@ class Stream:
         # sums are kept in two doubles: 106 bits do not hold numbers that are too far apart
         self.has_extremes = not re.search(r"(sum|mean|range|median|delta)\(v", self.o["list"])
         self.choose_clock(has_time)
-        if re.search("twa|integral|duration|time_above", self.o["list"]) and r.random() < 0.7:
+        if re.search("twa|integral|duration|time_above|increase", self.o["list"]) and r.random() < 0.7:
             self.o["max_gap"] = int(r.choice([0.000001, 0.25, 1, 2, 5, 10, 60, 100]) * second * self.pace)
         self.inputs = [("in%d" % i, self.lines()) for i in range(r.choice([1, 1, 1, 2, 3]))]
 
