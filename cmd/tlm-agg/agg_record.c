@@ -164,6 +164,7 @@ int agg_take_object(struct agg *g, const struct at *at, struct err *err)
 			agg_add_late_row(g, at, r.place.time_us);
 		return 0;
 	case ENGINE_ERROR:
+	case ENGINE_MISFIT: /* of parts alone */
 		break;
 	}
 	return -1;

@@ -41,6 +41,11 @@ enum engine_fate engine_add(struct engine *e, const struct engine_record *record
 	return e->windows->ops->add(e->windows, record, watermark_us, err);
 }
 
+enum engine_fate engine_merge(struct engine *e, const struct engine_part *part, int64_t watermark_us, struct err *err)
+{
+	return e->windows->ops->merge(e->windows, part, watermark_us, err);
+}
+
 const struct engine_late *engine_late(const struct engine *e)
 {
 	return &e->late;

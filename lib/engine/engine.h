@@ -26,7 +26,9 @@ struct engine_row {
 	const void *states; /* for agg_result() */
 	bool is_final;
 	bool is_first_of_window, is_last_of_window;
-	bool is_cut; /* a session or trip that a border of session_max parts: it may go on in its neighbour */
+	int64_t known_us; /* the largest time of the stream, where values of an unfinished window hold no longer; else
+			     WINDOW_FOREVER */
+	bool is_cut;      /* a session or trip that a border of session_max parts: it may go on in its neighbour */
 };
 
 /* Takes one row; what it points at lives until the last row of its window was taken. 0, or -1 with err: the run ends.
@@ -49,10 +51,19 @@ struct engine_record {
 	bool is_start, is_end;          /* of a trip: window.has_start, has_end */
 };
 
+/* States that stand for the records of [start, end): of a window elsewhere. */
+struct engine_part {
+	int64_t start_us, end_us; /* 0 without times */
+	struct slice key;
+	const void *states;
+	bool is_window; /* the bounds are those of a window here, which hops: its records are in its neighbours too */
+};
+
 enum engine_fate {
 	ENGINE_ERROR = -1, /* the callback failed */
 	ENGINE_TAKEN,      /* accepted by at least one window */
-	ENGINE_LATE        /* refused by all: see engine_late() */
+	ENGINE_LATE,       /* refused by all: see engine_late() */
+	ENGINE_MISFIT      /* a part that is in no window as a whole, or only in some: a border lies in it */
 };
 
 /* A record that was late: the newest window it missed, how many, and by how much. */
@@ -77,7 +88,15 @@ void engine_close(struct engine *e); /* does nothing for NULL */
 enum engine_fate engine_add(
 	struct engine *e, const struct engine_record *record, int64_t watermark_us, struct err *err);
 
-/* About the record for which engine_add() just said ENGINE_LATE. */
+/*
+ * The same for a part: its states are merged into those of the windows that it lies in. No window may begin or end in
+ * it; but sessions grow: a part of sessions is one (of a gap that is not longer, end_us is its last record), and late
+ * when a session that it could have touched may have closed. Not for count windows and trips, and parts with is_window
+ * do not go together with others.
+ */
+enum engine_fate engine_merge(struct engine *e, const struct engine_part *part, int64_t watermark_us, struct err *err);
+
+/* About the record or part that was just ENGINE_LATE. */
 const struct engine_late *engine_late(const struct engine *e);
 
 /* W has risen without a record: what it closes goes out. 0, or -1 with err. */

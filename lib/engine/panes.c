@@ -74,6 +74,7 @@ static struct engine_row first_row(const struct panes *w, int64_t k, bool is_fin
 		.start_us = spec->is_all ? w->first_us : window_start(spec, k),
 		.end_us = spec->is_all ? w->last_us : window_end(spec, k),
 		.is_final = is_final,
+		.known_us = w->known_us,
 		.is_first_of_window = true};
 }
 
@@ -335,6 +336,49 @@ static enum engine_fate add(
 	return ENGINE_TAKEN;
 }
 
+/* Where a part goes: into the pane it lies in, or all of a window as one pane. False: a border lies in it. */
+static bool find_whole(const struct window_spec *spec, const struct engine_part *part, struct window_pane *where)
+{
+	*where = window_pane_at(spec, part->start_us);
+	if (!part->is_window)
+		return part->end_us <= where->end_us;
+	where->first = where->last;
+	where->start_us = window_start(spec, where->last);
+	where->end_us = window_end(spec, where->last);
+	return part->start_us == where->start_us && part->end_us == where->end_us;
+}
+
+static enum engine_fate merge(
+	struct engine_windows *windows, const struct engine_part *part, int64_t watermark_us, struct err *err)
+{
+	struct panes *w = (struct panes *)windows;
+	struct window_pane where;
+	struct group_entry *entry;
+	struct pane *p;
+	bool is_new;
+
+	if (watermark_us >= w->next_close_us && close_windows(w, watermark_us, true, err))
+		return ENGINE_ERROR;
+	if (!find_whole(&w->opts->window, part, &where))
+		return ENGINE_MISFIT;
+	if (closing_of(w, where.last) <= watermark_us) {
+		refuse(w, &where, watermark_us);
+		return ENGINE_LATE;
+	}
+	p = get_pane(w, &where, watermark_us);
+	if (watermark_us >= p->first_closes_us)
+		w->counts->late_partial++;
+	if (w->opts->window.is_all && w->opts->has_time) {
+		note_time(w, part->start_us);
+		note_time(w, part->end_us - 1);
+	}
+	entry = group_table_get(&p->groups, part->key, group_hash(part->key), &is_new);
+	agg_states_merge(w->opts->list, entry->state, part->states);
+	p->n_unreported++;
+	w->counts->taken++;
+	return ENGINE_TAKEN;
+}
+
 static int advance(
 	struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err)
 {
@@ -374,7 +418,7 @@ static void close_panes(struct engine_windows *windows)
 	free(w);
 }
 
-static const struct engine_windows_ops ops = {add, advance, NULL, memory, close_panes};
+static const struct engine_windows_ops ops = {add, merge, advance, NULL, memory, close_panes};
 
 struct engine_windows *panes_open(
 	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)

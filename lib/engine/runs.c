@@ -274,6 +274,7 @@ static int emit(struct runs *r, const struct run *run, bool is_final, struct err
 		.key = {run->owner->key, run->owner->key_bytes},
 		.states = run->states,
 		.is_final = is_final,
+		.known_us = WINDOW_FOREVER,
 		.is_first_of_window = true,
 		.is_last_of_window = true,
 		.is_cut = run->is_cut};
@@ -447,7 +448,7 @@ static void close_runs(struct engine_windows *windows)
 	free(r);
 }
 
-static const struct engine_windows_ops ops = {add, advance, oldest_start, memory, close_runs};
+static const struct engine_windows_ops ops = {add, NULL, advance, oldest_start, memory, close_runs};
 
 struct engine_windows *runs_open(const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
 {

@@ -206,6 +206,7 @@ static int emit(struct sessions *s, const struct session *x, bool is_final, stru
 		.key = {x->owner->key, x->owner->key_bytes},
 		.states = x->states,
 		.is_final = is_final,
+		.known_us = WINDOW_FOREVER,
 		.is_first_of_window = true,
 		.is_last_of_window = true};
 
@@ -277,10 +278,9 @@ static int advance(
 
 /* ---- records in ---- */
 
-static enum engine_fate refuse(struct sessions *s, int64_t us, int64_t watermark_us)
+static enum engine_fate refuse(struct sessions *s, int64_t first_us, int64_t last_us, int64_t late_us)
 {
-	*s->late = (struct engine_late){
-		.start_us = us, .end_us = us, .windows = 1, .late_us = watermark_us - add_capped(us, s->keep_us)};
+	*s->late = (struct engine_late){.start_us = first_us, .end_us = last_us, .windows = 1, .late_us = late_us};
 	s->counts->late++;
 	if (s->late->late_us > s->counts->late_max_us)
 		s->counts->late_max_us = s->late->late_us;
@@ -337,13 +337,15 @@ static size_t find_session(const struct owner *o, int64_t from_us)
 	return low;
 }
 
-/* The open session that takes a record, made or merged if need be; NULL when there is none and it is late. */
-static struct session *find_place(struct sessions *s, const struct engine_record *record, int64_t watermark_us)
+/* The open session that takes what lies between two times, made or merged if need be; NULL when there is none and it is
+ * late. */
+static struct session *find_place(
+	struct sessions *s, struct slice key, int64_t first_us, int64_t last_us, int64_t watermark_us)
 {
-	int64_t us = record->place.time_us;
-	int64_t from_us = add_capped(us, -s->gap_us), to_us = add_capped(us, s->gap_us);
-	uint64_t hash = group_hash(record->key);
-	struct owner *o = find_owner(s, record->key, hash);
+	int64_t from_us = add_capped(first_us, -s->gap_us), to_us = add_capped(last_us, s->gap_us);
+	uint64_t hash = group_hash(key);
+	struct owner *o = find_owner(s, key, hash);
+	struct session *x;
 	size_t first = 0, end;
 
 	/* no session spans a border, so those that are reached within the borders are whole */
@@ -354,11 +356,22 @@ static struct session *find_place(struct sessions *s, const struct engine_record
 		;
 	if (end > first) {
 		merge_sessions(s, o, first, end);
-		return o->open[first];
+		x = o->open[first];
+	} else {
+		if (is_closed(s, last_us, watermark_us))
+			return NULL;
+		x = insert_session(s, o ? o : make_owner(s, key, hash), first, last_us);
 	}
-	if (is_closed(s, us, watermark_us))
-		return NULL;
-	return insert_session(s, o ? o : make_owner(s, record->key, hash), first, us);
+	x->first_us = first_us < x->first_us ? first_us : x->first_us;
+	x->last_us = last_us > x->last_us ? last_us : x->last_us;
+	x->n_records++;
+	return x;
+}
+
+static void go_between(struct sessions *s, int64_t us)
+{
+	if (us < s->between.start_us || us >= s->between.end_us)
+		s->between = find_borders(s, us);
 }
 
 static enum engine_fate add(
@@ -370,15 +383,42 @@ static enum engine_fate add(
 
 	if (advance(windows, watermark_us, WINDOW_FOREVER, true, err))
 		return ENGINE_ERROR;
-	if (us < s->between.start_us || us >= s->between.end_us)
-		s->between = find_borders(s, us);
-	x = find_place(s, record, watermark_us);
+	go_between(s, us);
+	x = find_place(s, record->key, us, us, watermark_us);
 	if (!x)
-		return refuse(s, us, watermark_us);
-	x->first_us = us < x->first_us ? us : x->first_us;
-	x->last_us = us > x->last_us ? us : x->last_us;
-	x->n_records++;
+		return refuse(s, us, us, watermark_us - add_capped(us, s->keep_us));
 	agg_states_add(s->opts->list, x->states, record->values, &record->place);
+	s->counts->taken++;
+	return ENGINE_TAKEN;
+}
+
+/* Up to this W every session that a part could touch is open: such a session ends the gap before it at the earliest,
+ * but within the borders. */
+static int64_t latest_watermark(const struct sessions *s, const struct engine_part *part)
+{
+	int64_t least_us = add_capped(part->start_us, -s->gap_us);
+
+	return add_capped(least_us > s->between.start_us ? least_us : s->between.start_us, s->keep_us);
+}
+
+static enum engine_fate merge(
+	struct engine_windows *windows, const struct engine_part *part, int64_t watermark_us, struct err *err)
+{
+	struct sessions *s = (struct sessions *)windows;
+	struct session *x;
+	int64_t latest_us;
+
+	if (advance(windows, watermark_us, WINDOW_FOREVER, true, err))
+		return ENGINE_ERROR;
+	go_between(s, part->start_us);
+	if (part->end_us >= s->between.end_us)
+		return ENGINE_MISFIT;
+	latest_us = latest_watermark(s, part);
+	if (watermark_us > latest_us)
+		return refuse(s, part->start_us, part->end_us, watermark_us - latest_us);
+	x = find_place(s, part->key, part->start_us, part->end_us, watermark_us);
+	assert(x);
+	agg_states_merge(s->opts->list, x->states, part->states);
 	s->counts->taken++;
 	return ENGINE_TAKEN;
 }
@@ -427,7 +467,7 @@ static void close_sessions(struct engine_windows *windows)
 	free(s);
 }
 
-static const struct engine_windows_ops ops = {add, advance, oldest_start, memory, close_sessions};
+static const struct engine_windows_ops ops = {add, merge, advance, oldest_start, memory, close_sessions};
 
 struct engine_windows *sessions_open(
 	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)

@@ -16,6 +16,9 @@ struct engine_windows_ops {
 	/* As engine_add(): W has been raised by the record. */
 	enum engine_fate (*add)(struct engine_windows *windows, const struct engine_record *record,
 		int64_t watermark_us, struct err *err);
+	/* As engine_merge(); NULL where nothing can be merged. */
+	enum engine_fate (*merge)(
+		struct engine_windows *windows, const struct engine_part *part, int64_t watermark_us, struct err *err);
 	/* Sends out what W closes: all of it for WINDOW_FOREVER. known_us: as in engine_flush(). 0, or -1 with err. */
 	int (*advance)(
 		struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err);
