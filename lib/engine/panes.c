@@ -294,15 +294,16 @@ static void note_time(struct panes *w, int64_t us)
 		w->last_us = us;
 }
 
-/* A pane that was in a row has taken a record. */
-static void note_ready(
-	struct panes *w, struct pane *p, const struct group_entry *entry, const struct engine_record *record)
+/* A pane has taken something for a group. Where it was in a row already: returns the state that must take it too, or
+ * NULL. */
+static void *note_taken(struct panes *w, struct pane *p, struct slice key, const struct group_entry *entry)
 {
-	void *states = w->roll ? roll_touch(w->roll, p, record->key, group_hash(record->key), entry) : NULL;
-
+	p->n_records++;
+	w->counts->taken++;
+	if (!p->is_ready)
+		return NULL;
 	w->n_unreported++;
-	if (states)
-		agg_states_add(w->opts->list, states, record->values, &record->place);
+	return w->roll ? roll_touch(w->roll, p, key, group_hash(key), entry) : NULL;
 }
 
 static enum engine_fate add(
@@ -312,6 +313,7 @@ static enum engine_fate add(
 	int64_t us = record->place.time_us;
 	struct group_entry *entry;
 	struct pane *p;
+	void *also;
 	bool is_new;
 
 	if (watermark_us >= w->next_close_us && close_windows(w, watermark_us, true, err))
@@ -329,10 +331,9 @@ static enum engine_fate add(
 		note_time(w, us);
 	entry = group_table_get(&p->groups, record->key, group_hash(record->key), &is_new);
 	agg_states_add(w->opts->list, entry->state, record->values, &record->place);
-	p->n_records++;
-	w->counts->taken++;
-	if (p->is_ready)
-		note_ready(w, p, entry, record);
+	also = note_taken(w, p, record->key, entry);
+	if (also)
+		agg_states_add(w->opts->list, also, record->values, &record->place);
 	return ENGINE_TAKEN;
 }
 
@@ -355,6 +356,7 @@ static enum engine_fate merge(
 	struct window_pane where;
 	struct group_entry *entry;
 	struct pane *p;
+	void *also;
 	bool is_new;
 
 	if (watermark_us >= w->next_close_us && close_windows(w, watermark_us, true, err))
@@ -374,8 +376,9 @@ static enum engine_fate merge(
 	}
 	entry = group_table_get(&p->groups, part->key, group_hash(part->key), &is_new);
 	agg_states_merge(w->opts->list, entry->state, part->states);
-	p->n_unreported++;
-	w->counts->taken++;
+	also = note_taken(w, p, part->key, entry);
+	if (also)
+		agg_states_merge(w->opts->list, also, part->states);
 	return ENGINE_TAKEN;
 }
 
