@@ -482,6 +482,10 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 		err_set(err, ERR_PROGRAM, "--evaluator=native: only libjq runs %s", jq_foreign(f->program));
 		goto fail;
 	}
+	if (!is_native && jq_is_native_only(f->program)) {
+		err_set(err, ERR_PROGRAM, "--evaluator=libjq: libjq has no tlm:: functions");
+		goto fail;
+	}
 	if (is_native)
 		f->run = jq_run_open(f->program, &opts->format, NULL);
 	else if (open_worker(f, err))

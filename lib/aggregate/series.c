@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "aggregate/form.h"
+#include "geo/geo.h"
 #include "group/group.h"
 #include "mem/mem.h"
 
 #define SECOND_US 1e6
-#define EARTH_RADIUS_M 6371008.8 /* the mean radius of the IUGG */
 
 /* ---- samples ---- */
 
@@ -449,17 +449,6 @@ const struct agg_kind agg_kind_positions = {
 	.release = release_series,
 };
 
-/* The haversine formula, well conditioned for near points. */
-static double distance_m(const double a[2], const double b[2])
-{
-	const double radian = M_PI / 180;
-	double from = a[0] * radian, to = b[0] * radian;
-	double up = sin((to - from) / 2), along = sin((b[1] - a[1]) * radian / 2);
-	double h = up * up + cos(from) * cos(to) * along * along;
-
-	return 2 * EARTH_RADIUS_M * asin(sqrt(h < 1 ? h : 1));
-}
-
 void agg_finish_distance(const struct agg_call *call, const void *state, struct agg_result *r)
 {
 	const struct series *s = series_sorted(state);
@@ -471,8 +460,11 @@ void agg_finish_distance(const struct agg_call *call, const void *state, struct 
 		return;
 	for (size_t i = 0; i < s->n; i++) {
 		memcpy(at[i % 2], series_value(s, i), sizeof at[0]);
-		if (i)
-			dd_add(&sum, distance_m(at[(i - 1) % 2], at[i % 2]));
+		if (i) {
+			const double *a = at[(i - 1) % 2], *b = at[i % 2];
+
+			dd_add(&sum, geo_distance_m(a[0], a[1], b[0], b[1]));
+		}
 	}
 	agg_set_digits(r, sum.high);
 }

@@ -187,6 +187,21 @@ static int b_nan(struct run *r, struct value in, const struct value *args, struc
 	return 0;
 }
 
+/* What is no number is false. */
+#define ASK(name)                                                                                                      \
+	static int b_##name(struct run *r, struct value in, const struct value *args, struct value *out)               \
+	{                                                                                                              \
+		(void)r;                                                                                               \
+		(void)args;                                                                                            \
+		*out = value_bool(in.type == JSON_NUMBER && name(value_double(in)));                                   \
+		return 0;                                                                                              \
+	}
+#define isinfinite isinf
+
+ASK(isnan)
+ASK(isinfinite)
+ASK(isnormal)
+
 static int b_infinite(struct run *r, struct value in, const struct value *args, struct value *out)
 {
 	(void)r;
@@ -198,13 +213,14 @@ static int b_infinite(struct run *r, struct value in, const struct value *args, 
 
 #define ROW(name) {#name, 0, b_##name},
 
-static const struct builtin builtins[] = {{"tonumber", 0, b_tonumber}, {"nan", 0, b_nan}, {"infinite", 0, b_infinite},
-	{"pow", 2, b_pow}, {"atan2", 2, b_atan2}, MATHS(ROW)};
+static const struct builtin builtins[] = {{"tonumber", 0, b_tonumber}, {"nan", 0, b_nan}, {"isnan", 0, b_isnan},
+	{"isinfinite", 0, b_isinfinite}, {"isnormal", 0, b_isnormal}, {"infinite", 0, b_infinite}, {"pow", 2, b_pow},
+	{"atan2", 2, b_atan2}, MATHS(ROW)};
 
 const struct builtin *builtin_find_number(struct slice name, uint32_t n_args)
 {
 	for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
 		if (builtins[i].n_args == n_args && slice_eq(name, slice_str(builtins[i].name)))
 			return &builtins[i];
-	return NULL;
+	return builtin_find_order(name, n_args);
 }

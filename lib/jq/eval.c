@@ -247,7 +247,7 @@ static int call_argument(struct emit *k, struct run *r, struct value v)
 
 static int eval_call(struct run *r, const struct node *n, struct value in, struct emit *k)
 {
-	struct value args[2] = {value_literal(JSON_NULL), value_literal(JSON_NULL)}, out;
+	struct value args[BUILTIN_ARGS_MAX] = {{.p = NULL}}, out;
 	struct call c = {{call_argument}, n, in, k, args, n->n};
 
 	if (n->n)
@@ -312,6 +312,7 @@ static int eval_try(struct run *r, const struct node *n, struct value in, struct
 	if (result != -1)
 		return result;
 	assert(r->has_error);
+	assert(!is_break(r) || !n->b);
 	r->has_error = false;
 	if (!n->b)
 		return 0;
@@ -390,6 +391,16 @@ int eval(struct run *r, const struct node *n, struct value in, struct emit *k)
 	case N_REDUCE:
 		s.emit.fn = reduce_start;
 		return eval(r, n->b, in, &s.emit);
+	case N_FOREACH:
+		return eval_foreach(r, n, in, k);
+	case N_LABEL:
+		return eval_label(r, n, in, k);
+	case N_BREAK:
+		return eval_break(r, n);
+	case N_RANGE:
+		return eval_range(r, n, in, k);
+	case N_PATH:
+		return eval_paths(r, n, in, k);
 	default:
 		return eval_assign(r, n, in, k);
 	}

@@ -81,9 +81,9 @@ static int logic_one(struct run *r, const struct node *n, struct value in, struc
 
 static int func_one(struct run *r, const struct node *n, struct value in, struct value *out)
 {
-	struct value args[2];
+	struct value args[BUILTIN_ARGS_MAX];
 
-	assert(n->n <= 2);
+	assert(n->n <= BUILTIN_ARGS_MAX);
 	for (uint32_t i = n->n; i-- > 0;)
 		if (eval_one(r, n->args[i], in, &args[i]))
 			return -1;

@@ -85,13 +85,19 @@ enum kind {
 	N_TRY, /* try a catch b; b NULL: nothing */
 	N_ARRAY,
 	N_OBJECT,
-	N_VAR,    /* of `as`: at r->vars[slot] */
-	N_AS,     /* a as $slot | b */
-	N_REDUCE, /* reduce a as $slot (b; c) */
-	N_CALL,   /* a name and arguments, not yet resolved */
-	N_FUNC,   /* a builtin over its arguments */
-	N_SELECT, /* select(a) */
-	N_MAP,    /* map(a) */
+	N_VAR,     /* of `as`: at r->vars[slot] */
+	N_AS,      /* a as $slot | b */
+	N_REDUCE,  /* reduce a as $slot (b; c) */
+	N_FOREACH, /* foreach a as $slot (b; c; args[0]) */
+	N_LABEL,   /* label $slot | a */
+	N_BREAK,   /* break $slot */
+	N_RANGE,   /* range(a; b) or, with the step c, range(a; b; c) */
+	N_PATH,    /* path(a) */
+	N_PARAM,   /* parameter `slot` of a function, until the function is called */
+	N_CALL,    /* a name and arguments, not yet resolved */
+	N_FUNC,    /* a builtin over its arguments */
+	N_SELECT,  /* select(a) */
+	N_MAP,     /* map(a) */
 	N_EMPTY,
 	N_NOT,
 	N_DEL,        /* del(a) */
@@ -106,7 +112,8 @@ enum kind {
 
 enum op { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_MOD, OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE };
 
-struct match; /* a regular expression, see match.c */
+struct match;    /* a regular expression, see match.c */
+struct function; /* see define.c */
 
 #define run jq_run /* the short name inside the module */
 struct node;
@@ -129,6 +136,7 @@ struct node {
 	uint8_t op;
 	bool is_optional; /* a `?` that stands at N_INDEX, N_SLICE, N_EACH: no error of this step */
 	bool is_single;   /* always one value or an error: eval_one() may run it */
+	bool is_internal; /* a call that programs cannot make */
 	uint32_t at;      /* byte of the program */
 	struct node *a, *b, *c;
 	uint32_t n; /* arguments or pairs */
@@ -137,7 +145,8 @@ struct node {
 	struct pair *pairs;
 	struct slice name;
 	const struct builtin *builtin;
-	const struct match *match; /* N_TEST */
+	const struct function *function; /* N_PARAM: whose parameter */
+	const struct match *match;       /* N_TEST */
 	struct value value;
 };
 
@@ -170,12 +179,14 @@ struct jq_program {
 	char *foreign;          /* owned, why not native */
 	const char *input_call; /* see jq_input_call() */
 	bool reads_environment;
+	bool is_native_only; /* calls tlm:: functions */
 	struct json_paths *paths;
 	struct buf explain_paths;
 	uint32_t n_vars;
-	struct match *matches;   /* newest first */
-	const struct test *test; /* the program is select(test), perhaps with a template behind; NULL: neither */
-	struct piece *pieces;    /* template of the one output; NULL: the record */
+	struct function *functions; /* newest first */
+	struct match *matches;      /* newest first */
+	const struct test *test;    /* the program is select(test), perhaps with a template behind; NULL: neither */
+	struct piece *pieces;       /* template of the one output; NULL: the record */
 	uint32_t n_pieces;
 };
 
@@ -187,6 +198,9 @@ struct node *jq_read_program(
 void mark_foreign(struct jq_program *program, const char *what, size_t at);
 int parse_error(struct slice text, size_t at, struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* define.c: the body of a function of the program, to be checked though nobody calls it, or NULL; then the next. */
+struct node *function_check(const struct function *f, const struct function **next);
 
 /* lex.c */
 enum token {
@@ -218,9 +232,13 @@ int jq_resolve(struct jq_program *program, size_t *at, struct err *err);
 /* simple.c: fills program->test and pieces. */
 void jq_simplify(struct jq_program *program);
 
-/* builtin.c, builtin_number.c */
+/* builtin.c, builtin_number.c, builtin_order.c, builtin_path.c, builtin_tlm.c. */
+enum { BUILTIN_ARGS_MAX = 4 };
 const struct builtin *builtin_find(struct slice name, uint32_t n_args);
 const struct builtin *builtin_find_number(struct slice name, uint32_t n_args);
+const struct builtin *builtin_find_order(struct slice name, uint32_t n_args);
+const struct builtin *builtin_find_path(struct slice name, uint32_t n_args);
+const struct builtin *builtin_find_tlm(struct slice name, uint32_t n_args);
 
 /* match.c: a call of `test` becomes N_TEST, or false: it is not native. */
 bool match_resolve(struct jq_program *program, struct node *n);
@@ -237,7 +255,7 @@ struct run {
 	uint32_t owner; /* last number given to an update */
 	bool has_error;
 	struct value error;
-	const void *stop_at; /* who asked to stop, when an emit returned STOP */
+	const void *stop_at; /* who asked to stop, when an emit returned STOP; the label of a break */
 	struct value *vars;
 	struct value root;
 	const struct json_record *record; /* NULL for -R */
@@ -341,6 +359,16 @@ struct emit {
 int eval(struct run *r, const struct node *n, struct value in, struct emit *k);
 int eval_each(struct run *r, struct value v, bool is_optional, struct emit *k); /* .[] */
 
+/* loop.c: foreach, label, break, range */
+int eval_foreach(struct run *r, const struct node *n, struct value in, struct emit *k);
+int eval_label(struct run *r, const struct node *n, struct value in, struct emit *k);
+int eval_break(struct run *r, const struct node *n);
+int eval_range(struct run *r, const struct node *n, struct value in, struct emit *k);
+static inline bool is_break(const struct run *r)
+{
+	return r->error.type == JSON_ABSENT; /* an error for the label at r->stop_at */
+}
+
 /* eval_one.c */
 int eval_one(struct run *r, const struct node *n, struct value in, struct value *out);
 int eval_negate(struct run *r, struct value v, struct value *out);
@@ -351,6 +379,7 @@ int eval_reduce_from(struct run *r, const struct node *n, struct value in, struc
 /* update.c: paths and assignments. */
 bool is_path(const struct node *n); /* whether the paths of a node can be followed natively */
 int eval_assign(struct run *r, const struct node *n, struct value in, struct emit *k);
+int eval_paths(struct run *r, const struct node *n, struct value in, struct emit *k); /* path(a) */
 int eval_update_one(struct run *r, const struct node *n, struct value in, struct value *out);
 
 /* match.c */

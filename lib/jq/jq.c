@@ -61,6 +61,11 @@ const char *jq_foreign(const struct jq_program *program)
 	return program->foreign;
 }
 
+bool jq_is_native_only(const struct jq_program *program)
+{
+	return program->is_native_only;
+}
+
 const char *jq_input_call(const struct jq_program *program)
 {
 	return program->input_call;
@@ -144,7 +149,8 @@ void run_limit(struct run *r, const char *what)
 
 void run_elsewhere(struct run *r)
 {
-	r->limit_message = NULL;
+	r->limit_message =
+		r->program->is_native_only ? "only libjq could go on here, and it has no tlm:: functions" : NULL;
 	longjmp(r->on_limit, 1);
 }
 

@@ -43,6 +43,9 @@ void jq_program_close(struct jq_program *program); /* does nothing for NULL */
 /* NULL when the native evaluator runs the program, else why not: "'reduce' at line 1, column 1". */
 const char *jq_foreign(const struct jq_program *program);
 
+/* Whether it calls functions that libjq does not have: tlm::time(f), tlm::iso, tlm::haversine(a; b; c; d). */
+bool jq_is_native_only(const struct jq_program *program);
+
 /* "input", "inputs" ...: a call of the program that reads its own input, so that records are not alone; or NULL. */
 const char *jq_input_call(const struct jq_program *program);
 

@@ -278,6 +278,10 @@ static void bad_programs_say_where(void **state)
 	check("{a:1+2}", "0\n", "4: line 1, column 5: unexpected '+', expected '}'");
 	check("1/0", "0\n", "1: line 1, column 2: division by zero");
 	check("$x", "0\n", "0: line 1, column 1: $x is not defined");
+	check("break $x", "0\n", "0: line 1, column 1: $*label-x is not defined");
+	check("tlm::tim(.a)", "0\n", "0: line 1, column 1: no such function of tlm");
+	check(".. | tlm::iso", "0\n",
+		"5: line 1, column 6: tlm::iso is native only, and only libjq runs '..' at line 1, column 1");
 	check("1 as $x | 2) | $x", "0\n", "11: line 1, column 12: unexpected ')'");
 	check("\xff", "0\n", "0: line 1, column 1: the program is not UTF-8");
 	check(".a?//1", "0\n", "2: line 1, column 3: unexpected '?//'");
@@ -286,13 +290,45 @@ static void bad_programs_say_where(void **state)
 static void foreign_programs_are_recognised(void **state)
 {
 	(void)state;
-	check("def f: .; f", "0\n", "'def' at line 1, column 1");
+	check("def f: if . then f else 1 end; f", "0\n", "a recursive function at line 1, column 18");
 	check(".a |\nsub(\"x\"; \"y\")", "0\n", "'sub' at line 2, column 1");
 	check(". as [$a, {b: $c}] | $a + $c", "0\n", "a pattern of several variables at line 1, column 6");
-	check("label $f | foreach .[] as $x (0; .; ., break $f)", "0\n", "'label' at line 1, column 1");
-	check("def f(g; $x): g | $x; f(.a; 1), .. , @base64", "0\n", "'def' at line 1, column 1");
+	check("label $f | try break $f catch 1", "0\n", "'catch' behind a label at line 1, column 1");
+	check("def f(g; $x): g | $x; f(.a; 1), .. , @base64", "0\n", "'..' at line 1, column 33");
 	check("import \"m\" as m; m::f", "0\n", "a module at line 1, column 1");
 	check("(1, 2) |= 3", "0\n", "the left side of an assignment at line 1, column 3");
+}
+
+/* Copies of functions nest: each has variables and labels of its own. */
+static void functions_are_copied(void **state)
+{
+	(void)state;
+	check("def f(g): . as $x | g | . + $x; f(f(.))", "3\n", "9\n");
+	check("def f($a; $b): [$a, $b]; f(1, 2; 3, 4)", "0\n", "[1,3]\n[1,4]\n[2,3]\n[2,4]\n");
+	check("def f(g): def h: g | g; h; f(. * 10)", "1\n", "100\n");
+	check("def f: 1; def g: f; def f: 2; [f, g]", "0\n", "[2,1]\n");
+	check("def f(g): first(g | g); f(., . + 1)", "1\n", "1\n");
+	check("[label $a | label $b | 1, break $a, 2], [label $a | (label $b | 1, break $b, 2), 3]", "0\n",
+		"[1]\n[1,3]\n");
+	check("[foreach range(5) as $x (0; . + $x; select(. % 2 == 1))]", "0\n", "[1,3]\n");
+	check("[limit(3; range(1; infinite))], [range(9; 0; -4)]", "0\n", "[1,2,3]\n[9,5,1]\n");
+	check("map_values(empty), with_entries(.value += 1), any, all(. < 9)", "{\"a\":1,\"b\":2}\n",
+		"{}\n{\"a\":2,\"b\":3}\ntrue\ntrue\n");
+	check("group_by(.k) | map([.[].v])", "[{\"k\":2,\"v\":1},{\"k\":1,\"v\":2},{\"k\":2,\"v\":3}]\n",
+		"[[2],[1,3]]\n");
+}
+
+static void times_and_distances(void **state)
+{
+	(void)state;
+	check("tlm::time(.) | ., tlm::iso", "\"2026-11-22T10:00:00.25+01:00\"\n",
+		"1795338000250000\n\"2026-11-22T09:00:00.250Z\"\n");
+	check("tlm::time(.a)", "{}\n", "!tlm::time: null (null) is not a time of RFC 3339\n");
+	check("tlm::iso", "\"x\"\n", "!tlm::iso: string (\"x\") is not a number of microseconds\n");
+	check("tlm::haversine(0; 0; 0; 90) | round", "0\n", "10007557\n");
+	check("tlm::haversine(91; 0; 0; 0)", "0\n", "!tlm::haversine: number (91) is not a latitude in degrees\n");
+	check("tlm::haversine(1; 0; 0; \"a\")", "0\n",
+		"!tlm::haversine: string (\"a\") is not a longitude in degrees\n");
 }
 
 /* Depth of a program: more parentheses than the parser goes down belong to libjq; no crash on the way. */
@@ -341,7 +377,9 @@ static void large_records_are_linear(void **state)
 	static const char *const programs[] = {"add | length", "join(\",\") | length", "map(. + \"x\") | length",
 		".[] |= . + \"x\" | length", "reduce .[] as $x (\"\"; . + $x) | length",
 		"reduce .[] as $x ([]; . + [$x]) | length", "map({(.): 1}) | add | keys | length", "del(.[]) | length",
-		"to_entries | length"};
+		"to_entries | length", "sort | length", "group_by(.[0:9]) | length",
+		"to_entries | map(.key |= tostring) | from_entries | length", "map_values(. + \"x\") | length",
+		"reverse | length", "[limit(9999; .[])] | length", "[foreach .[] as $x (0; . + 1)] | length"};
 	struct buf in = BUF_INIT;
 
 	(void)state;
@@ -400,6 +438,8 @@ int main(void)
 		cmocka_unit_test(judge_and_evaluator_agree),
 		cmocka_unit_test(bad_programs_say_where),
 		cmocka_unit_test(foreign_programs_are_recognised),
+		cmocka_unit_test(functions_are_copied),
+		cmocka_unit_test(times_and_distances),
 		cmocka_unit_test(deep_programs_do_not_crash),
 		cmocka_unit_test(budgets_hold),
 		cmocka_unit_test(large_records_are_linear),

@@ -103,10 +103,8 @@ static struct node *parse_as(struct parser *p, struct node *source, size_t at)
 static struct node *parse_fold(struct parser *p, size_t at, bool is_reduce)
 {
 	uint32_t n_names = p->n_names;
-	struct node *n = parser_node(p, N_REDUCE, at, NULL, NULL);
+	struct node *n = parser_node(p, is_reduce ? N_REDUCE : N_FOREACH, at, NULL, NULL);
 
-	if (!is_reduce)
-		mark_foreign(p->program, "'foreach'", at);
 	n->a = parse_term(p);
 	if (!n->a || !parser_expect(p, "as") || !parse_patterns(p, &n->slot) || !parser_expect(p, "("))
 		return NULL;
@@ -116,8 +114,13 @@ static struct node *parse_fold(struct parser *p, size_t at, bool is_reduce)
 	n->c = parse_exp(p, LEVEL_PIPE);
 	if (!n->c)
 		return NULL;
-	if (!is_reduce && parser_accept(p, ";") && !parse_exp(p, LEVEL_PIPE))
-		return NULL;
+	if (!is_reduce && parser_accept(p, ";")) {
+		n->args = arena_alloc(&p->program->arena, sizeof *n->args);
+		n->args[0] = parse_exp(p, LEVEL_PIPE);
+		if (!n->args[0])
+			return NULL;
+		n->n = 1;
+	}
 	p->n_names = n_names;
 	return parser_expect(p, ")") ? n : NULL;
 }
@@ -151,40 +154,24 @@ static struct node *parse_if(struct parser *p, size_t at)
 	return n->c && parser_expect(p, "end") ? n : NULL;
 }
 
-/* `def` is taken: one function, which stays in scope. */
-static bool parse_def(struct parser *p, size_t at)
+/* `label` is taken. */
+static struct node *parse_label(struct parser *p, size_t at)
 {
-	struct slice name = p->lx.word;
-	uint32_t n_args = 0, own;
+	uint32_t n_names = p->n_names;
+	struct node *n = parser_node(p, N_LABEL, at, NULL, NULL);
+	struct name *name;
 
-	mark_foreign(p->program, "'def'", at);
+	if (!parser_expect(p, "$"))
+		return NULL;
 	if (p->lx.kind != T_IDENT)
-		return parser_unexpected(p, "the name of a function");
+		return parser_unexpected(p, "the name of a label");
+	name = parser_add_name(p, p->lx.word, false);
+	name->is_label = true;
+	n->slot = name->slot = p->program->n_vars++;
 	lex_next(&p->lx);
-	own = p->n_names;
-	parser_add_name(p, name, true);
-	if (parser_accept(p, "(")) {
-		do {
-			bool is_value = parser_accept(p, "$");
-
-			if (p->lx.kind != T_IDENT)
-				return parser_unexpected(p, "the name of a parameter");
-			parser_add_name(p, p->lx.word, true);
-			if (is_value)
-				parser_add_name(p, p->lx.word, false)->slot = p->program->n_vars++;
-			lex_next(&p->lx);
-			n_args++;
-		} while (parser_accept(p, ";"));
-		if (!parser_expect(p, ")"))
-			return false;
-	}
-	if (own < p->n_names)
-		p->names[own].n_args = n_args;
-	if (!parser_expect(p, ":") || !parse_exp(p, LEVEL_PIPE) || !parser_expect(p, ";"))
-		return false;
-	if (own < p->n_names)
-		p->n_names = own + 1;
-	return true;
+	n->a = parser_expect(p, "|") ? parse_exp(p, LEVEL_PIPE) : NULL;
+	p->n_names = n_names;
+	return n->a ? n : NULL;
 }
 
 static struct node *parse_try_part(struct parser *p);
@@ -216,15 +203,8 @@ static struct node *parse_prefix(struct parser *p)
 		return parse_fold(p, at, true);
 	if (parser_accept(p, "foreach"))
 		return parse_fold(p, at, false);
-	if (parser_accept(p, "label")) {
-		mark_foreign(p->program, "'label'", at);
-		if (!parser_expect(p, "$"))
-			return NULL;
-		if (p->lx.kind != T_IDENT)
-			return parser_unexpected(p, "the name of a label");
-		lex_next(&p->lx);
-		return parser_expect(p, "|") ? parse_exp(p, LEVEL_PIPE) : NULL;
-	}
+	if (parser_accept(p, "label"))
+		return parse_label(p, at);
 	if (parser_accept(p, "def")) {
 		uint32_t n_names = p->n_names;
 

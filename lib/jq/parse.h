@@ -46,7 +46,8 @@ struct name {
 	uint32_t n_args; /* functions */
 	uint32_t slot;   /* variables */
 	const struct value *constant;
-	bool is_function;
+	const struct function *function; /* or the function whose parameter it is; NULL for variables */
+	bool is_function, is_param, is_label;
 };
 
 struct parser {
@@ -57,6 +58,7 @@ struct parser {
 	int nesting;
 	uint32_t n_nodes;
 	bool is_abandoned; /* too large to judge: libjq takes it as it is */
+	bool is_prelude;   /* the text is one of ours, see define.c */
 	size_t *at;
 	struct err *err;
 };
@@ -72,11 +74,19 @@ bool parser_accept(struct parser *p, const char *word);     /* takes an operator
 bool parser_expect(struct parser *p, const char *word);     /* takes it, or fails */
 struct name *parser_add_name(struct parser *p, struct slice name, bool is_function);
 const struct name *parser_find_variable(const struct parser *p, struct slice name);
+const struct name *parser_find_label(const struct parser *p, struct slice name);
 const struct name *parser_find_function(const struct parser *p, struct slice name, uint32_t n_args);
 
 /* parse_term.c: what binds closest, with its postfixes; a string or a format */
 struct node *parse_term(struct parser *p);
 struct node *parse_text(struct parser *p);
+
+/* define.c: `def` is taken: one function, which stays in scope */
+bool parse_def(struct parser *p, size_t at);
+/* What a call of a function in scope becomes; what one of a builtin that is written in jq becomes, NULL when it is none
+ * of those. */
+struct node *parser_call(struct parser *p, const struct name *name, struct node *call);
+struct node *parser_call_prelude(struct parser *p, struct node *call);
 
 /* parse.c: operators of this level and above */
 struct node *parse_exp(struct parser *p, int level);

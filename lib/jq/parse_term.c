@@ -211,7 +211,8 @@ static struct node *parse_call(struct parser *p)
 {
 	struct slice name = p->lx.word;
 	size_t at = p->lx.at;
-	struct node *n;
+	const struct name *function;
+	struct node *n, *known;
 
 	lex_next(&p->lx);
 	if (slice_eq(name, SLICE_LIT("null")) && !lex_is(&p->lx, "("))
@@ -224,10 +225,13 @@ static struct node *parse_call(struct parser *p)
 	n->name = name;
 	if (parser_accept(p, "(") && !parse_args(p, n))
 		return NULL;
-	if (parser_find_function(p, name, n->n))
-		return parser_foreign(p, "a function of the program", at);
+	function = parser_find_function(p, name, n->n);
+	if (function)
+		return parser_call(p, function, n);
 	note_input_call(p, name, n->n);
-	return n;
+	n->is_internal = p->is_prelude;
+	known = parser_call_prelude(p, n);
+	return known ? known : n;
 }
 
 static struct node *parse_key(struct parser *p, struct node **key)
@@ -381,6 +385,29 @@ static struct node *mark_optional(struct parser *p, struct node *step)
 	return step;
 }
 
+/* `break` is taken. */
+static struct node *parse_break(struct parser *p, size_t at)
+{
+	struct slice name;
+	const struct name *label;
+	struct node *n;
+	char message[64];
+
+	if (!parser_accept(p, "$") || p->lx.kind != T_IDENT)
+		return parser_unexpected(p, "'$' and the name of a label");
+	name = p->lx.word;
+	lex_next(&p->lx);
+	label = parser_find_label(p, name);
+	if (!label) {
+		snprintf(message, sizeof message, "$*label-%.*s is not defined", (int)(name.len > 30 ? 30 : name.len),
+			name.p);
+		return p->is_abandoned ? NULL : parser_fail(p, at, message);
+	}
+	n = parser_node(p, N_BREAK, at, NULL, NULL);
+	n->slot = label->slot;
+	return n;
+}
+
 static struct node *parse_primary(struct parser *p)
 {
 	struct lexer *lx = &p->lx;
@@ -422,12 +449,8 @@ static struct node *parse_primary(struct parser *p)
 	}
 	if (parser_accept(p, "{"))
 		return parse_object(p, at);
-	if (parser_accept(p, "break")) {
-		if (!parser_accept(p, "$") || lx->kind != T_IDENT)
-			return parser_unexpected(p, "'$' and the name of a label");
-		lex_next(lx);
-		return parser_foreign(p, "'break'", at);
-	}
+	if (parser_accept(p, "break"))
+		return parse_break(p, at);
 	return parser_unexpected(p, NULL);
 }
 

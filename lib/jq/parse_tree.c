@@ -141,7 +141,15 @@ struct name *parser_add_name(struct parser *p, struct slice name, bool is_functi
 const struct name *parser_find_variable(const struct parser *p, struct slice name)
 {
 	for (uint32_t i = p->n_names; i-- > 0;)
-		if (!p->names[i].is_function && slice_eq(p->names[i].name, name))
+		if (!p->names[i].is_function && !p->names[i].is_label && slice_eq(p->names[i].name, name))
+			return &p->names[i];
+	return NULL;
+}
+
+const struct name *parser_find_label(const struct parser *p, struct slice name)
+{
+	for (uint32_t i = p->n_names; i-- > 0;)
+		if (p->names[i].is_label && slice_eq(p->names[i].name, name))
 			return &p->names[i];
 	return NULL;
 }

@@ -15,6 +15,7 @@ struct resolver {
 	struct jq_program *program;
 	size_t *at;
 	struct err *err;
+	const struct node *ours; /* a call that only the native evaluator knows, or NULL */
 };
 
 static int fail(struct resolver *v, const struct node *n, const char *message)
@@ -225,26 +226,35 @@ static void become_index(struct resolver *v, struct node *n, double index)
 	n->kind = N_INDEX;
 }
 
+static bool is_ours(const struct node *n)
+{
+	return n->name.len > 5 && memcmp(n->name.p, "tlm::", 5) == 0;
+}
+
 static int resolve_call(struct resolver *v, struct node *n)
 {
 	static const struct {
 		const char *name;
 		uint8_t n_args, kind;
 	} special[] = {{"select", 1, N_SELECT}, {"map", 1, N_MAP}, {"del", 1, N_DEL}, {"empty", 0, N_EMPTY},
-		{"not", 0, N_NOT}};
+		{"not", 0, N_NOT}, {"range", 2, N_RANGE}, {"_range", 3, N_RANGE}, {"path", 1, N_PATH}};
 
 	for (size_t i = 0; i < sizeof special / sizeof *special; i++) {
-		if (!is_call(n, special[i].name, special[i].n_args))
+		if (!is_call(n, special[i].name, special[i].n_args) || (*special[i].name == '_' && !n->is_internal))
 			continue;
 		n->kind = special[i].kind;
-		n->a = n->n ? n->args[0] : NULL;
+		n->a = n->n > 0 ? n->args[0] : NULL;
+		n->b = n->n > 1 ? n->args[1] : NULL;
+		n->c = n->n > 2 ? n->args[2] : NULL;
+		n->n = 0;
+		n->args = NULL;
 		return resolve(v, n);
 	}
 	if (is_call(n, "first", 0) || is_call(n, "last", 0)) {
 		become_index(v, n, n->name.p[0] == 'f' ? 0 : -1);
 		return resolve(v, n);
 	}
-	n->builtin = builtin_find(n->name, n->n);
+	n->builtin = *n->name.p == '_' && !n->is_internal ? NULL : builtin_find(n->name, n->n);
 	n->kind = N_FUNC;
 	n->is_single = !slice_eq(n->name, SLICE_LIT("error"));
 	for (uint32_t i = 0; i < n->n; i++) {
@@ -252,8 +262,13 @@ static int resolve_call(struct resolver *v, struct node *n)
 			return -1;
 		n->is_single = n->is_single && n->args[i]->is_single;
 	}
-	if (!n->builtin && !match_resolve(v->program, n))
+	if (is_ours(n)) {
+		if (!n->builtin)
+			return fail(v, n, "no such function of tlm");
+		v->ours = n;
+	} else if (!n->builtin && !match_resolve(v->program, n)) {
 		mark_call(v, n);
+	}
 	return 0;
 }
 
@@ -308,18 +323,19 @@ static bool is_single_or_none(const struct node *n)
 	return !n || n->is_single;
 }
 
-/* In libjq 1.6 a `try` on the right of |= also catches what ends the update after its first value: left to it. */
-static bool has_try(const struct node *n)
+/* A `try` in a tree, or only one with a `catch`. */
+static bool has_try(const struct node *n, bool is_catching)
 {
 	if (!n)
 		return false;
 	for (uint32_t i = 0; i < n->n && n->args; i++)
-		if (has_try(n->args[i]))
+		if (has_try(n->args[i], is_catching))
 			return true;
 	for (uint32_t i = 0; i < n->n && n->pairs; i++)
-		if (has_try(n->pairs[i].key) || has_try(n->pairs[i].value))
+		if (has_try(n->pairs[i].key, is_catching) || has_try(n->pairs[i].value, is_catching))
 			return true;
-	return n->kind == N_TRY || has_try(n->a) || has_try(n->b) || has_try(n->c);
+	return (n->kind == N_TRY && (n->b || !is_catching)) || has_try(n->a, is_catching) ||
+	       has_try(n->b, is_catching) || has_try(n->c, is_catching);
 }
 
 static int resolve_update(struct resolver *v, struct node *n)
@@ -329,7 +345,8 @@ static int resolve_update(struct resolver *v, struct node *n)
 	if (!is_path(n->a))
 		mark_foreign(
 			v->program, n->kind == N_DEL ? "a path of 'del'" : "the left side of an assignment", n->a->at);
-	if (n->kind == N_MODIFY && has_try(n->b))
+	/* in libjq 1.6 it also catches what ends the update after its first value */
+	if (n->kind == N_MODIFY && has_try(n->b, false))
 		mark_foreign(v->program, "'try' on the right of '|='", n->b->at);
 	n->is_single = n->kind == N_DEL || n->kind == N_MODIFY || n->b->is_single;
 	return 0;
@@ -393,6 +410,17 @@ static int resolve(struct resolver *v, struct node *n)
 	case N_REDUCE:
 		n->is_single = n->b->is_single;
 		return 0;
+	case N_PATH:
+		if (!is_path(n->a))
+			mark_foreign(v->program, "a path of 'path'", n->a->at);
+		return 0;
+	case N_LABEL:
+		/* in libjq 1.6 a `catch` sees the break as an object of its own */
+		if (has_try(n->a, true))
+			mark_foreign(v->program, "'catch' behind a label", n->at);
+		return 0;
+	case N_FOREACH:
+		return n->n ? resolve(v, n->args[0]) : 0;
 	default:
 		n->is_single = false;
 		return 0;
@@ -421,11 +449,13 @@ static void assign_slots(struct resolver *v, struct node *n, bool is_rooted)
 	case N_MODIFY:
 	case N_MAP:
 	case N_DEL:
+	case N_PATH:
 		return;
 	case N_TRY:
 		assign_slots(v, n->a, is_rooted);
 		return;
 	case N_REDUCE:
+	case N_FOREACH:
 		assign_slots(v, n->a, is_rooted);
 		assign_slots(v, n->b, is_rooted);
 		return;
@@ -448,10 +478,23 @@ static void assign_slots(struct resolver *v, struct node *n, bool is_rooted)
 
 int jq_resolve(struct jq_program *program, size_t *at, struct err *err)
 {
-	struct resolver v = {program, at, err};
+	struct resolver v = {program, at, err, NULL};
+	char message[160];
+	struct node *body;
 
+	for (const struct function *f = program->functions; f;) {
+		body = function_check(f, &f);
+		if (body && resolve(&v, body))
+			return -1;
+	}
 	if (resolve(&v, program->root))
 		return -1;
+	if (v.ours && program->foreign) {
+		snprintf(message, sizeof message, "%.*s is native only, and only libjq runs %.60s",
+			(int)(v.ours->name.len < 40 ? v.ours->name.len : 40), v.ours->name.p, program->foreign);
+		return fail(&v, v.ours, message);
+	}
+	program->is_native_only = v.ours != NULL;
 	if (!program->foreign)
 		assign_slots(&v, program->root, true);
 	return 0;

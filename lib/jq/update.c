@@ -231,6 +231,30 @@ static struct path list_keys(struct run *r, const struct link *path)
 	return p;
 }
 
+struct each_path {
+	struct path_emit emit;
+	struct emit *k;
+};
+
+static int show_path(struct path_emit *k, struct run *r, const struct link *link, struct value v)
+{
+	struct emit *next = ((struct each_path *)k)->k;
+	struct path path = list_keys(r, link);
+	struct array *keys = array_new(r, path.n);
+
+	(void)v;
+	for (uint32_t i = 0; i < path.n; i++)
+		array_add(r, keys, path.keys[i]);
+	return next->fn(next, r, value_from_array(keys));
+}
+
+int eval_paths(struct run *r, const struct node *n, struct value in, struct emit *k)
+{
+	struct each_path each = {{show_path}, k};
+
+	return eval_path(r, n->a, NULL, in, &each.emit);
+}
+
 /* ---- updates ---- */
 
 struct update {
