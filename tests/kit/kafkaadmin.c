@@ -97,8 +97,8 @@ static void grow(char **arg)
 		die("grow", text);
 	rd_kafka_CreatePartitions(rk, &parts, 1, NULL, queue);
 	event = await("grow");
-	check_topics(
-		"grow", rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n), n);
+	results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n);
+	check_topics("grow", results, n);
 }
 
 static void trim(char **arg)
