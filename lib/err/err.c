@@ -65,6 +65,8 @@ size_t err_format(const struct err *err, char *out, size_t size_bytes)
 			(unsigned long long)err->byte);
 	else if (err->line)
 		snprintf(place, sizeof place, ":%llu", (unsigned long long)err->line);
+	else if (err->input && err->byte)
+		snprintf(place, sizeof place, " (byte %llu)", (unsigned long long)err->byte);
 	n = snprintf(
 		out, size_bytes, "%s%s%s%s", err->input ? err->input : "", place, err->input ? ": " : "", err->msg);
 	if (n < 0 || size_bytes == 0)

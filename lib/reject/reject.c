@@ -16,10 +16,12 @@ enum { ROWS_BYTES = 64 << 10, MESSAGE_BYTES = ERR_MSG_BYTES };
 struct reject {
 	struct reject_opts opts;
 	struct ledger *ledger;
-	struct sink *sink; /* NULL: the short form, or a dry run */
-	struct buf rows;   /* not yet handed to the sink */
-	bool has_good;     /* a record was good, whatever the books say */
-	bool has_csv;      /* an input with rejects is called CSV, which this tool does not read */
+	struct sink *sink;             /* NULL: the short form, or a dry run */
+	struct buf rows;               /* not yet handed to the sink */
+	char place[BATCH_PLACE_BYTES]; /* of the last one, where it is a message: an error may borrow it */
+	uint64_t line;                 /* of the last one */
+	bool has_good;                 /* a record was good, whatever the books say */
+	bool has_csv;                  /* an input with rejects is called CSV, which this tool does not read */
 };
 
 struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger, struct err *err)
@@ -47,6 +49,11 @@ void reject_close(struct reject *r)
 	free(r);
 }
 
+uint64_t reject_last_line(const struct reject *r)
+{
+	return r->line;
+}
+
 void reject_note_good(struct reject *r)
 {
 	r->has_good = true;
@@ -54,7 +61,7 @@ void reject_note_good(struct reject *r)
 
 /* ---- rows ---- */
 
-static void add_base64(struct buf *out, struct slice bytes)
+void reject_add_base64(struct buf *out, struct slice bytes)
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	const unsigned char *p = (const unsigned char *)bytes.p;
@@ -82,7 +89,7 @@ void reject_add_raw(struct buf *out, struct slice raw)
 		return;
 	out->len = start;
 	buf_add_str(out, ",\"raw_b64\":\"");
-	add_base64(out, raw);
+	reject_add_base64(out, raw);
 	buf_add_char(out, '"');
 }
 
@@ -111,14 +118,25 @@ void reject_add_text(struct buf *out, const char *text)
 	buf_release(&clean);
 }
 
-static void add_row(struct reject *r, enum reject_reason reason, const char *source, uint64_t line, uint64_t byte,
+void reject_add_place(struct buf *out, const struct batch *b, uint64_t line)
+{
+	buf_add_str(out, ",\"source\":");
+	if (!b->records) {
+		reject_add_text(out, b->name);
+		buf_addf(out, ",\"line\":%llu", (unsigned long long)line);
+		return;
+	}
+	buf_addf(out, "\"kafka:%s\",\"partition\":%d,\"offset\":%lld", b->topic, (int)b->partition,
+		(long long)b->records[line - b->first_line].offset);
+}
+
+static void add_row(struct reject *r, enum reject_reason reason, const struct batch *b, uint64_t line, uint64_t byte,
 	const char *message, struct slice raw, uint64_t raw_bytes)
 {
 	struct buf *out = &r->rows;
 
-	buf_addf(out, "{\"reason\":\"%s\",\"source\":", reject_reason_name(reason));
-	reject_add_text(out, source);
-	buf_addf(out, ",\"line\":%llu", (unsigned long long)line);
+	buf_addf(out, "{\"reason\":\"%s\"", reject_reason_name(reason));
+	reject_add_place(out, b, line);
 	if (byte)
 		buf_addf(out, ",\"byte\":%llu", (unsigned long long)byte);
 	buf_add_str(out, ",\"message\":");
@@ -190,9 +208,15 @@ static int judge(const struct reject *r, const struct err *what, struct err *err
 int reject_add(struct reject *r, enum reject_reason reason, const struct batch *b, uint64_t line, uint64_t byte,
 	struct slice raw, uint64_t raw_bytes, struct err *err, const char *fmt, ...)
 {
-	struct err what = {.code = ERR_DATA, .input = b->name, .line = line, .byte = byte};
+	struct err what = {.code = ERR_DATA, .byte = byte};
 	va_list ap;
 
+	what.input = batch_place(b, line, r->place, &what.line);
+	r->line = line;
+	if (b->records && raw_bytes == raw.len && b->records[line - b->first_line].value.p) {
+		raw = b->records[line - b->first_line].value;
+		raw_bytes = raw.len;
+	}
 	va_start(ap, fmt);
 	vsnprintf(what.msg, sizeof what.msg, fmt, ap);
 	va_end(ap);
@@ -200,7 +224,7 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 	r->ledger->rejects[reason]++;
 	r->has_csv |= reason == REJECT_JSON && is_foreign_csv(r, b->name);
 	if (r->sink) {
-		add_row(r, reason, b->name, line, byte, what.msg, raw, raw_bytes);
+		add_row(r, reason, b, line, byte, what.msg, raw, raw_bytes);
 		if (r->rows.len >= ROWS_BYTES && reject_flush(r, err))
 			return -1;
 	} else if (!r->opts.place && !r->opts.is_quiet && !r->opts.is_strict &&

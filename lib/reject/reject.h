@@ -46,6 +46,15 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 /* A good record was seen that the books do not show yet (it is held back): so it is not the wrong input. */
 void reject_note_good(struct reject *r);
 
+/* The line of the last record that was rejected. */
+uint64_t reject_last_line(const struct reject *r);
+
+/* Appends `,"source":"...","line":N`, or for a message `,"source":"kafka:TOPIC","partition":N,"offset":N`. */
+void reject_add_place(struct buf *out, const struct batch *b, uint64_t line);
+
+/* Appends the digits of base64, without quotes. */
+void reject_add_base64(struct buf *out, struct slice bytes);
+
 /* Appends `,"raw":"..."` or, where the bytes are not UTF-8, `,"raw_b64":"..."` (late rows use it too). */
 void reject_add_raw(struct buf *out, struct slice raw);
 

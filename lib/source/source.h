@@ -31,6 +31,20 @@ struct source_ops {
 	 * next(), until it says SOURCE_END or SOURCE_ERROR. Optional.
 	 */
 	enum source_result (*drain)(struct source *s, struct batch *b, struct err *err);
+	/*
+	 * Of a source that remembers elsewhere what was read (a group of Kafka); all optional. deadline(): when
+	 * commit() is due (monotonic µs), -1 for never. commit(): everything given so far is safe where it went, and is
+	 * not to be given again; is_final: wait for the answer. refuse(): the batch just given was not taken from this
+	 * line on. on_revoke(): what must be called (it makes everything safe, without commit()) before the source
+	 * gives up what it reads. keep_alive(): called every second or so while the output is blocked.
+	 */
+	int64_t (*deadline)(const struct source *s);
+	int (*commit)(struct source *s, bool is_final, struct err *err);
+	void (*refuse)(struct source *s, const struct batch *b, uint64_t line);
+	void (*on_revoke)(struct source *s, int (*deliver)(void *ctx, struct err *err), void *ctx);
+	void (*keep_alive)(struct source *s);
+	/* Optional: how many records wait that were not given, -1 for unknown. */
+	int64_t (*lag)(const struct source *s);
 	/* Number of inputs there will be in all (agg's watermark needs it); 0 when unknown. */
 	uint32_t (*inputs)(const struct source *s);
 	/* Total bytes of all inputs as stored, 0 when unknown (a pipe), and how many were read: for the meter's ETA. */

@@ -1,0 +1,279 @@
+/* Membership in a consumer group: what is assigned, what is committed. */
+#include <stdio.h>
+#include <string.h>
+
+#include "kafka/reader.h"
+#include "ledger/ledger.h"
+#include "stop/stop.h"
+
+enum { EXTRA_MS = 100 };
+
+static void warn(const struct reader *r, const char *what, const char *why)
+{
+	char text[256];
+
+	if (!r->opts->warn)
+		return;
+	snprintf(text, sizeof text, "%s: %.150s", what, why);
+	r->opts->warn(r->opts->warn_ctx, text);
+}
+
+static void fail(struct reader *r, rd_kafka_resp_err_t code, const char *what)
+{
+	struct err err = ERR_INIT;
+
+	client_fail(&err, code, what);
+	reader_fail(r, &err);
+}
+
+/* ---- commit ---- */
+
+/* What was given since the last commit; NULL for nothing. */
+static rd_kafka_topic_partition_list_t *uncommitted(struct reader *r)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+
+	for (size_t i = 0; i < r->n_parts; i++) {
+		struct part *p = &r->parts[i];
+
+		if (!p->is_assigned || p->next < 0 || p->next == p->committed)
+			continue;
+		if (!list)
+			list = rd.topic_partition_list_new((int)r->n_parts);
+		rd.topic_partition_list_add(list, p->topic, p->id)->offset = p->next;
+		p->asked = p->next;
+	}
+	return list;
+}
+
+/* The group has gone on without us: whoever has the partition now reads again what we did not commit. */
+static bool is_overtaken(rd_kafka_resp_err_t code)
+{
+	return code == RD_KAFKA_RESP_ERR_UNKNOWN_MEMBER_ID || code == RD_KAFKA_RESP_ERR_ILLEGAL_GENERATION ||
+	       code == RD_KAFKA_RESP_ERR_REBALANCE_IN_PROGRESS || code == RD_KAFKA_RESP_ERR__ASSIGNMENT_LOST;
+}
+
+/* The answer to a commit. A commit that found no broker is asked again with the next, or told at the end. */
+static int take_answer(struct reader *r, rd_kafka_event_t *event, bool is_final, struct err *err)
+{
+	rd_kafka_resp_err_t code = rd.event_error(event);
+	rd_kafka_topic_partition_list_t *list = rd.event_topic_partition_list(event);
+
+	for (int i = 0; list && i < list->cnt; i++) {
+		struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);
+
+		if (!code && list->elems[i].err)
+			code = list->elems[i].err;
+		if (p && !code)
+			p->committed = p->asked;
+	}
+	rd.event_destroy(event);
+	r->is_commit_pending = false;
+	if (!code || code == RD_KAFKA_RESP_ERR__NO_OFFSET)
+		return 0;
+	if (is_overtaken(code)) {
+		if (r->opts->verbose)
+			warn(r, "offsets were not committed", rd.err2str(code));
+		return 0;
+	}
+	if (client_code(code) == ERR_UNREACHABLE && !is_final)
+		return 0;
+	return client_fail(err, code, "offsets cannot be committed");
+}
+
+static int await_answer(struct reader *r, int64_t wait_us, bool is_final, struct err *err)
+{
+	int64_t end_us = ledger_now_us() + wait_us;
+
+	while (r->is_commit_pending) {
+		rd_kafka_event_t *event = rd.queue_poll(r->commits, wait_us ? EXTRA_MS : 0);
+
+		if (event)
+			return take_answer(r, event, is_final, err);
+		if (ledger_now_us() < end_us)
+			continue;
+		if (is_final)
+			return err_set(err, ERR_UNREACHABLE,
+				"offsets were not committed in time: the next run reads some records again");
+		return 0;
+	}
+	return 0;
+}
+
+/*
+ * Everything that was given is safe: its offsets are committed. Between, the answer is looked at with the next call; at
+ * the end (is_final), or before partitions are given up, it is waited for.
+ */
+int reader_commit(struct reader *r, bool is_final, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list;
+	int64_t wait_us = is_final ? r->opts->stop_timeout_us : 0;
+
+	r->commit_at_us = -1;
+	if (await_answer(r, wait_us, is_final, err))
+		return -1;
+	if (r->is_commit_pending || !(list = uncommitted(r))) {
+		if (r->is_commit_pending)
+			r->commit_at_us = ledger_now_us() + r->opts->commit_us;
+		return 0;
+	}
+	rd.commit_queue(r->client.rk, list, r->commits, NULL, NULL);
+	rd.topic_partition_list_destroy(list);
+	r->is_commit_pending = true;
+	return await_answer(r, wait_us, is_final, err);
+}
+
+/* ---- assignment ---- */
+
+static int ask_committed(struct reader *r, rd_kafka_topic_partition_list_t *list)
+{
+	int64_t end_us = ledger_now_us() + CLIENT_ASK_MS * INT64_C(1000);
+	rd_kafka_resp_err_t code;
+
+	do
+		code = rd.committed(r->client.rk, list, CLIENT_ASK_MS);
+	while (code == RD_KAFKA_RESP_ERR__TIMED_OUT && ledger_now_us() < end_us && !stop_signal());
+	for (int i = 0; !code && i < list->cnt; i++)
+		code = list->elems[i].err;
+	if (!code)
+		return 0;
+	fail(r, code, "cannot ask what the group has committed");
+	return -1;
+}
+
+/* Where reading begins is our decision: what is committed, else offset=, else the beginning. */
+static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
+{
+	struct err err = ERR_INIT;
+
+	if (ask_committed(r, list))
+		return -1;
+	for (int i = 0; i < list->cnt; i++) {
+		struct part *p = reader_part(r, list->elems[i].topic, list->elems[i].partition);
+		int64_t committed = list->elems[i].offset;
+
+		p->committed = committed >= 0 ? committed : -1;
+		p->next = p->end = p->seen_end = -1;
+		p->is_done = p->is_caught_up = p->is_paused = false;
+		if (committed >= 0) {
+			p->start = committed;
+		} else if (reader_resolve(r, p, &err)) {
+			reader_fail(r, &err);
+			return -1;
+		}
+		list->elems[i].offset = p->start;
+		p->is_assigned = true;
+	}
+	r->was_assigned = true;
+	return 0;
+}
+
+static bool is_cooperative(const struct reader *r)
+{
+	const char *protocol = rd.rebalance_protocol(r->client.rk);
+
+	return protocol && strcmp(protocol, "COOPERATIVE") == 0;
+}
+
+static void check(struct reader *r, rd_kafka_error_t *error)
+{
+	if (!error)
+		return;
+	fail(r, rd.error_code(error), "partitions cannot be taken");
+	rd.error_destroy(error);
+}
+
+static void assign(struct reader *r, rd_kafka_topic_partition_list_t *list)
+{
+	rd_kafka_resp_err_t code;
+
+	if (find_starts(r, list)) {
+		rd.assign(r->client.rk, NULL);
+		return;
+	}
+	if (is_cooperative(r)) {
+		check(r, rd.incremental_assign(r->client.rk, list));
+		return;
+	}
+	code = rd.assign(r->client.rk, list);
+	if (code)
+		fail(r, code, "partitions cannot be taken");
+}
+
+/*
+ * What we gave is made safe and committed before somebody else reads on. Not where the partitions are lost already
+ * (others have them), nor while the output is blocked: then they read some records again.
+ */
+static void revoke(struct reader *r, rd_kafka_topic_partition_list_t *list)
+{
+	struct err err = ERR_INIT;
+	bool is_ours = !rd.assignment_lost(r->client.rk) && !r->is_blocked;
+
+	if (is_ours && r->deliver && (r->deliver(r->deliver_ctx, &err) || reader_commit(r, true, &err)))
+		reader_fail(r, &err);
+	for (int i = 0; i < list->cnt; i++) {
+		struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);
+
+		if (p)
+			p->is_assigned = false;
+	}
+	if (is_cooperative(r))
+		check(r, rd.incremental_unassign(r->client.rk, list));
+	else
+		rd.assign(r->client.rk, NULL);
+}
+
+void reader_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *list, void *opaque)
+{
+	struct client *c = opaque;
+	struct reader *r = (struct reader *)((char *)c - offsetof(struct reader, client));
+
+	if (what == RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS) {
+		assign(r, list);
+	} else if (what == RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS) {
+		revoke(r, list);
+	} else {
+		fail(r, what, "the group");
+		rd.assign(rk, NULL);
+	}
+}
+
+int reader_subscribe(struct reader *r, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd.topic_partition_list_new(4);
+	rd_kafka_resp_err_t code;
+
+	for (size_t i = 0; i < r->n_addresses; i++)
+		for (size_t j = 0; j < r->addresses[i].n_topics; j++)
+			rd.topic_partition_list_add(list, r->addresses[i].topics[j], RD_KAFKA_PARTITION_UA);
+	rd.poll_set_consumer(r->client.rk);
+	r->queue = rd.queue_get_consumer(r->client.rk);
+	r->commits = rd.queue_new(r->client.rk);
+	code = rd.subscribe(r->client.rk, list);
+	rd.topic_partition_list_destroy(list);
+	return code ? client_fail(err, code, "cannot join the group") : 0;
+}
+
+/* ---- while the output is blocked ---- */
+
+/*
+ * The group must see that we live: its queue is polled, with all partitions paused so that nothing comes which we could
+ * not hold. next() resumes them.
+ */
+void reader_keep_alive(struct source *s)
+{
+	struct reader *r = (struct reader *)s;
+	ssize_t n;
+
+	if (!r->group || r->has_failed)
+		return;
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (r->parts[i].is_assigned)
+			reader_pause(r, &r->parts[i]);
+	r->is_blocked = true;
+	if (r->n_extra < EXTRA_MAX) {
+		n = rd.consume_batch_queue(r->queue, 0, r->extra + r->n_extra, EXTRA_MAX - r->n_extra);
+		r->n_extra += n > 0 ? (size_t)n : 0;
+	}
+	r->is_blocked = false;
+}

@@ -1,0 +1,88 @@
+/*
+ * kafka: topics as sources and sinks.
+ *
+ * A place is "kafka:TOPIC[,TOPIC...][?NAME=VALUE&...]", "kafka:^REGEX" or "kafka://HOST[:PORT][,...]/TOPIC...": tlm(7)
+ * is its page. librdkafka is loaded with the first place that is opened, so tools that read pipes start no slower and
+ * have no thread of it. Only this module includes its header.
+ *
+ * Everything is called from one thread; the callbacks of the library run there too.
+ */
+#ifndef TLM_KAFKA_H
+#define TLM_KAFKA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err/err.h"
+#include "fieldpath/fieldpath.h"
+#include "opt/opt.h"
+#include "sink/sink.h"
+#include "source/source.h"
+
+/* What the command line says of Kafka; all of it borrowed. */
+struct kafka_opts {
+	const char *tool;           /* client.id, and for messages */
+	const char *brokers;        /* -b, NULL for none */
+	struct opt_list properties; /* -X NAME=VALUE */
+	const char *file;           /* -F */
+	bool is_envelope;           /* -J */
+	const char *group;          /* -G */
+	const char *instance;       /* --instance */
+	bool is_until_end;          /* --until-end */
+	int64_t commit_us;          /* --commit-interval */
+	int64_t stop_timeout_us;    /* how long the end may wait for a broker after a signal */
+	int verbose;                /* log lines of the library from 1 on */
+	uint64_t line_max_bytes;
+	void (*warn)(void *ctx, const char *text);
+	void *warn_ctx;
+};
+
+/* Whether the text is a place of Kafka, well formed or not. */
+bool kafka_is_place(const char *text);
+
+/*
+ * Whether the place is well formed; nothing is opened. Returns 0, or -1 with ERR_USAGE: "kafka:" , "kafka://fleet" (two
+ * right spellings), "kafka:a b", "kafka:t?offset=x", for a sink "kafka:a,b" and "kafka:t?offset=1".
+ */
+int kafka_check(const char *text, bool is_sink, struct err *err);
+
+/*
+ * Opens a consumer of all these places, which must name one cluster. Returns NULL with err: ERR_USAGE for a bad place,
+ * ERR_PROGRAM for a bad property ("unknown property 'fetch.mn.bytes'"), ERR_REFUSED (unknown topic, wrong password, no
+ * permission), ERR_UNREACHABLE when no broker answers.
+ *
+ * Each batch is of one partition: its input is the partition's ordinal, its name "kafka:TOPIC[PARTITION]", and
+ * batch.records tells offset, time, key and headers of each line. A message's value is a line: line breaks between its
+ * tokens become blanks, one inside a string a CR (which no JSON allows either); a tombstone is a blank line. With -J a
+ * line is an envelope, always valid JSON.
+ *
+ * Without a group all partitions are read, and inputs() tells how many. With one, commit() commits what was given; a
+ * partition is never given up before deliver() of source_on_revoke() was called.
+ */
+struct source *kafka_source(const struct kafka_opts *o, const char *const *names, size_t n_names, struct err *err);
+
+/* Whether these places are read without end: no range, no --until-end. Or in a group, which leaves the end open. */
+bool kafka_is_endless(const struct kafka_opts *o, const char *const *names, size_t n_names);
+bool kafka_has_group(const struct kafka_opts *o, const char *const *names, size_t n_names);
+
+/* What a sink takes from a line where the place does not say it. */
+struct kafka_row {
+	const struct fieldpath *key; /* n_key paths: one gives its value, several a compact array; 0: no key */
+	size_t n_key;
+	bool has_row_time; /* rows of tlm-agg: the message time is window_end - 1 ms, or session_end */
+};
+
+/*
+ * Opens an idempotent producer. A line is the value of a message. Key, time and headers: key= ts= headers= of the
+ * place; else *row (NULL for none); else those of the message that the line came from (batch.records); else none. With
+ * -J a line is an envelope, or what kcat -J prints. Errors as for kafka_source(), and later from write(), flush(),
+ * sync(), tick(): ERR_REFUSED (too large, no permission), ERR_UNREACHABLE when a message was not acknowledged within
+ * message.timeout.ms.
+ */
+struct sink *kafka_sink(const struct kafka_opts *o, const char *name, const struct kafka_row *row, struct err *err);
+
+/* Only checks properties, as both do: for --dry-run. */
+int kafka_check_properties(const struct kafka_opts *o, const char *name, bool is_sink, struct err *err);
+
+#endif

@@ -1,0 +1,93 @@
+/* The parts of the source that reads topics; private to lib/kafka. */
+#ifndef TLM_KAFKA_READER_H
+#define TLM_KAFKA_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buf/buf.h"
+#include "kafka/address.h"
+#include "kafka/client.h"
+#include "kafka/kafka.h"
+
+enum {
+	MESSAGES_MAX = 4096, /* taken from the library at once */
+	EXTRA_MAX = 256      /* while the output is blocked */
+};
+
+/* One partition that is, or was, read. Its ordinal is its input. */
+struct part {
+	char *topic; /* owned */
+	int32_t id;
+	char *name; /* owned: "kafka:trips[3]" */
+	const struct address *address;
+	rd_kafka_topic_t *handle; /* without a group */
+	int64_t start;            /* an offset, or RD_KAFKA_OFFSET_* */
+	int64_t end;              /* exclusive, -1: none */
+	int64_t next;             /* behind the last message that was given, -1: none was */
+	int64_t seen_end;         /* the end of the partition when it was last reached, -1: never */
+	int64_t committed;        /* by us, -1: nothing */
+	int64_t asked;            /* what the commit on its way would make of it */
+	bool is_assigned;
+	bool is_done;      /* its range has ended */
+	bool is_caught_up; /* its end was seen, and nothing came since */
+	bool is_paused;
+	bool has_end_news, has_caught_up_news; /* BATCH_INPUT_END, BATCH_CAUGHT_UP are due */
+};
+
+struct reader {
+	struct source base;
+	struct client client;
+	const struct kafka_opts *opts;
+	struct kafka_opts opts_own;
+	struct address *addresses;
+	size_t n_addresses;
+	uint64_t *left; /* by address, for limit= */
+	char *group;    /* NULL: none */
+	bool is_envelope, is_until_end;
+	struct part *parts;
+	size_t n_parts, cap_parts;
+	size_t last; /* the part of the last message: the next is likely its neighbour */
+	rd_kafka_queue_t *queue;
+	int event_fd; /* readable when the queue has something */
+
+	rd_kafka_message_t *messages[MESSAGES_MAX]; /* those from at on are still to be given */
+	size_t n_messages, at, held;                /* before held: given and destroyed */
+	rd_kafka_message_t *extra[EXTRA_MAX];       /* came while the output was blocked */
+	size_t n_extra;
+	struct buf records; /* struct batch_record of the batch at hand */
+	struct buf origins;
+
+	bool has_failed, has_told;
+	struct err failure;
+	char place[BATCH_PLACE_BYTES]; /* of the failure */
+	int64_t discover_every_us;
+	int64_t discover_us; /* when to look for new partitions; -1: never */
+
+	/* a group */
+	rd_kafka_queue_t *commits;
+	bool is_commit_pending, was_assigned, is_blocked;
+	int64_t commit_at_us; /* -1: nothing to commit */
+	int (*deliver)(void *ctx, struct err *err);
+	void *deliver_ctx;
+};
+
+/* parts.c */
+struct part *reader_part(struct reader *r, const char *topic, int32_t id); /* made where there is none */
+struct part *reader_find(struct reader *r, const char *topic, int32_t id); /* or NULL */
+int reader_resolve(struct reader *r, struct part *p, struct err *err);     /* start and end become known */
+int reader_list(struct reader *r, bool is_again, struct err *err);         /* all partitions of the addresses */
+int reader_start(struct reader *r, struct part *p, struct err *err);
+void reader_pause(struct reader *r, struct part *p);
+int64_t reader_lag(const struct reader *r);
+
+/* group.c */
+int reader_subscribe(struct reader *r, struct err *err);
+void reader_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *list, void *opaque);
+int reader_commit(struct reader *r, bool is_final, struct err *err);
+void reader_keep_alive(struct source *s);
+
+/* source.c: the source ends with this error. */
+void reader_fail(struct reader *r, const struct err *what);
+
+#endif

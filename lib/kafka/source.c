@@ -1,0 +1,718 @@
+/*
+ * Messages come from the library in arrays of thousands and leave as batches: each a run of messages of one partition,
+ * their values copied one behind the other into the caller's buffer. They are given back to the library with the next
+ * call, so key, headers and raw value can be borrowed until then.
+ */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "json/json.h"
+#include "kafka/message.h"
+#include "kafka/props.h"
+#include "kafka/reader.h"
+#include "ledger/ledger.h"
+#include "mem/mem.h"
+#include "stop/stop.h"
+
+enum { WAIT_MS = 1000, HEAD_BYTES = 256 };
+
+void reader_fail(struct reader *r, const struct err *what)
+{
+	if (r->has_failed)
+		return;
+	r->has_failed = true;
+	r->failure = *what;
+	if (what->input) {
+		snprintf(r->place, sizeof r->place, "%s", what->input);
+		r->failure.input = r->place;
+	}
+}
+
+/* ---- taking messages ---- */
+
+/* What was given is not borrowed any more. */
+static void give_back(struct reader *r)
+{
+	for (; r->held < r->at; r->held++)
+		rd.message_destroy(r->messages[r->held]);
+	if (r->at == r->n_messages)
+		r->at = r->held = r->n_messages = 0;
+}
+
+static void resume(struct reader *r)
+{
+	rd_kafka_topic_partition_list_t *list = NULL;
+
+	for (size_t i = 0; i < r->n_parts; i++) {
+		struct part *p = &r->parts[i];
+
+		if (!p->is_paused || p->is_done || !p->is_assigned)
+			continue;
+		p->is_paused = false;
+		if (!list)
+			list = rd.topic_partition_list_new((int)r->n_parts);
+		rd.topic_partition_list_add(list, p->topic, p->id);
+	}
+	if (!list)
+		return;
+	rd.resume_partitions(r->client.rk, list);
+	rd.topic_partition_list_destroy(list);
+}
+
+/* The array is empty: whatever the library has, at most a full one. Callbacks run here. */
+static void fill(struct reader *r)
+{
+	ssize_t n;
+
+	if (r->n_extra) {
+		memcpy(r->messages, r->extra, r->n_extra * sizeof *r->extra);
+		r->n_messages = r->n_extra;
+		r->n_extra = 0;
+		return;
+	}
+	if (r->group)
+		resume(r);
+	else
+		rd.poll(r->client.rk, 0);
+	n = rd.consume_batch_queue(r->queue, 0, r->messages, MESSAGES_MAX);
+	r->n_messages = n > 0 ? (size_t)n : 0;
+	if (n > 0)
+		r->client.is_down = false;
+}
+
+static struct part *part_of(struct reader *r, const rd_kafka_message_t *m)
+{
+	const char *topic = rd.topic_name(m->rkt);
+	struct part *p = r->last < r->n_parts ? &r->parts[r->last] : NULL;
+
+	if (p && p->id == m->partition && strcmp(p->topic, topic) == 0)
+		return p;
+	p = reader_find(r, topic, m->partition);
+	if (p)
+		r->last = (size_t)(p - r->parts);
+	return p;
+}
+
+/* ---- what is no record ---- */
+
+static void end_part(struct reader *r, struct part *p)
+{
+	if (p->is_done)
+		return;
+	p->is_done = true;
+	p->has_end_news = true;
+	reader_pause(r, p);
+}
+
+/* limit= of an address: all its partitions end. */
+static void end_address(struct reader *r, const struct address *a)
+{
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (r->parts[i].address == a)
+			end_part(r, &r->parts[i]);
+}
+
+static void take_end(struct reader *r, struct part *p, int64_t offset)
+{
+	p->seen_end = offset;
+	if (p->end >= 0) {
+		end_part(r, p);
+		return;
+	}
+	p->is_caught_up = true;
+	p->has_caught_up_news = true;
+}
+
+static void fail_part(struct reader *r, const struct part *p, rd_kafka_resp_err_t code, const char *text)
+{
+	struct err err = ERR_INIT;
+	char place[BATCH_PLACE_BYTES];
+
+	snprintf(place, sizeof place, "%s", p->name);
+	if (code == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET) {
+		int64_t at = p->next >= 0 ? p->next : p->start;
+
+		if (at >= 0)
+			snprintf(place, sizeof place, "%s@%lld", p->name, (long long)at);
+		err_set(&err, ERR_REFUSED,
+			"this offset is no longer there (retention, deletion) or not yet: begin elsewhere with "
+			"offset=, with "
+			"a group after its offsets were reset");
+	} else {
+		err_set(&err, client_code(code), "%.150s", text);
+	}
+	err_at(&err, place, 0, 0);
+	reader_fail(r, &err);
+}
+
+/* An event or error of the library, in the place of a message. */
+static void take_event(struct reader *r, const rd_kafka_message_t *m)
+{
+	struct part *p = m->rkt ? part_of(r, m) : NULL;
+	struct err err = ERR_INIT;
+	char text[200];
+
+	if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		if (p && p->is_assigned)
+			take_end(r, p, m->offset);
+		return;
+	}
+	if (m->err == RD_KAFKA_RESP_ERR__MAX_POLL_EXCEEDED || client_code(m->err) == ERR_UNREACHABLE) {
+		if (r->opts->verbose && r->opts->warn) {
+			snprintf(text, sizeof text, "kafka: %.180s", rd.message_errstr(m));
+			r->opts->warn(r->opts->warn_ctx, text);
+		}
+		return;
+	}
+	if (p) {
+		client_fail(&err, m->err, "");
+		fail_part(r, p, m->err, err.msg);
+		return;
+	}
+	if (m->rkt) {
+		snprintf(text, sizeof text, "kafka:%s", rd.topic_name(m->rkt));
+		client_fail(&err, m->err, "");
+		err_at(&err, text, 0, 0);
+	} else {
+		client_fail(&err, m->err, "kafka");
+	}
+	reader_fail(r, &err);
+}
+
+/* ---- batches ---- */
+
+static enum source_result give_news(struct reader *r, struct batch *b)
+{
+	for (size_t i = 0; i < r->n_parts; i++) {
+		struct part *p = &r->parts[i];
+
+		if (!p->has_end_news && !p->has_caught_up_news)
+			continue;
+		b->kind = p->has_end_news ? BATCH_INPUT_END : BATCH_CAUGHT_UP;
+		if (p->has_end_news)
+			p->has_end_news = false;
+		p->has_caught_up_news = false;
+		b->p = b->own.p;
+		b->len = 0;
+		b->records = NULL;
+		b->origins = NULL;
+		b->name = p->name;
+		b->topic = p->topic;
+		b->partition = p->id;
+		b->input = (uint32_t)i;
+		return SOURCE_BATCH;
+	}
+	return SOURCE_WAIT;
+}
+
+static bool is_same_part(const rd_kafka_message_t *a, const rd_kafka_message_t *b)
+{
+	return a->partition == b->partition && a->rkt == b->rkt;
+}
+
+static void add_record(struct reader *r, const rd_kafka_message_t *m)
+{
+	struct batch_record *to = (void *)buf_reserve(&r->records, sizeof *to);
+
+	*to = (struct batch_record){.offset = m->offset,
+		.time_us = message_time(m),
+		.key = {m->key, m->key_len},
+		.value = {r->is_envelope ? NULL : m->payload, m->len},
+		.message = m};
+	r->records.len += sizeof *to;
+}
+
+static void head_batch(struct reader *r, struct batch *b, const struct part *p, enum batch_kind kind)
+{
+	const struct batch_record *first = (const void *)r->records.p;
+
+	buf_reserve(&b->own, JSON_PAD_BYTES);
+	buf_reset(&r->origins);
+	b->kind = kind;
+	b->p = b->own.p;
+	b->len = b->own.len;
+	b->name = p->name;
+	b->topic = p->topic;
+	b->partition = p->id;
+	b->input = (uint32_t)(p - r->parts);
+	b->first_line = (uint64_t)first->offset + 1;
+	b->long_bytes = 0;
+	b->records = first;
+	b->origins = &r->origins;
+}
+
+static enum source_result give_long(
+	struct reader *r, struct batch *b, struct part *p, const rd_kafka_message_t *m, size_t len)
+{
+	buf_reset(&b->own);
+	buf_add(&b->own, m->payload, len < HEAD_BYTES ? len : HEAD_BYTES);
+	add_record(r, m);
+	head_batch(r, b, p, BATCH_TOO_LONG);
+	b->long_bytes = len;
+	p->next = m->offset + 1;
+	r->at++;
+	return SOURCE_BATCH;
+}
+
+/* How many more messages the address may give. */
+static uint64_t *left_of(struct reader *r, const struct part *p)
+{
+	return p->address && p->address->limit ? &r->left[p->address - r->addresses] : NULL;
+}
+
+/* A run of messages of one partition; SOURCE_WAIT when there was none for us in it. */
+static enum source_result give_lines(struct reader *r, struct batch *b, struct part *p)
+{
+	const rd_kafka_message_t *first = r->messages[r->at], *m = first;
+	uint64_t *left = left_of(r, p);
+	size_t n = 0;
+
+	buf_reset(&b->own);
+	buf_reset(&r->records);
+	for (; r->at < r->n_messages && b->own.len < BATCH_BYTES; r->at++) {
+		m = r->messages[r->at];
+		if (m->err || !is_same_part(m, first))
+			break;
+		if ((p->end >= 0 && m->offset >= p->end) || (left && !*left)) {
+			end_part(r, p);
+			continue;
+		}
+		if (!r->is_envelope && m->len > r->opts->line_max_bytes) {
+			if (!n)
+				return give_long(r, b, p, m, m->len);
+			break;
+		}
+		if (r->is_envelope)
+			message_add_envelope(&b->own, m, p->topic);
+		else
+			message_add_line(&b->own, m->payload, m->payload ? m->len : 0);
+		add_record(r, m);
+		p->next = m->offset + 1;
+		n++;
+		if (left && !--*left) {
+			end_address(r, p->address);
+			r->at++;
+			break;
+		}
+	}
+	if (!n)
+		return SOURCE_WAIT;
+	p->is_caught_up = p->has_caught_up_news = false;
+	if (p->end >= 0 && p->next >= p->end)
+		end_part(r, p);
+	head_batch(r, b, p, BATCH_LINES);
+	return SOURCE_BATCH;
+}
+
+static bool is_finished(const struct reader *r)
+{
+	if (r->group && !r->was_assigned)
+		return false;
+	for (size_t i = 0; i < r->n_parts; i++) {
+		const struct part *p = &r->parts[i];
+
+		if (p->is_done || (r->group && !p->is_assigned))
+			continue;
+		if (!r->group || !r->is_until_end || !p->is_caught_up)
+			return false;
+	}
+	if (!r->group || r->is_until_end)
+		return true;
+	for (size_t i = 0; i < r->n_addresses; i++)
+		if (!r->addresses[i].limit || r->left[i])
+			return false;
+	return true;
+}
+
+/* Looks for partitions that were added, as often as the library does. */
+static void discover(struct reader *r)
+{
+	struct err err = ERR_INIT;
+	size_t n = r->n_parts;
+
+	r->discover_us = ledger_now_us() + r->discover_every_us;
+	if (reader_list(r, true, &err) && err.code == ERR_REFUSED)
+		reader_fail(r, &err);
+	for (; n < r->n_parts && !r->has_failed; n++)
+		if (reader_start(r, &r->parts[n], &err))
+			reader_fail(r, &err);
+}
+
+static enum source_result tell_failure(struct reader *r, struct err *err)
+{
+	if (r->has_told)
+		return SOURCE_END;
+	r->has_told = true;
+	*err = r->failure;
+	return SOURCE_ERROR;
+}
+
+/* Nothing is there: news, the end, or a wait. */
+static enum source_result give_rest(struct reader *r, struct batch *b, struct err *err)
+{
+	struct err failure = ERR_INIT;
+
+	if (client_has_failed(&r->client, &failure))
+		reader_fail(r, &failure);
+	if (r->has_failed)
+		return tell_failure(r, err);
+	if (give_news(r, b) == SOURCE_BATCH)
+		return SOURCE_BATCH;
+	if (is_finished(r))
+		return SOURCE_END;
+	if (r->discover_us >= 0 && ledger_now_us() >= r->discover_us) {
+		discover(r);
+		if (r->has_failed)
+			return tell_failure(r, err);
+	}
+	return SOURCE_WAIT;
+}
+
+static enum source_result next(struct source *s, struct batch *b, struct err *err)
+{
+	struct reader *r = (struct reader *)s;
+
+	give_back(r);
+	if (r->has_failed)
+		return tell_failure(r, err);
+	for (;;) {
+		const rd_kafka_message_t *m;
+		struct part *p;
+
+		if (r->at == r->n_messages) {
+			give_back(r);
+			fill(r);
+			if (!r->n_messages)
+				return give_rest(r, b, err);
+			if (r->has_failed)
+				return tell_failure(r, err);
+		}
+		m = r->messages[r->at];
+		if (m->err) {
+			take_event(r, m);
+			r->at++;
+			if (r->has_failed)
+				return tell_failure(r, err);
+			continue;
+		}
+		p = part_of(r, m);
+		if (!p || !p->is_assigned || p->is_done || m->offset < p->next) {
+			r->at++; /* of a partition that is not ours any more, or behind its end */
+			continue;
+		}
+		if (give_lines(r, b, p) == SOURCE_BATCH) {
+			if (r->group && r->commit_at_us < 0)
+				r->commit_at_us = ledger_now_us() + r->opts->commit_us;
+			return SOURCE_BATCH;
+		}
+	}
+}
+
+static void wait_for_more(struct source *s, int64_t until_us)
+{
+	struct reader *r = (struct reader *)s;
+	struct pollfd fds[2] = {{r->event_fd, POLLIN, 0}, {stop_fd(), POLLIN, 0}};
+	int64_t left_us = until_us < 0 ? WAIT_MS * INT64_C(1000) : until_us - ledger_now_us();
+	uint64_t count;
+
+	if (left_us > WAIT_MS * INT64_C(1000))
+		left_us = WAIT_MS * INT64_C(1000);
+	if (left_us < 0)
+		left_us = 0;
+	if (poll(fds, 2, (int)((left_us + 999) / 1000)) > 0 && fds[0].revents &&
+		read(r->event_fd, &count, sizeof count) < 0)
+		return;
+}
+
+static uint32_t inputs(const struct source *s)
+{
+	const struct reader *r = (const struct reader *)s;
+
+	return r->group ? 0 : (uint32_t)r->n_parts;
+}
+
+static int64_t deadline(const struct source *s)
+{
+	return ((const struct reader *)s)->commit_at_us;
+}
+
+static int commit(struct source *s, bool is_final, struct err *err)
+{
+	struct reader *r = (struct reader *)s;
+
+	return r->group ? reader_commit(r, is_final, err) : 0;
+}
+
+/* The batch was not taken from this line on. */
+static void refuse(struct source *s, const struct batch *b, uint64_t line)
+{
+	struct reader *r = (struct reader *)s;
+
+	if (b->records && b->input < r->n_parts)
+		r->parts[b->input].next = b->records[line - b->first_line].offset;
+}
+
+static void on_revoke(struct source *s, int (*deliver)(void *ctx, struct err *err), void *ctx)
+{
+	struct reader *r = (struct reader *)s;
+
+	r->deliver = deliver;
+	r->deliver_ctx = ctx;
+}
+
+static int64_t lag(const struct source *s)
+{
+	return reader_lag((const struct reader *)s);
+}
+
+/* ---- open and close ---- */
+
+static void release(struct reader *r)
+{
+	for (size_t i = 0; i < r->n_parts; i++) {
+		free(r->parts[i].topic);
+		free(r->parts[i].name);
+		if (r->parts[i].handle)
+			rd.topic_destroy(r->parts[i].handle);
+	}
+	for (size_t i = 0; i < r->n_addresses; i++)
+		address_release(&r->addresses[i]);
+	free(r->parts);
+	free(r->addresses);
+	free(r->left);
+	buf_release(&r->records);
+	buf_release(&r->origins);
+	if (r->event_fd >= 0)
+		close(r->event_fd);
+	free(r);
+}
+
+static void close_reader(struct source *s)
+{
+	struct reader *r = (struct reader *)s;
+
+	r->deliver = NULL;
+	r->at = r->n_messages;
+	give_back(r);
+	for (size_t i = 0; i < r->n_extra; i++)
+		rd.message_destroy(r->extra[i]);
+	if (r->client.rk && r->group && r->queue)
+		rd.consumer_close(r->client.rk);
+	for (size_t i = 0; i < r->n_parts; i++)
+		if (r->parts[i].handle)
+			rd.consume_stop(r->parts[i].handle, r->parts[i].id);
+	if (r->queue)
+		rd.queue_destroy(r->queue);
+	if (r->commits)
+		rd.queue_destroy(r->commits);
+	for (size_t i = 0; i < r->n_parts; i++) {
+		if (r->parts[i].handle)
+			rd.topic_destroy(r->parts[i].handle);
+		r->parts[i].handle = NULL;
+	}
+	if (r->client.rk)
+		rd.destroy_flags(r->client.rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
+	release(r);
+}
+
+static int take_group(struct reader *r, const struct address *a, const char *place, struct err *err)
+{
+	char *group = a->group;
+
+	if (!group)
+		return 0;
+	if (r->group && strcmp(r->group, group) != 0) {
+		err_set(err, ERR_USAGE, "two groups, %.60s and %.60s: a run has one", r->group, group);
+		return err_at(err, place, 0, 0);
+	}
+	r->group = group;
+	return 0;
+}
+
+static int parse_places(struct reader *r, const char *const *names, size_t n, struct err *err)
+{
+	union {
+		const char *in;
+		char *out;
+	} group = {r->opts->group};
+
+	r->group = group.out;
+	r->is_envelope = r->opts->is_envelope;
+	r->addresses = mem_alloc(n, sizeof *r->addresses);
+	r->left = mem_alloc(n, sizeof *r->left);
+	for (size_t i = 0; i < n; i++) {
+		struct address *a = &r->addresses[i];
+
+		r->n_addresses = i + 1;
+		if (address_parse(a, names[i], false, err) || take_group(r, a, names[i], err))
+			return -1;
+		r->left[i] = a->limit;
+		if (a->has_envelope)
+			r->is_envelope = a->is_envelope;
+		if (i && (!a->brokers != !r->addresses[0].brokers ||
+				 (a->brokers && strcmp(a->brokers, r->addresses[0].brokers) != 0))) {
+			err_set(err, ERR_USAGE, "all topics of one run are of one cluster");
+			return err_at(err, names[i], 0, 0);
+		}
+	}
+	for (size_t i = 0; i < n && r->group; i++)
+		if (r->addresses[i].has_partitions) {
+			err_set(err, ERR_USAGE,
+				"partition= and a group exclude each other: the group says who reads what");
+			return err_at(err, names[i], 0, 0);
+		}
+	r->is_until_end = r->opts->is_until_end;
+	return 0;
+}
+
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+{
+	char text[256];
+
+	if (rd.conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK)
+		return 0;
+	return err_set(err, ERR_PROGRAM, "%s: %.150s", name, text);
+}
+
+static int open_client(struct reader *r, struct err *err)
+{
+	rd_kafka_conf_t *conf = props_conf(r->opts, r->addresses, r->n_addresses, false, err);
+	char text[64];
+	size_t size = sizeof text;
+
+	if (!conf)
+		return -1;
+	if (r->group && (set(conf, "group.id", r->group, err) ||
+				(r->opts->instance && set(conf, "group.instance.id", r->opts->instance, err)))) {
+		rd.conf_destroy(conf);
+		return -1;
+	}
+	if (r->group)
+		rd.conf_set_rebalance_cb(conf, reader_on_rebalance);
+	if (rd.conf_get(conf, "topic.metadata.refresh.interval.ms", text, &size) == RD_KAFKA_CONF_OK)
+		r->discover_every_us = strtoll(text, NULL, 10) * 1000;
+	if (client_open(&r->client, RD_KAFKA_CONSUMER, conf, r->opts, err) || client_await(&r->client, err))
+		return -1;
+	return 0;
+}
+
+/* Topics by name must be there before a group waits for them for ever. */
+static int check_topics(struct reader *r, struct err *err)
+{
+	for (size_t i = 0; i < r->n_addresses; i++)
+		for (size_t j = 0; j < r->addresses[i].n_topics; j++) {
+			const char *name = r->addresses[i].topics[j];
+			const struct rd_kafka_metadata *meta;
+
+			if (*name == '^')
+				continue;
+			meta = client_topic(&r->client, name, err);
+			if (!meta)
+				return err_at(err, name, 0, 0);
+			rd.metadata_destroy(meta);
+		}
+	return 0;
+}
+
+static int start(struct reader *r, struct err *err)
+{
+	bool is_endless = false;
+
+	if (r->group)
+		return check_topics(r, err) || reader_subscribe(r, err) ? -1 : 0;
+	r->queue = rd.queue_new(r->client.rk);
+	if (reader_list(r, false, err))
+		return -1;
+	for (size_t i = 0; i < r->n_parts; i++) {
+		if (reader_start(r, &r->parts[i], err))
+			return -1;
+		is_endless |= r->parts[i].end < 0;
+		r->parts[i].has_end_news = r->parts[i].is_done;
+	}
+	r->discover_us = is_endless && r->discover_every_us > 0 ? ledger_now_us() + r->discover_every_us : -1;
+	return 0;
+}
+
+/* The error outlives the source: its place is copied. */
+static void keep_place(struct err *err)
+{
+	static char place[BATCH_PLACE_BYTES];
+
+	if (!err->input)
+		return;
+	snprintf(place, sizeof place, "%s%s",
+		strncmp(err->input, "kafka", 5) == 0 || strchr(err->input, '/') || strchr(err->input, '-') ? ""
+													   : "kafka:",
+		err->input);
+	err->input = place;
+}
+
+struct source *kafka_source(const struct kafka_opts *o, const char *const *names, size_t n_names, struct err *err)
+{
+	static const struct source_ops ops = {
+		.next = next,
+		.wait = wait_for_more,
+		.inputs = inputs,
+		.deadline = deadline,
+		.commit = commit,
+		.refuse = refuse,
+		.on_revoke = on_revoke,
+		.keep_alive = reader_keep_alive,
+		.lag = lag,
+		.close = close_reader,
+	};
+	struct reader *r = mem_alloc(1, sizeof *r);
+
+	r->base.ops = &ops;
+	r->opts_own = *o;
+	r->opts = &r->opts_own;
+	r->commit_at_us = r->discover_us = -1;
+	r->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (r->event_fd < 0) {
+		err_sys(err, "eventfd");
+		goto fail;
+	}
+	if (parse_places(r, names, n_names, err) || open_client(r, err) || start(r, err))
+		goto fail;
+	rd.queue_io_event_enable(r->queue, r->event_fd, &(uint64_t){1}, sizeof(uint64_t));
+	return &r->base;
+fail:
+	keep_place(err);
+	close_reader(&r->base);
+	return NULL;
+}
+
+bool kafka_has_group(const struct kafka_opts *o, const char *const *names, size_t n_names)
+{
+	bool has = o->group != NULL;
+
+	for (size_t i = 0; i < n_names && !has; i++) {
+		struct err ignored = ERR_INIT;
+		struct address a;
+
+		if (address_parse(&a, names[i], false, &ignored) == 0)
+			has = a.group != NULL;
+		address_release(&a);
+	}
+	return has;
+}
+
+bool kafka_is_endless(const struct kafka_opts *o, const char *const *names, size_t n_names)
+{
+	if (kafka_has_group(o, names, n_names))
+		return true;
+	for (size_t i = 0; i < n_names && !o->is_until_end; i++) {
+		struct err ignored = ERR_INIT;
+		struct address a;
+		bool has_end = address_parse(&a, names[i], false, &ignored) != 0 || a.has_end || a.limit;
+
+		address_release(&a);
+		if (!has_end)
+			return true;
+	}
+	return false;
+}
