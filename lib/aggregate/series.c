@@ -22,16 +22,22 @@ struct series *series_open(unsigned n_words)
 	return s;
 }
 
+/* Room for n more. */
+static void reserve(struct series *s, size_t n)
+{
+	if (s->cap - s->n >= n)
+		return;
+	s->cap += s->cap / 2 + (n > 4 ? n : 4);
+	s->words = mem_resize(s->words, s->cap, s->n_words * sizeof *s->words);
+}
+
 void series_push(struct series_state *state, unsigned n_words, const uint64_t *sample)
 {
 	struct series *s = state->series;
 
 	if (!s)
 		s = state->series = series_open(n_words);
-	if (s->n == s->cap) {
-		s->cap += s->cap / 2 + 4;
-		s->words = mem_resize(s->words, s->cap, n_words * sizeof *s->words);
-	}
+	reserve(s, 1);
 	s->is_unsorted |= s->n && series_compare(s, sample, series_sample(s, s->n - 1)) < 0;
 	memcpy(&s->words[s->n++ * n_words], sample, n_words * sizeof *sample);
 }
@@ -72,10 +78,20 @@ struct series *series_sorted(const void *state)
 static void merge_series(void *into, const void *from, struct agg_list *list)
 {
 	const struct series *f = ((const struct series_state *)from)->series;
+	struct series_state *state = into;
+	struct series *s;
 
 	(void)list;
-	for (size_t i = 0; f && i < f->n; i++)
-		series_push(into, f->n_words, series_sample(f, i));
+	if (!f || !f->n)
+		return;
+	if (!state->series)
+		state->series = series_open(f->n_words);
+	s = state->series;
+	reserve(s, f->n);
+	s->is_unsorted |=
+		f->is_unsorted || (s->n && series_compare(s, series_sample(f, 0), series_sample(s, s->n - 1)) < 0);
+	memcpy(&s->words[s->n * s->n_words], f->words, f->n * s->n_words * sizeof *f->words);
+	s->n += f->n;
 }
 
 static void release_series(void *state)
