@@ -51,8 +51,12 @@ static int end_call(struct agg *g, struct err *err)
 
 static int start_engine(struct agg *g, struct json_span record, struct err *err)
 {
-	struct engine_opts opts = {
-		.window = g->window, .grace_us = g->opts.grace_us, .list = &g->list, .row = agg_take_row, .context = g};
+	struct engine_opts opts = {.window = g->window,
+		.is_filling = g->opts.is_filling,
+		.grace_us = g->opts.grace_us,
+		.list = &g->list,
+		.row = agg_take_row,
+		.context = g};
 
 	if (agg_plan_first_record(g, record, err))
 		return -1;

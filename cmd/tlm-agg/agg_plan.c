@@ -153,6 +153,8 @@ int agg_plan_window(struct agg *g, struct err *err)
 	struct err inner = ERR_INIT;
 
 	*w = (struct window_spec){.calendar = o->session_us ? WINDOW_NO_CALENDAR : find_calendar(o->window)};
+	if (o->is_filling && (o->every_n || o->start || o->end || o->session_us || strcmp(o->window, "all") == 0))
+		return err_set(err, ERR_USAGE, "--fill: needs a window of time, as in -w 1m");
 	if (o->every_n)
 		return plan_counts(g, err);
 	if (o->start || o->end)

@@ -46,6 +46,8 @@ static const struct opt options[] = {
 	 .help = "time has passed where N values of FIELD (1 to 32) have reached it: fewer wrong clocks close no window."},
 	{.name = "marks", .kind = OPT_FLAG, .offset = AT(has_marks),
 	 .help = "lines that begin with {\"_tlm\": are marks of tlm-replay --marks: they move the time and are no records."},
+	{.name = "fill", .kind = OPT_FLAG, .offset = AT(is_filling),
+	 .help = "a group that was seen once has a row in each time window from then on, also where it has no records."},
 	{.name = "no-flush", .kind = OPT_FLAG, .offset = AT(no_flush),
 	 .help = "windows that are open at the end of the input give no row."},
 	{.kind = OPT_HEADING, .help = "Groups and values"},

@@ -38,6 +38,7 @@ typedef int engine_row_fn(void *context, const struct engine_row *row, struct er
 struct engine_opts {
 	struct window_spec window;
 	bool has_time;         /* false: records have no time (window.is_all, every_n) */
+	bool is_filling;       /* time windows have a row for each group that was seen before */
 	int64_t grace_us;      /* how long a complete window stays open */
 	struct agg_list *list; /* borrowed */
 	engine_row_fn *row;

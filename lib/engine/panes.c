@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/carry.h"
+#include "engine/fill.h"
 #include "engine/roll.h"
 #include "group/group.h"
 #include "mem/mem.h"
@@ -29,6 +30,7 @@ struct panes {
 	int64_t first_us, last_us; /* times of a whole stream */
 	int64_t known_us;          /* a value of an unfinished window holds up to here */
 	struct carry carry;
+	struct fill fill;
 	struct engine_late *late;
 	struct engine_counts *counts;
 };
@@ -91,9 +93,11 @@ static int emit_row(struct panes *w, struct engine_row *row, struct err *err)
 static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_final, struct err *err)
 {
 	struct engine_row row = first_row(w, k, is_final);
-	struct group_entry **order = mem_resize(NULL, t->n, sizeof *order);
+	struct group_entry **order;
 	int result = 0;
 
+	fill_window(&w->fill, k, t);
+	order = mem_resize(NULL, t->n, sizeof *order);
 	group_table_sort(t, order);
 	for (uint32_t i = 0; i < t->n && result == 0; i++) {
 		row.key = group_entry_key(t, order[i]);
@@ -116,6 +120,8 @@ static int emit_rolled(struct panes *w, int64_t k, bool is_final, struct err *er
 	int result = 0;
 
 	n_rows = roll_rows(w->roll, &rows);
+	if (w->fill.is_on)
+		rows = fill_rows(&w->fill, k, w->opts->list, rows, &n_rows);
 	for (size_t i = 0; i < n_rows && result == 0; i++) {
 		row.key = rows[i].key;
 		row.states = rows[i].states;
@@ -125,6 +131,19 @@ static int emit_rolled(struct panes *w, int64_t k, bool is_final, struct err *er
 		result = emit_row(w, &row, err);
 	}
 	roll_release_rows(w->roll);
+	fill_release_rows(&w->fill, w->opts->list);
+	return result;
+}
+
+/* A window without records, which is filled. */
+static int emit_empty(struct panes *w, int64_t k, bool is_final, struct err *err)
+{
+	struct group_table t;
+	int result;
+
+	group_table_init(&t, w->opts->list->state_bytes);
+	result = emit_table(w, k, &t, is_final, err);
+	release_groups(w, &t);
 	return result;
 }
 
@@ -142,7 +161,9 @@ static int emit_window(struct panes *w, int64_t k, bool is_final, struct err *er
 		w->counts->kept += w->n_unreported;
 		w->n_unreported = 0;
 	}
-	return w->roll ? emit_rolled(w, k, is_final, err) : emit_table(w, k, &w->panes[0]->groups, is_final, err);
+	if (w->roll)
+		return emit_rolled(w, k, is_final, err);
+	return w->n_ready ? emit_table(w, k, &w->panes[0]->groups, is_final, err) : emit_empty(w, k, is_final, err);
 }
 
 /* What it carries over stays. */
@@ -163,11 +184,15 @@ static void drop_panes(struct panes *w, int64_t k)
 	w->panes += n;
 }
 
-/* The number of the next window to close: the oldest with records that was not closed before. */
+/* The number of the next window to close: the oldest with records that was not closed before, or the one behind the
+ * last where windows are filled. */
 static int64_t next_window(const struct panes *w)
 {
-	int64_t k = w->panes[0]->at.first, open;
+	int64_t k, open;
 
+	if (fill_goes_on(&w->fill))
+		return w->fill.next_k;
+	k = w->panes[0]->at.first;
 	if (w->closed_us == WINDOW_NEVER)
 		return k;
 	open = window_first_behind(&w->opts->window, w->closed_us - w->opts->grace_us);
@@ -182,7 +207,8 @@ static int64_t closing_of(const struct panes *w, int64_t k)
 /* Closes what ends at or before W. Windows were closed in the order of their ends, so closed_us follows them. */
 static int close_windows(struct panes *w, int64_t watermark_us, bool is_final, struct err *err)
 {
-	while (w->n_panes) {
+	/* at the end windows are filled up to the newest one with records */
+	while (w->n_panes || (fill_goes_on(&w->fill) && watermark_us != WINDOW_FOREVER)) {
 		int64_t k = next_window(w), at = closing_of(w, k);
 
 		if (at > watermark_us || (at == WINDOW_FOREVER && !w->opts->window.is_all)) {
@@ -194,7 +220,7 @@ static int close_windows(struct panes *w, int64_t watermark_us, bool is_final, s
 		w->closed_us = w->opts->window.is_all ? w->closed_us : at;
 		drop_panes(w, k);
 	}
-	if (!w->n_panes)
+	if (!w->n_panes && !fill_goes_on(&w->fill))
 		w->next_close_us = WINDOW_FOREVER;
 	return 0;
 }
@@ -417,6 +443,7 @@ static void close_panes(struct engine_windows *windows)
 	for (size_t i = 0; i < w->n_panes; i++)
 		close_pane(w, w->panes[i]);
 	carry_release(&w->carry);
+	fill_release(&w->fill);
 	free(w->block);
 	free(w);
 }
@@ -441,5 +468,6 @@ struct engine_windows *panes_open(
 	carry_init(&w->carry, opts->list);
 	if (opts->window.advance_us < opts->window.size_us)
 		w->roll = roll_open(opts->list);
+	fill_init(&w->fill, opts->is_filling);
 	return &w->windows;
 }

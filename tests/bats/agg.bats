@@ -1041,3 +1041,34 @@ END
 	[ -z "$(ls x-* late 2>/dev/null)" ]
 	has out 'x-%Y.csv'
 }
+
+@test "silent groups have rows: --fill" {
+	printf '{"s":%d,"id":"%s","v":%d}\n' 5 a 1 15 b 2 47 a 3 46 c 9 55 b 4 >gaps
+	agg --time s:s --time-out s -w 10s -g id --fill --format csv 'count, sum(v), last(v), distinct(v)' --stats gaps
+	[ "$status" = 0 ]
+	same 'window_start,window_end,id,count,sum_v,last_v,distinct_v,approx
+0,10,a,1,1,1,1,
+10,20,a,0,,,0,
+10,20,b,1,2,2,1,
+20,30,a,0,,,0,
+20,30,b,0,,,0,
+30,40,a,0,,,0,
+30,40,b,0,,,0,
+40,50,a,1,3,3,1,
+40,50,b,0,,,0,
+40,50,c,1,9,9,1,
+50,60,a,0,,,0,
+50,60,b,1,4,4,1,
+50,60,c,0,,,0,' "$(cat out)"
+	agg --time s:s --time-out s -w 10s -g id --fill --delay 1h --format csv 'count' gaps
+	[ "$(wc -l <out)" = 14 ]
+	same '50,60,c,0' "$(tail -1 out)"
+	# days of 23 hours have rows too
+	printf '{"ts":"2026-03-%sT12:00:00Z"}\n' 28 30 | tlm-agg --time ts -w day --tz Europe/Warsaw --fill count >out
+	has out '{"window_start":"2026-03-28T23:00:00Z","window_end":"2026-03-29T22:00:00Z","count":0}'
+	for kind in '-w all' '--session 1m' '--every-n 2' '--start .v'; do
+		agg --time s:s $kind --fill count gaps
+		[ "$status" = 2 ] || { echo "$kind"; false; }
+		has err '--fill: needs a window of time'
+	done
+}

@@ -710,6 +710,7 @@ class Reference:
         self.sessions = []  # (group, [Entry]), open ones
         self.accepted, self.steps = [], []  # of runs: records, and the watermarks in their order
         self.bounds = None
+        self.seen, self.last_window = set(), None  # of --fill
         self.time_field = None
         self.maxima = {}  # input -> {value: largest time}, with a quorum
 
@@ -811,7 +812,11 @@ class Reference:
         return True
 
     def emit(self, key, is_final=True, known=None):
-        groups = self.windows.pop(key)
+        groups = self.windows.pop(key, {})
+        if self.o["fill"]:
+            self.seen.update(groups)
+            groups.update((g, []) for g in self.seen if g not in groups)
+            self.last_window = key
         for group in sorted(groups):
             self.counts["out"] += 1
             span = None
@@ -823,9 +828,20 @@ class Reference:
                 self.kept_ids.update(e.place for e in groups[group])
 
     def close_up_to(self, watermark):
-        for key in sorted(self.windows):
-            if watermark is not None and key[0] + self.o["grace"] <= watermark:
-                self.emit(key)
+        while watermark is not None and (self.windows or self.last_window):
+            key = self.next_window()
+            if key[0] + self.o["grace"] > watermark:
+                break
+            self.emit(key)
+
+    def next_window(self):
+        if not self.last_window:
+            return min(self.windows)
+        end, start = self.last_window
+        if self.o["calendar"]:
+            start, end = period(self.o["calendar"], ZoneInfo(self.o["tz"] or "UTC"), end)
+            return end, start
+        return end + self.o["every"], start + self.o["every"]
 
     # -- windows of consecutive records: all is known at the end, so each group is parted then --
     def step_of(self, threshold):
@@ -1021,8 +1037,8 @@ class Reference:
         if o["runs"]:
             self.part_runs()
         elif not o["no_flush"]:
-            for key in sorted(self.windows):
-                self.emit(key, known=max((t for t in stream if t is not None), default=-math.inf))
+            while self.windows:
+                self.emit(self.next_window(), known=max((t for t in stream if t is not None), default=-math.inf))
             if o["session"]:
                 self.close_sessions(None)
 
@@ -1197,7 +1213,7 @@ class Stream:
             "exact": r.choice([512] * 8 + [1, 3, 8]),
             "list": ", ".join(r.sample(pool, r.randint(1, 7))),
             "time": None if not has_time or self.is_rows else "ts" + (":" + self.form if self.form != "iso" or r.random() < 0.7 else ""),
-            "is_split": every is not None, "runs": self.runs,
+            "is_split": every is not None, "runs": self.runs, "fill": bool(size) and other.random() < 0.3,
         }
         if size and not calendar and r.random() < 0.3:
             self.o["offset"] = r.randrange(0, 3 * size * second, 250000) % self.o["every"]
@@ -1337,6 +1353,8 @@ class Stream:
             args += ["--session", duration(o["session"])]
         if o["session_max"]:
             args += ["--session-max", duration(o["session_max"])]
+        if o["fill"]:
+            args.append("--fill")
         if "every_n" in self.runs:
             args += ["--every-n", str(self.runs["every_n"])]
         for side in ("start", "end"):

@@ -1,0 +1,73 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "engine/fill.h"
+
+static void add(struct group_table *t, const char *key)
+{
+	bool is_new;
+
+	group_table_get(t, slice_str(key), group_hash(slice_str(key)), &is_new)->state[0]++;
+}
+
+static void groups_stay_from_their_first_window_on(void **state)
+{
+	struct fill f;
+	struct group_table t;
+	struct slice key = SLICE_LIT("a");
+
+	(void)state;
+	fill_init(&f, true);
+	assert_false(fill_goes_on(&f));
+	group_table_init(&t, sizeof(uint64_t));
+	add(&t, "a");
+	add(&t, "b");
+	fill_window(&f, 7, &t);
+	assert_int_equal(t.n, 2);
+	assert_true(fill_goes_on(&f));
+	assert_int_equal(f.next_k, 8);
+	group_table_release(&t);
+
+	group_table_init(&t, sizeof(uint64_t));
+	add(&t, "c");
+	fill_window(&f, 8, &t);
+	assert_int_equal(t.n, 3);
+	assert_int_equal(group_table_find(&t, key, group_hash(key))->state[0], 0);
+	group_table_release(&t);
+
+	group_table_init(&t, sizeof(uint64_t));
+	fill_window(&f, 9, &t);
+	assert_int_equal(t.n, 3);
+	assert_int_equal(f.next_k, 10);
+	group_table_release(&t);
+	fill_release(&f);
+}
+
+static void nothing_is_filled_unasked(void **state)
+{
+	struct fill f;
+	struct group_table t;
+
+	(void)state;
+	fill_init(&f, false);
+	group_table_init(&t, sizeof(uint64_t));
+	add(&t, "a");
+	fill_window(&f, 7, &t);
+	assert_false(fill_goes_on(&f));
+	group_table_release(&t);
+	fill_release(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(groups_stay_from_their_first_window_on),
+		cmocka_unit_test(nothing_is_filled_unasked),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
