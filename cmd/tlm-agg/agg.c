@@ -17,7 +17,7 @@ static void keep_books(struct agg *g)
 	const struct window_clock *clock = &g->clock;
 	struct ledger *l = g->frame.ledger;
 
-	l->kept = c->kept;
+	l->kept = c->kept + g->n_explained;
 	l->open = c->taken - c->kept - c->outside;
 	l->filtered += c->outside - g->n_outside;
 	g->n_outside = c->outside;
@@ -33,7 +33,7 @@ static void keep_books(struct agg *g)
 
 static int end_call(struct agg *g, struct err *err)
 {
-	if (g->rows && g->frame.is_live)
+	if (g->rows && g->frame.is_live && !g->lateness)
 		rows_flush(g->rows, g->out);
 	if (g->engine)
 		keep_books(g);
@@ -129,6 +129,10 @@ static int end(struct stage *stage, bool is_stopped, struct buf *out, struct err
 	g->out = out;
 	if (!g->engine)
 		return 0;
+	if (g->lateness) {
+		g->n_rows += lateness_write(g->lateness, (enum rows_format)g->opts.format, g->groups, g->n_groups, out);
+		return end_call(g, err);
+	}
 	if (!g->opts.no_flush && engine_flush(g->engine, g->clock.max_us, !is_stopped, err))
 		return -1;
 	rows_flush(g->rows, out);
@@ -150,6 +154,8 @@ static int plan(struct agg *g, const char *list, struct err *err)
 {
 	struct rows *rows;
 
+	if (agg_plan_lateness(g, err))
+		return -1;
 	agg_plan_format(g);
 	if (agg_list_parse(&g->list, list, err) || agg_plan_window(g, err) || agg_plan_groups(g, err) ||
 		agg_plan_time(g, err) || agg_plan_quorum(g, err) || agg_plan_where(g, err) || agg_plan_choice(g, err) ||
@@ -174,14 +180,16 @@ struct agg *agg_open(const struct agg_options *opts, const char *list, const str
 	g->stage.ops = &ops;
 	g->opts = *opts;
 	g->frame = *frame;
-	window_clock_init(&g->clock, frame->n_inputs, opts->delay_us,
+	window_clock_init(&g->clock, frame->n_inputs, opts->is_explaining ? 0 : opts->delay_us,
 		opts->max_ahead_us < 0 ? WINDOW_FOREVER : opts->max_ahead_us);
 	g->oldest_us = WINDOW_FOREVER;
 	if (plan(g, list, err))
 		goto fail;
+	if (opts->is_explaining)
+		g->lateness = lateness_open(&g->window, opts->grace_us, opts->delay_us);
 	g->values = mem_alloc(g->list.n_fields + g->list.n_conditions, sizeof *g->values);
 	g->scan = json_scan_open(g->paths, frame->max_depth);
-	if (opts->late && !frame->is_dry_run) {
+	if (opts->late && !frame->is_dry_run && !opts->is_explaining) {
 		g->late = sink_file(opts->late, err);
 		if (!g->late)
 			goto fail;
@@ -204,6 +212,7 @@ void agg_close(struct agg *g)
 		return;
 	sink_close(g->late);
 	engine_close(g->engine);
+	lateness_close(g->lateness);
 	rows_close(g->rows);
 	rows_close(g->having_rows);
 	latest_close(g->latest);

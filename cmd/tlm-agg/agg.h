@@ -33,6 +33,7 @@ struct agg_options {
 	int64_t max_ahead_us;   /* --max-ahead, -1: no limit */
 	const char *quorum;     /* --quorum N:FIELD, NULL: none */
 	bool has_marks;         /* --marks */
+	bool is_explaining;     /* --explain-lateness */
 	struct opt_list groups; /* -g */
 	const char *where;      /* --where PROGRAM, NULL: all records */
 	const char *having;     /* --having PROGRAM, NULL: all rows */

@@ -6,6 +6,7 @@
 #include "condition.h"
 #include "group/group.h"
 #include "json/json.h"
+#include "lateness.h"
 #include "latest.h"
 #include "timefield/timefield.h"
 #include "top.h"
@@ -61,6 +62,9 @@ struct agg {
 	enum rows_format latest_form;
 	struct latest *latest; /* from the first record on */
 
+	struct lateness *lateness; /* what each delay would lose, instead of windows */
+	uint64_t n_explained;      /* records given to it */
+
 	struct sink *late;
 	struct buf late_rows;
 	struct agg_value *values;
@@ -72,6 +76,7 @@ struct agg {
 void agg_plan_format(struct agg *g); /* by the suffix of -o */
 int agg_plan_window(struct agg *g, struct err *err);
 int agg_plan_groups(struct agg *g, struct err *err);
+int agg_plan_lateness(struct agg *g, struct err *err); /* before the format */
 int agg_plan_quorum(struct agg *g, struct err *err);
 int agg_plan_where(struct agg *g, struct err *err); /* and the paths */
 int agg_plan_time(struct agg *g, struct err *err);

@@ -61,5 +61,7 @@ void agg_tell_late(const struct engine_counts *c, struct buf *out)
 	else
 		buf_addf(out, "%llu records were late, by at most ", (unsigned long long)c->late);
 	out->len += num_print_rough_duration(buf_reserve(out, NUM_DOUBLE_BYTES), c->late_max_us);
-	buf_add_str(out, ", and in no row: a longer --delay waits for such records, --late FILE keeps them");
+	buf_add_str(out,
+		", and in no row: a longer --delay waits for such records (--explain-lateness tells how long), "
+		"--late FILE keeps them");
 }

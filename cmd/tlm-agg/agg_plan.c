@@ -227,6 +227,24 @@ int agg_plan_time(struct agg *g, struct err *err)
 	return g->opts.time ? set_time(g, g->opts.time, err) : 0;
 }
 
+/* What the report cannot stand beside, and its form. */
+int agg_plan_lateness(struct agg *g, struct err *err)
+{
+	struct agg_options *o = &g->opts;
+
+	if (!o->is_explaining)
+		return 0;
+	if (g->frame.rotate)
+		return err_set(err, ERR_USAGE, "--explain-lateness: gives one report, no file for each time of -o");
+	if (o->latest)
+		return err_set(err, ERR_USAGE, "--explain-lateness: gives no rows for --latest");
+	if (o->format < 0)
+		o->format = ROWS_TABLE;
+	if (o->format != ROWS_TABLE && o->format != ROWS_NDJSON)
+		return err_set(err, ERR_USAGE, "--explain-lateness: --format is table or ndjson");
+	return 0;
+}
+
 int agg_plan_quorum(struct agg *g, struct err *err)
 {
 	const char *text = g->opts.quorum, *colon = text ? strchr(text, ':') : NULL;
@@ -270,7 +288,7 @@ static int guess_time(struct agg *g, struct json_span record, struct err *err)
 		g->time_from = TIME_WINDOW;
 	} else if (has_field(record, "session_end")) {
 		return set_time(g, "session_end", err);
-	} else if (can_do_without_time(g) && !g->opts.quorum) {
+	} else if (can_do_without_time(g) && !g->opts.quorum && !g->opts.is_explaining) {
 		g->time_from = TIME_NONE;
 	} else {
 		return err_set(err, ERR_USAGE,

@@ -155,6 +155,11 @@ int agg_take_object(struct agg *g, const struct at *at, struct err *err)
 		return bad < 0 ? -1 : 0;
 	if (g->time_from != TIME_NONE && !see_time(g, at, r.place.time_us))
 		return agg_reject_ahead(g, at, r.place.time_us, err);
+	if (g->lateness) {
+		lateness_add(g->lateness, r.place.time_us, buf_slice(&g->key), g->clock.watermark_us);
+		g->n_explained++;
+		return 0;
+	}
 	r.key = buf_slice(&g->key);
 	switch (engine_add(g->engine, &r, g->clock.watermark_us, err)) {
 	case ENGINE_TAKEN:

@@ -40,6 +40,8 @@ static const struct opt options[] = {
 	 .help = "keep a complete window open so much longer. Default 0s."},
 	{.name = "late", .kind = OPT_STRING, .offset = AT(late), .arg = "PLACE", .is_file = true, .is_short = true,
 	 .help = "where records go that come after their windows have closed. Without it they are counted and the status is 5."},
+	{.name = "explain-lateness", .kind = OPT_FLAG, .offset = AT(is_explaining), .is_short = true,
+	 .help = "instead of rows tell which share of the records each --delay from 0 to an hour would lose, and the shortest that loses none."},
 	{.name = "max-ahead", .kind = OPT_DURATION, .offset = AT(max_ahead_us), .arg = "DURATION", .is_short = true,
 	 .help = "reject a record that is later than all before it by more than this."},
 	{.name = "quorum", .kind = OPT_STRING, .offset = AT(quorum), .arg = "N:FIELD",

@@ -238,6 +238,59 @@ group_value 10 null' "$(jq -r '"\(.reason) \(.line) \(.byte)"' bad)"
 	[ "$(jq -r '"\(.reason) \(.line) \(.message)"' bad)" = 'ahead 5 ts 1.01h ahead of the stream, more than --max-ahead' ]
 }
 
+@test "--explain-lateness says what tlm-agg loses with each delay" {
+	TLM_AGG=tlm-agg python3 "$TLM_TOP/tests/reference/lateness.py" 60 1
+}
+
+@test "--explain-lateness: a table for people, with the worst groups" {
+	local i
+	for i in 0 5 3 61 58 130 20 129.5 131 60; do echo "{\"t\":$i,\"id\":\"v$((${i%.*} % 3))\"}"; done >in
+	agg --time t:s -w 1m -g id --explain-lateness --late late --delay 25s count in
+	[ "$status" = 0 ]
+	[ ! -e late ]
+	same ' --delay          lost      of 100
+      0s             3     30.0000
+      1s             3     30.0000
+      2s             2     20.0000
+     10s             2     20.0000
+     25s             1     10.0000
+      1m             1     10.0000
+      2m             0      0.0000' "$(head -n 19 out | grep -E '^ *(--delay|[0125]+s|10s|1m|2m|5m) ' | grep -v ' 5s')"
+	same '           3    33.333    33.333    33.333    33.333     0.000      1.17m  v2
+           4    25.000    25.000    25.000     0.000     0.000      11.1s  v0
+           3    33.333    33.333     0.000     0.000     0.000      1.01s  v1' "$(grep 'v[0-9]$' out)"
+	has out '10 records: --delay 1.17m loses none of them'
+	agg --time t:s -w 1m --delay 1.17m count in
+	[ "$status" = 0 ]
+	# without windows: how far behind the newest record comes
+	agg --time t:s --explain-lateness count in --format ndjson
+	[ "$(tail -n 1 out)" = '{"records":10,"lossless_delay_us":110000000,"permille_delay_us":120000000}' ]
+	agg --time t:s --session 10s --explain-lateness count in
+	has out '10 records, less those that an open session saves: --delay 100s loses none of them'
+	# a marked stream, a quorum and several sources have the clocks that they have
+	agg --time t:s -w 1m --quorum 3:id --explain-lateness count in --format ndjson
+	has out '"lossless_delay_us":9500001'
+	agg --time t:s -w 1m --explain-lateness count in in --format ndjson
+	[ "$(tail -n 1 out)" = '{"records":20,"lossless_delay_us":70000001,"permille_delay_us":120000000}' ]
+}
+
+@test "--explain-lateness: what it cannot stand beside, and what it is told of" {
+	agg --explain-lateness count trips
+	[ "$status" = 2 ]
+	has err 'no --time'
+	agg --time ts -w 1m --explain-lateness --format csv count trips
+	[ "$status" = 2 ]
+	has err '--explain-lateness: --format is table or ndjson'
+	agg --time ts -w 1m --explain-lateness --latest x.csv count trips
+	[ "$status" = 2 ]
+	agg --time ts -w 1m --explain-lateness -o '%H.csv' count trips
+	[ "$status" = 2 ]
+	agg --time ts -w 1m --explain-lateness 'sum(id)' trips
+	[ "$status" = 5 ] # a record that is rejected is told as ever
+	agg --time ts -w 1m --explain-lateness count </dev/null
+	[ "$status" = 0 ]
+}
+
 @test "a quorum: one wild clock closes no window, and none is set before enough values were seen" {
 	printf '{"t":%s,"id":%s}\n' 0 '"a"' 999999 '"wild"' 30 '"b"' 61 '"a"' 62 '"b"' 20 null 5 '"\u0062"' >in
 	agg --time t:s -w 1m --quorum 2:id --time-out s count in --late late
