@@ -304,10 +304,10 @@ stat_of() {
 
 @test "--evaluator and --explain" {
 	same 'evaluator: native' "$(tlm-filter --explain '.a' | head -1)"
-	grep -q "^evaluator: libjq, .* because of 'def'" <(tlm-filter --explain 'def f: 1; f')
+	grep -q "^evaluator: libjq, .* because of 'todate'" <(tlm-filter --explain '.a | todate')
 	grep -q 'because of --evaluator' <(tlm-filter --explain --evaluator libjq .)
 	same 'paths: .a.b .c["x y"] .d[0]' "$(tlm-filter --explain 'select(.a.b == 1 and .c["x y"] and .d[0])' | tail -1)"
-	status_of tlm-filter --evaluator native 'def f: 1; f' trips.ndjson
+	status_of tlm-filter --evaluator native '.a | todate' trips.ndjson
 	[ "$status" -eq 3 ]
 	same "$(tlm-filter --explain .)" "$(tlm-filter --dry-run . trips.ndjson)"
 	echo old >rejects
