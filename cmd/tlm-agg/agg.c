@@ -65,7 +65,7 @@ static int start_engine(struct agg *g, struct json_span record, struct err *err)
 	return 0;
 }
 
-static int take_batch(struct stage *stage, const struct batch *in, struct buf *out, struct err *err)
+static int take_batch(struct stage *stage, struct batch *in, struct buf *out, struct err *err)
 {
 	struct agg *g = (struct agg *)stage;
 	struct json_record record;
@@ -148,7 +148,12 @@ static void close_stage(struct stage *stage)
 	agg_close((struct agg *)stage);
 }
 
-static const struct stage_ops ops = {take_batch, take_input_end, end, close_stage};
+static const struct stage_ops ops = {
+	.batch = take_batch,
+	.input_end = take_input_end,
+	.end = end,
+	.close = close_stage,
+};
 
 static int plan(struct agg *g, const char *list, struct err *err)
 {

@@ -161,6 +161,7 @@ int agg_take_object(struct agg *g, const struct at *at, struct err *err)
 		return 0;
 	}
 	r.key = buf_slice(&g->key);
+	r.hash = group_hash(r.key);
 	switch (engine_add(g->engine, &r, g->clock.watermark_us, err)) {
 	case ENGINE_TAKEN:
 		return 0;

@@ -391,7 +391,7 @@ static int take_libjq(struct filter *f, struct err *err)
 	return result;
 }
 
-static int take_batch(struct stage *g, const struct batch *in, struct buf *out, struct err *err)
+static int take_batch(struct stage *g, struct batch *in, struct buf *out, struct err *err)
 {
 	struct filter *f = (struct filter *)g;
 

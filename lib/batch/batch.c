@@ -22,3 +22,13 @@ const char *batch_place(const struct batch *b, uint64_t line, char place[BATCH_P
 	snprintf(place, BATCH_PLACE_BYTES, "%s@%lld", b->name, (long long)b->records[line - b->first_line].offset);
 	return place;
 }
+
+void batch_take(struct batch *b, struct batch *to)
+{
+	struct buf spare = to->own;
+
+	*to = *b;
+	b->own = spare;
+	b->p = NULL;
+	b->len = 0;
+}

@@ -93,4 +93,7 @@ const char *batch_place(const struct batch *b, uint64_t line, char place[BATCH_P
 void batch_init(struct batch *b);
 void batch_release(struct batch *b);
 
+/* Moves the bytes and what is known of them into *to, an initialised batch, whose own buffer b gets in exchange. */
+void batch_take(struct batch *b, struct batch *to);
+
 #endif

@@ -46,6 +46,26 @@ enum engine_fate engine_merge(struct engine *e, const struct engine_part *part, 
 	return e->windows->ops->merge(e->windows, part, watermark_us, err);
 }
 
+void engine_prefetch(const struct engine *e, const struct engine_record *record)
+{
+	if (e->windows->ops->prefetch)
+		e->windows->ops->prefetch(e->windows, record);
+}
+
+void engine_span(const struct engine *e, int64_t *first_us, int64_t *last_us)
+{
+	*first_us = WINDOW_FOREVER;
+	*last_us = WINDOW_NEVER;
+	if (e->windows->ops->span)
+		e->windows->ops->span(e->windows, first_us, last_us);
+}
+
+void engine_widen(struct engine *e, int64_t first_us, int64_t last_us)
+{
+	if (e->windows->ops->widen)
+		e->windows->ops->widen(e->windows, first_us, last_us);
+}
+
 const struct engine_late *engine_late(const struct engine *e)
 {
 	return &e->late;

@@ -24,6 +24,7 @@ struct engine_row {
 	int64_t start_us, end_us;
 	struct slice key;   /* of the group, see group.h */
 	const void *states; /* for agg_result() */
+	int64_t closes_us;  /* W from which it leaves; WINDOW_NEVER: its last record is enough */
 	bool is_final;
 	bool is_first_of_window, is_last_of_window;
 	int64_t known_us; /* the largest time of the stream, where values of an unfinished window hold no longer; else
@@ -48,6 +49,7 @@ struct engine_opts {
 struct engine_record {
 	struct agg_place place; /* time_us is 0 without times */
 	struct slice key;
+	uint64_t hash;                  /* group_hash() of it */
 	const struct agg_value *values; /* one per field of the list */
 	bool is_start, is_end;          /* of a trip: window.has_start, has_end */
 };
@@ -89,6 +91,9 @@ void engine_close(struct engine *e); /* does nothing for NULL */
 enum engine_fate engine_add(
 	struct engine *e, const struct engine_record *record, int64_t watermark_us, struct err *err);
 
+/* Fetches into the cache what engine_add() of this record will read, as far as one can tell. */
+void engine_prefetch(const struct engine *e, const struct engine_record *record);
+
 /*
  * The same for a part: its states are merged into those of the windows that it lies in. No window may begin or end in
  * it; but sessions grow: a part of sessions is one (of a gap that is not longer, end_us is its last record), and late
@@ -107,6 +112,11 @@ int engine_advance(struct engine *e, int64_t watermark_us, struct err *err);
  * time of the stream: values hold (agg_states_settle()) no longer in a window that ends behind it. 0, or -1 with err.
  */
 int engine_flush(struct engine *e, int64_t known_us, bool is_final, struct err *err);
+
+/* The first and the last time of a whole stream, for its row, as far as this engine saw it: several engines that share
+ * a stream tell each other before they are flushed. WINDOW_FOREVER and WINDOW_NEVER when it has seen none. */
+void engine_span(const struct engine *e, int64_t *first_us, int64_t *last_us);
+void engine_widen(struct engine *e, int64_t first_us, int64_t last_us);
 
 const struct engine_counts *engine_counts(const struct engine *e);
 

@@ -51,7 +51,8 @@ static void story_open(struct story *s, struct engine_opts opts, struct window_c
 
 static void add_key(struct story *s, uint32_t input, int64_t us, const char *key)
 {
-	struct engine_record r = {.place = {us, ++s->line, input}, .key = slice_str(key)};
+	struct engine_record r = {
+		.place = {us, ++s->line, input}, .key = slice_str(key), .hash = group_hash(slice_str(key))};
 	struct err err = ERR_INIT;
 
 	if (!window_clock_see(&s->clock, input, us)) {

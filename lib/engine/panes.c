@@ -57,6 +57,11 @@ static void close_pane(struct panes *w, struct pane *p)
 	free(p);
 }
 
+static int64_t closing_of(const struct panes *w, int64_t k)
+{
+	return w->opts->window.is_all ? WINDOW_FOREVER : window_end(&w->opts->window, k) + w->opts->grace_us;
+}
+
 /* ---- rows out ---- */
 
 /* Values hold up to the end of the window, as far as time has come. */
@@ -75,6 +80,7 @@ static struct engine_row first_row(const struct panes *w, int64_t k, bool is_fin
 	return (struct engine_row){.has_bounds = w->opts->has_time,
 		.start_us = spec->is_all ? w->first_us : window_start(spec, k),
 		.end_us = spec->is_all ? w->last_us : window_end(spec, k),
+		.closes_us = closing_of(w, k),
 		.is_final = is_final,
 		.known_us = w->known_us,
 		.is_first_of_window = true};
@@ -197,11 +203,6 @@ static int64_t next_window(const struct panes *w)
 		return k;
 	open = window_first_behind(&w->opts->window, w->closed_us - w->opts->grace_us);
 	return k > open ? k : open;
-}
-
-static int64_t closing_of(const struct panes *w, int64_t k)
-{
-	return w->opts->window.is_all ? WINDOW_FOREVER : window_end(&w->opts->window, k) + w->opts->grace_us;
 }
 
 /* Closes what ends at or before W. Windows were closed in the order of their ends, so closed_us follows them. */
@@ -355,7 +356,7 @@ static enum engine_fate add(
 		w->counts->late_partial++;
 	if (w->opts->window.is_all && w->opts->has_time)
 		note_time(w, us);
-	entry = group_table_get(&p->groups, record->key, group_hash(record->key), &is_new);
+	entry = group_table_get(&p->groups, record->key, record->hash, &is_new);
 	agg_states_add(w->opts->list, entry->state, record->values, &record->place);
 	also = note_taken(w, p, record->key, entry);
 	if (also)
@@ -417,6 +418,33 @@ static int advance(
 	return watermark_us < w->next_close_us ? 0 : close_windows(w, watermark_us, is_final, err);
 }
 
+/* Most records go where the last one went. */
+static void prefetch(const struct engine_windows *windows, const struct engine_record *record)
+{
+	const struct panes *w = (const struct panes *)windows;
+
+	if (w->hot)
+		group_table_prefetch(&w->hot->groups, record->hash);
+}
+
+static void span(const struct engine_windows *windows, int64_t *first_us, int64_t *last_us)
+{
+	const struct panes *w = (const struct panes *)windows;
+
+	*first_us = w->first_us;
+	*last_us = w->last_us;
+}
+
+static void widen(struct engine_windows *windows, int64_t first_us, int64_t last_us)
+{
+	struct panes *w = (struct panes *)windows;
+
+	if (first_us > last_us)
+		return;
+	note_time(w, first_us);
+	note_time(w, last_us);
+}
+
 static void memory(const struct engine_windows *windows, size_t *bytes, size_t *groups)
 {
 	const struct panes *w = (const struct panes *)windows;
@@ -448,7 +476,16 @@ static void close_panes(struct engine_windows *windows)
 	free(w);
 }
 
-static const struct engine_windows_ops ops = {add, merge, advance, NULL, memory, close_panes};
+static const struct engine_windows_ops ops = {
+	.add = add,
+	.merge = merge,
+	.advance = advance,
+	.prefetch = prefetch,
+	.span = span,
+	.widen = widen,
+	.memory = memory,
+	.close = close_panes,
+};
 
 struct engine_windows *panes_open(
 	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)

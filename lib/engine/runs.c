@@ -18,6 +18,7 @@ struct run {
 	int64_t first_us, last_us;
 	uint64_t n_records;
 	uint64_t number;   /* of those that close together: keeps the runs of one time in order */
+	int64_t closes_us; /* W from which it leaves */
 	int64_t border_us; /* where session_max cuts it, or WINDOW_FOREVER */
 	bool is_cut;
 	uint64_t states[];
@@ -91,9 +92,8 @@ static void grow_buckets(struct runs *r)
 	r->n_buckets = n;
 }
 
-static struct owner *get_owner(struct runs *r, struct slice key)
+static struct owner *get_owner(struct runs *r, struct slice key, uint64_t hash)
 {
-	uint64_t hash = group_hash(key);
 	struct owner *o = r->buckets[hash & (r->n_buckets - 1)], **bucket;
 
 	while (o && (o->hash != hash || !slice_eq((struct slice){o->key, o->key_bytes}, key)))
@@ -158,8 +158,8 @@ static struct run *open_run(struct runs *r, struct owner *o, int64_t us)
 	return o->open;
 }
 
-/* The open run closes; is_cut: it goes on behind a border. */
-static void close_run(struct runs *r, struct owner *o, bool is_cut)
+/* The open run closes when W is past us; is_cut: it goes on behind a border. */
+static void close_run(struct runs *r, struct owner *o, int64_t us, bool is_cut)
 {
 	struct run *run = o->open;
 
@@ -170,6 +170,7 @@ static void close_run(struct runs *r, struct owner *o, bool is_cut)
 		}
 		run->is_cut |= is_cut;
 		run->number = r->n_closing;
+		run->closes_us = r->opts->has_time ? add_capped(add_capped(us, r->opts->grace_us), 1) : WINDOW_NEVER;
 		r->closing[r->n_closing++] = run;
 		o->n_holds++;
 	}
@@ -181,7 +182,7 @@ static void close_run(struct runs *r, struct owner *o, bool is_cut)
 static void close_over(struct runs *r, struct owner *o, int64_t us)
 {
 	while (o->is_going && end_of(r, o) < us)
-		close_run(r, o, end_of(r, o) < end_by_gap(r, o));
+		close_run(r, o, end_of(r, o), end_of(r, o) < end_by_gap(r, o));
 }
 
 /* The run that takes the next record of an owner, begun if it shall; NULL: it is outside of all. */
@@ -192,7 +193,7 @@ static struct run *find_run(struct runs *r, struct owner *o, int64_t us, bool is
 	if (o->is_going) {
 		close_over(r, o, us);
 		if (is_start && !s->has_end)
-			close_run(r, o, false);
+			close_run(r, o, us, false);
 		if (o->is_going)
 			return o->open ? o->open : open_run(r, o, us);
 	}
@@ -207,7 +208,7 @@ static void end_record(struct runs *r, struct owner *o, int64_t us, bool is_end)
 	run->last_us = o->last_us = us;
 	run->n_records++;
 	if (is_end || (r->spec->every_n && run->n_records == r->spec->every_n)) {
-		close_run(r, o, false);
+		close_run(r, o, us, false);
 	} else if (!o->is_due && (r->spec->session_us || r->spec->session_max_us)) {
 		o->is_due = true;
 		waiting_add(&r->due, &(struct agg_place){.time_us = end_of(r, o)}, o);
@@ -273,6 +274,7 @@ static int emit(struct runs *r, const struct run *run, bool is_final, struct err
 		.end_us = run->last_us,
 		.key = {run->owner->key, run->owner->key_bytes},
 		.states = run->states,
+		.closes_us = run->closes_us,
 		.is_final = is_final,
 		.known_us = WINDOW_FOREVER,
 		.is_first_of_window = true,
@@ -321,7 +323,7 @@ static void close_all(struct runs *r)
 	for (size_t i = 0; i < r->n_buckets; i++) {
 		for (struct owner *o = r->buckets[i], *next; o; o = next) {
 			next = o->next;
-			close_run(r, o, false);
+			close_run(r, o, WINDOW_FOREVER, false);
 			drop_if_idle(r, o);
 		}
 	}
@@ -364,7 +366,7 @@ static enum engine_fate refuse(struct runs *r, int64_t us, int64_t watermark_us)
 /* Without times the order of records is that in which they come. */
 static enum engine_fate fold_now(struct runs *r, const struct engine_record *record, struct err *err)
 {
-	struct owner *o = get_owner(r, record->key);
+	struct owner *o = get_owner(r, record->key, record->hash);
 	struct run *run = find_run(r, o, 0, record->is_start);
 
 	r->counts->taken++;
@@ -391,7 +393,7 @@ static enum engine_fate add(
 	if (is_past(r, record->place.time_us, watermark_us))
 		return refuse(r, record->place.time_us, watermark_us);
 	h = mem_alloc(1, sizeof *h + r->opts->list->state_bytes);
-	*h = (struct held){get_owner(r, record->key), record->is_start, record->is_end};
+	*h = (struct held){get_owner(r, record->key, record->hash), record->is_start, record->is_end};
 	h->owner->n_holds++;
 	agg_states_add(r->opts->list, h->states, record->values, &record->place);
 	waiting_add(&r->held, &record->place, h);
@@ -448,7 +450,8 @@ static void close_runs(struct engine_windows *windows)
 	free(r);
 }
 
-static const struct engine_windows_ops ops = {add, NULL, advance, oldest_start, memory, close_runs};
+static const struct engine_windows_ops ops = {
+	.add = add, .advance = advance, .oldest_start = oldest_start, .memory = memory, .close = close_runs};
 
 struct engine_windows *runs_open(const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
 {

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "engine/engine.h"
+#include "group/group.h"
 
 /* A story is told as text: records of a group at a time, and the rows that came out where they came out. */
 struct story {
@@ -61,6 +62,7 @@ static void add(struct story *s, const char *records)
 		assert_true(sscanf(p, "%1[a-z]%d%n%2[<>]%n", key, &us, &n, sides, &n) >= 2);
 		n += (int)strspn(p + n, " ");
 		r.place = (struct agg_place){.time_us = s->has_time ? us : 0, .line = ++s->line};
+		r.hash = group_hash(r.key);
 		r.is_start = strchr(sides, '<');
 		r.is_end = strchr(sides, '>');
 		if (s->has_time)

@@ -205,6 +205,7 @@ static int emit(struct sessions *s, const struct session *x, bool is_final, stru
 		.end_us = x->last_us,
 		.key = {x->owner->key, x->owner->key_bytes},
 		.states = x->states,
+		.closes_us = add_capped(add_capped(x->last_us, s->keep_us), 1),
 		.is_final = is_final,
 		.known_us = WINDOW_FOREVER,
 		.is_first_of_window = true,
@@ -340,10 +341,9 @@ static size_t find_session(const struct owner *o, int64_t from_us)
 /* The open session that takes what lies between two times, made or merged if need be; NULL when there is none and it is
  * late. */
 static struct session *find_place(
-	struct sessions *s, struct slice key, int64_t first_us, int64_t last_us, int64_t watermark_us)
+	struct sessions *s, struct slice key, uint64_t hash, int64_t first_us, int64_t last_us, int64_t watermark_us)
 {
 	int64_t from_us = add_capped(first_us, -s->gap_us), to_us = add_capped(last_us, s->gap_us);
-	uint64_t hash = group_hash(key);
 	struct owner *o = find_owner(s, key, hash);
 	struct session *x;
 	size_t first = 0, end;
@@ -384,7 +384,7 @@ static enum engine_fate add(
 	if (advance(windows, watermark_us, WINDOW_FOREVER, true, err))
 		return ENGINE_ERROR;
 	go_between(s, us);
-	x = find_place(s, record->key, us, us, watermark_us);
+	x = find_place(s, record->key, record->hash, us, us, watermark_us);
 	if (!x)
 		return refuse(s, us, us, watermark_us - add_capped(us, s->keep_us));
 	agg_states_add(s->opts->list, x->states, record->values, &record->place);
@@ -416,7 +416,7 @@ static enum engine_fate merge(
 	latest_us = latest_watermark(s, part);
 	if (watermark_us > latest_us)
 		return refuse(s, part->start_us, part->end_us, watermark_us - latest_us);
-	x = find_place(s, part->key, part->start_us, part->end_us, watermark_us);
+	x = find_place(s, part->key, group_hash(part->key), part->start_us, part->end_us, watermark_us);
 	assert(x);
 	agg_states_merge(s->opts->list, x->states, part->states);
 	s->counts->taken++;
@@ -467,7 +467,12 @@ static void close_sessions(struct engine_windows *windows)
 	free(s);
 }
 
-static const struct engine_windows_ops ops = {add, merge, advance, oldest_start, memory, close_sessions};
+static const struct engine_windows_ops ops = {.add = add,
+	.merge = merge,
+	.advance = advance,
+	.oldest_start = oldest_start,
+	.memory = memory,
+	.close = close_sessions};
 
 struct engine_windows *sessions_open(
 	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)

@@ -24,6 +24,10 @@ struct engine_windows_ops {
 		struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err);
 	/* As engine_oldest_start(). */
 	int64_t (*oldest_start)(const struct engine_windows *windows);
+	/* Optional: engine_prefetch(), and engine_span() with engine_widen(). */
+	void (*prefetch)(const struct engine_windows *windows, const struct engine_record *record);
+	void (*span)(const struct engine_windows *windows, int64_t *first_us, int64_t *last_us);
+	void (*widen)(struct engine_windows *windows, int64_t first_us, int64_t last_us);
 	void (*memory)(const struct engine_windows *windows, size_t *bytes, size_t *groups);
 	void (*close)(struct engine_windows *windows);
 };

@@ -56,15 +56,9 @@ static int write_out(struct run *r)
 	return 0;
 }
 
-static enum flow take_lines(struct run *r)
+/* What the stage made goes on. ret: what it said. */
+static enum flow take_result(struct run *r, int ret)
 {
-	int ret;
-
-	if (!r->p->is_counted)
-		r->p->ledger->bytes_in += r->in.len;
-	if (!r->stage)
-		return write_batch(r, &r->in) ? fail(r) : FLOW_ON;
-	ret = r->stage->ops->batch(r->stage, &r->in, &r->out, r->err);
 	/* The records before the one that ended the run stand. */
 	if ((ret >= 0 || r->err->code == ERR_DATA) && write_out(r))
 		return FLOW_FAILED;
@@ -73,10 +67,30 @@ static enum flow take_lines(struct run *r)
 	return ret > 0 ? FLOW_END : FLOW_ON;
 }
 
+static enum flow take_lines(struct run *r)
+{
+	if (!r->p->is_counted)
+		r->p->ledger->bytes_in += r->in.len;
+	if (!r->stage)
+		return write_batch(r, &r->in) ? fail(r) : FLOW_ON;
+	return take_result(r, r->stage->ops->batch(r->stage, &r->in, &r->out, r->err));
+}
+
+/* A stage that holds batches back works on them now. */
+static enum flow settle(struct run *r)
+{
+	if (!r->stage || !r->stage->ops->settle)
+		return FLOW_ON;
+	return take_result(r, r->stage->ops->settle(r->stage, &r->out, r->err));
+}
+
 static enum flow take_too_long(struct run *r)
 {
 	const struct batch *b = &r->in;
+	enum flow flow = settle(r);
 
+	if (flow != FLOW_ON)
+		return flow;
 	if (!r->p->is_counted)
 		r->p->ledger->bytes_in += b->long_bytes;
 	r->p->ledger->read++;
@@ -156,17 +170,20 @@ static int flush(struct run *r)
 	return r->sink->ops->flush(r->sink, r->err) || reject_flush(r->p->reject, r->err) ? -1 : 0;
 }
 
-static int wait_for_input(struct run *r)
+static enum flow wait_for_input(struct run *r)
 {
 	int64_t until_us = meter_deadline(r->p->meter);
+	enum flow flow = settle(r);
 
+	if (flow != FLOW_ON)
+		return flow;
 	if (flush(r))
-		return -1;
+		return FLOW_FAILED;
 	if (r->sink->ops->deadline)
 		until_us = nearest(until_us, r->sink->ops->deadline(r->sink));
 	r->source->ops->wait(r->source, until_us);
 	stop_drain();
-	return 0;
+	return FLOW_ON;
 }
 
 static enum flow step(struct run *r)
@@ -179,8 +196,7 @@ static enum flow step(struct run *r)
 		flow = take_batch(r);
 		break;
 	case SOURCE_WAIT:
-		if (wait_for_input(r))
-			return FLOW_FAILED;
+		flow = wait_for_input(r);
 		break;
 	case SOURCE_END:
 		return FLOW_END;

@@ -152,7 +152,7 @@ static enum source_result source_call_drain(struct source *s, struct batch *b, s
 
 /* ---- the stage: keeps every record, lets "end" go at the end ---- */
 
-static int stage_call_batch(struct stage *g, const struct batch *in, struct buf *out, struct err *err)
+static int stage_call_batch(struct stage *g, struct batch *in, struct buf *out, struct err *err)
 {
 	struct rig *r = rig_of_stage(g);
 
@@ -175,6 +175,12 @@ static int stage_call_end(struct stage *g, bool is_stopped, struct buf *out, str
 {
 	buf_add_str(out, is_stopped ? "partial\n" : "end\n");
 	return call(rig_of_stage(g), "end", err);
+}
+
+static int stage_call_settle(struct stage *g, struct buf *out, struct err *err)
+{
+	buf_add_str(out, "held\n");
+	return call(rig_of_stage(g), "settle", err);
 }
 
 /* ---- the sink ---- */
@@ -226,6 +232,7 @@ static const struct stage_ops stage_calls = {
 	.input_end = stage_call_input_end,
 	.end = stage_call_end,
 };
+static const struct stage_ops settling_stage_calls = {.batch = stage_call_batch, .settle = stage_call_settle};
 static const struct sink_ops sink_calls = {
 	.write = sink_call_write,
 	.flush = sink_call_flush,
@@ -322,6 +329,25 @@ static void flushed_before_every_wait(void **state)
 	assert_string_equal(r->log, "w:flush wait b:batch " LINES "w:flush wait w:flush wait end [end]write flush "
 				    "good:finish ");
 	assert_int_equal(r->waited_until_us, -1);
+}
+
+static void what_a_stage_holds_back_goes_before_a_wait_and_a_line_it_does_not_see(void **state)
+{
+	struct rig *r = *state;
+
+	r->stage.ops = &settling_stage_calls;
+	run(r, "bwle", true);
+	assert_string_equal(r->log, "b:batch " LINES "w:settle [held]write flush wait l:settle [held]write e:flush "
+				    "good:finish ");
+	assert_int_equal(r->ret, 0);
+}
+
+static void a_stage_that_cannot_settle_ends_the_run(void **state)
+{
+	struct rig *r = *state;
+
+	r->stage.ops = &settling_stage_calls;
+	assert_failure(r, "wb", "settle", ERR_IO, "w:settle flush bad:finish ");
 }
 
 static void too_long_line_is_rejected(void **state)
@@ -526,6 +552,8 @@ int main(void)
 		TEST(records_pass),
 		TEST(no_stage_no_change),
 		TEST(flushed_before_every_wait),
+		TEST(what_a_stage_holds_back_goes_before_a_wait_and_a_line_it_does_not_see),
+		TEST(a_stage_that_cannot_settle_ends_the_run),
 		TEST(too_long_line_is_rejected),
 		TEST(failed_input_is_survived),
 		TEST(stage_may_want_no_more),

@@ -16,8 +16,12 @@ struct stage_ops {
 	/* Takes one batch of whole lines (BATCH_LINES) and appends output lines to out. It counts every record it reads
 	 * in the ledger (read and its fate) and hands bad ones to reject_add(). Returns 0; 1 when it wants no more
 	 * input (halt, a limit): the run ends as at the end of the inputs; or -1 with err: the run ends, after a
-	 * data error (ERR_DATA: --strict) as at a signal: what went out before stands. */
-	int (*batch)(struct stage *g, const struct batch *in, struct buf *out, struct err *err);
+	 * data error (ERR_DATA: --strict) as at a signal: what went out before stands. It may keep the bytes of the
+	 * batch: batch_take(). */
+	int (*batch)(struct stage *g, struct batch *in, struct buf *out, struct err *err);
+	/* Optional, for a stage that holds batches back to work on several at once: their results go out now, for the
+	 * input pauses, or a record that the stage does not see comes next. Returns as batch. */
+	int (*settle)(struct stage *g, struct buf *out, struct err *err);
 	/* Optional: an input has ended (or failed). */
 	int (*input_end)(struct stage *g, uint32_t input, struct buf *out, struct err *err);
 	/* Optional: all inputs have ended, or (is_stopped) a signal asked to stop: what is still held goes out. */

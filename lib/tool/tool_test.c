@@ -28,7 +28,7 @@ struct copy_stage {
 };
 
 /* Lines that begin with '!' are rejected, "kill" sends SIGTERM to the tool itself. */
-static int copy_batch(struct stage *g, const struct batch *in, struct buf *out, struct err *err)
+static int copy_batch(struct stage *g, struct batch *in, struct buf *out, struct err *err)
 {
 	struct tool *t = ((struct copy_stage *)g)->tool;
 	const char *p = in->p, *end = in->p + in->len;
