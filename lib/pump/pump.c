@@ -118,6 +118,8 @@ static enum flow take_batch(struct run *r)
 		return take_too_long(r);
 	case BATCH_INPUT_END:
 		return take_input_end(r);
+	case BATCH_CAUGHT_UP:
+		return FLOW_ON;
 	}
 	assert(false && "a batch has one of three kinds");
 	return FLOW_FAILED;
