@@ -19,6 +19,10 @@
 #include "err/err.h"
 #include "window/window.h"
 
+struct engine_bounds {
+	int64_t start_us, end_us;
+};
+
 struct engine_row {
 	bool has_bounds; /* false: a whole stream without times */
 	int64_t start_us, end_us;
@@ -27,6 +31,10 @@ struct engine_row {
 	int64_t closes_us;  /* W from which it leaves; WINDOW_NEVER: its last record is enough */
 	bool is_final;
 	bool is_first_of_window, is_last_of_window;
+	bool has_rev;                         /* the engine tells rows before the final one */
+	uint32_t rev;                         /* how many rows of this window and group there were before */
+	const struct engine_bounds *replaces; /* rows that this one makes void: its session has grown since */
+	size_t n_replaces;
 	int64_t known_us; /* the largest time of the stream, where values of an unfinished window hold no longer; else
 			     WINDOW_FOREVER */
 	bool is_cut;      /* a session or trip that a border of session_max parts: it may go on in its neighbour */
@@ -36,11 +44,20 @@ struct engine_row {
  */
 typedef int engine_row_fn(void *context, const struct engine_row *row, struct err *err);
 
+/* Which rows go out: see early.h. */
+enum engine_emit {
+	ENGINE_FINAL,  /* one for each window and group, when the window closes */
+	ENGINE_UPDATE, /* and when it is complete, then for each record that it accepts */
+	ENGINE_EVERY   /* and whenever W reaches a multiple of emit_every_us, of what has changed */
+};
+
 struct engine_opts {
 	struct window_spec window;
 	bool has_time;         /* false: records have no time (window.is_all, every_n) */
 	bool is_filling;       /* time windows have a row for each group that was seen before */
 	int64_t grace_us;      /* how long a complete window stays open */
+	enum engine_emit emit; /* not for count windows and trips; update has a grace and an end of windows */
+	int64_t emit_every_us;
 	struct agg_list *list; /* borrowed */
 	engine_row_fn *row;
 	void *context;

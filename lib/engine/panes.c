@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/carry.h"
-#include "engine/fill.h"
-#include "engine/roll.h"
+#include "engine/panes_impl.h"
 #include "group/group.h"
 #include "mem/mem.h"
 
@@ -15,26 +13,6 @@
  * roll.h, or the pane itself where the window has but one. Windows close in the order of their ends, which is that of
  * their numbers; a pane goes when its newest window has closed.
  */
-struct panes {
-	struct engine_windows windows;
-	const struct engine_opts *opts;
-	struct pane **block; /* room for cap_panes; panes begins in it, behind those that went */
-	struct pane **panes;
-	size_t n_panes, cap_panes;
-	size_t n_ready;            /* panes at the front of the array that were in a row */
-	struct roll *roll;         /* holds those, where a window has several; NULL where it has one */
-	uint64_t n_unreported;     /* records of those panes that are in no final row yet */
-	struct pane *hot;          /* of the last record */
-	int64_t closed_us;         /* W up to which windows were closed */
-	int64_t next_close_us;     /* nothing closes before W is here */
-	int64_t first_us, last_us; /* times of a whole stream */
-	int64_t known_us;          /* a value of an unfinished window holds up to here */
-	struct carry carry;
-	struct fill fill;
-	struct engine_late *late;
-	struct engine_counts *counts;
-};
-
 static void release_groups(struct panes *w, struct group_table *t)
 {
 	struct group_entry *entry;
@@ -73,7 +51,7 @@ static void settle(struct panes *w, const struct engine_row *row, struct slice k
 		agg_states_settle(w->opts->list, states, &window, carry_find(&w->carry, key));
 }
 
-static struct engine_row first_row(const struct panes *w, int64_t k, bool is_final)
+struct engine_row panes_row(const struct panes *w, int64_t k, bool is_final)
 {
 	const struct window_spec *spec = &w->opts->window;
 
@@ -86,10 +64,15 @@ static struct engine_row first_row(const struct panes *w, int64_t k, bool is_fin
 		.is_first_of_window = true};
 }
 
-static int emit_row(struct panes *w, struct engine_row *row, struct err *err)
+int panes_emit(struct panes *w, int64_t k, struct engine_row *row, struct err *err)
 {
-	int result = w->opts->row(w->opts->context, row, err);
+	int result;
 
+	if (w->opts->emit != ENGINE_FINAL) {
+		row->has_rev = true;
+		row->rev = told_next(&w->early.told, k, row->key, row->is_final);
+	}
+	result = w->opts->row(w->opts->context, row, err);
 	row->is_first_of_window = false;
 	w->counts->rows++;
 	return result;
@@ -98,7 +81,7 @@ static int emit_row(struct panes *w, struct engine_row *row, struct err *err)
 /* The groups of the only pane as the rows of window k. */
 static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_final, struct err *err)
 {
-	struct engine_row row = first_row(w, k, is_final);
+	struct engine_row row = panes_row(w, k, is_final);
 	struct group_entry **order;
 	int result = 0;
 
@@ -111,7 +94,7 @@ static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is
 		if (w->opts->list->carried_bytes)
 			settle(w, &row, row.key, order[i]->state);
 		row.is_last_of_window = i + 1 == t->n;
-		result = emit_row(w, &row, err);
+		result = panes_emit(w, k, &row, err);
 	}
 	free(order);
 	return result;
@@ -120,7 +103,7 @@ static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is
 /* The panes that are there and begin before the end of window k are its panes. */
 static int emit_rolled(struct panes *w, int64_t k, bool is_final, struct err *err)
 {
-	struct engine_row row = first_row(w, k, is_final);
+	struct engine_row row = panes_row(w, k, is_final);
 	const struct roll_row *rows;
 	size_t n_rows;
 	int result = 0;
@@ -134,7 +117,7 @@ static int emit_rolled(struct panes *w, int64_t k, bool is_final, struct err *er
 		if (w->opts->list->carried_bytes)
 			settle(w, &row, row.key, rows[i].states);
 		row.is_last_of_window = i + 1 == n_rows;
-		result = emit_row(w, &row, err);
+		result = panes_emit(w, k, &row, err);
 	}
 	roll_release_rows(w->roll);
 	fill_release_rows(&w->fill, w->opts->list);
@@ -185,14 +168,16 @@ static void drop_panes(struct panes *w, int64_t k)
 	size_t n = 0;
 
 	while (n < w->n_panes && w->panes[n]->at.last <= k)
-		leave(w, w->panes[n++]);
+		n++;
+	if (w->opts->emit != ENGINE_FINAL)
+		early_panes_leave(w, n, k);
+	for (size_t i = 0; i < n; i++)
+		leave(w, w->panes[i]);
 	w->n_panes -= n;
 	w->panes += n;
 }
 
-/* The number of the next window to close: the oldest with records that was not closed before, or the one behind the
- * last where windows are filled. */
-static int64_t next_window(const struct panes *w)
+int64_t panes_next_window(const struct panes *w)
 {
 	int64_t k, open;
 
@@ -210,7 +195,7 @@ static int close_windows(struct panes *w, int64_t watermark_us, bool is_final, s
 {
 	/* at the end windows are filled up to the newest one with records */
 	while (w->n_panes || (fill_goes_on(&w->fill) && watermark_us != WINDOW_FOREVER)) {
-		int64_t k = next_window(w), at = closing_of(w, k);
+		int64_t k = panes_next_window(w), at = closing_of(w, k);
 
 		if (at > watermark_us || (at == WINDOW_FOREVER && !w->opts->window.is_all)) {
 			w->next_close_us = at;
@@ -224,6 +209,19 @@ static int close_windows(struct panes *w, int64_t watermark_us, bool is_final, s
 	if (!w->n_panes && !fill_goes_on(&w->fill))
 		w->next_close_us = WINDOW_FOREVER;
 	return 0;
+}
+
+/* W has risen: what closes goes out, then what is told early. */
+static int step(struct panes *w, int64_t watermark_us, bool is_final, struct err *err)
+{
+	if (watermark_us >= w->next_close_us && close_windows(w, watermark_us, is_final, err))
+		return -1;
+	return watermark_us >= w->early.next_us ? early_step(w, watermark_us, err) : 0;
+}
+
+static bool is_due(const struct panes *w, int64_t watermark_us)
+{
+	return watermark_us >= w->next_close_us || watermark_us >= w->early.next_us;
 }
 
 /* ---- records in ---- */
@@ -258,6 +256,7 @@ static struct pane *make_pane(struct panes *w, size_t at, const struct window_pa
 		p->is_ready = true;
 		w->n_ready++;
 	}
+	early_pane_made(w, at);
 	p->first_closes_us = closing_of(w, where->first);
 	group_table_init(&p->groups, w->opts->list->state_bytes);
 	return p;
@@ -284,7 +283,7 @@ static struct pane *get_pane(struct panes *w, const struct window_pane *where, i
 	if (watermark_us > w->closed_us)
 		w->closed_us = watermark_us;
 	if (low == 0)
-		w->next_close_us = closing_of(w, next_window(w));
+		w->next_close_us = closing_of(w, panes_next_window(w));
 	return p;
 }
 
@@ -343,7 +342,7 @@ static enum engine_fate add(
 	void *also;
 	bool is_new;
 
-	if (watermark_us >= w->next_close_us && close_windows(w, watermark_us, true, err))
+	if (is_due(w, watermark_us) && step(w, watermark_us, true, err))
 		return ENGINE_ERROR;
 	/* a pane that is there has a window that is open */
 	p = w->hot;
@@ -361,7 +360,12 @@ static enum engine_fate add(
 	also = note_taken(w, p, record->key, entry);
 	if (also)
 		agg_states_add(w->opts->list, also, record->values, &record->place);
-	return ENGINE_TAKEN;
+	if (w->opts->emit == ENGINE_FINAL)
+		return ENGINE_TAKEN;
+	also = early_touch(w, p, record->key, entry);
+	if (also)
+		agg_states_add(w->opts->list, also, record->values, &record->place);
+	return early_note(w, p, record->key, entry, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
 }
 
 /* Where a part goes: into the pane it lies in, or all of a window as one pane. False: a border lies in it. */
@@ -386,7 +390,7 @@ static enum engine_fate merge(
 	void *also;
 	bool is_new;
 
-	if (watermark_us >= w->next_close_us && close_windows(w, watermark_us, true, err))
+	if (is_due(w, watermark_us) && step(w, watermark_us, true, err))
 		return ENGINE_ERROR;
 	if (!find_whole(&w->opts->window, part, &where))
 		return ENGINE_MISFIT;
@@ -406,7 +410,12 @@ static enum engine_fate merge(
 	also = note_taken(w, p, part->key, entry);
 	if (also)
 		agg_states_merge(w->opts->list, also, part->states);
-	return ENGINE_TAKEN;
+	if (w->opts->emit == ENGINE_FINAL)
+		return ENGINE_TAKEN;
+	also = early_touch(w, p, part->key, entry);
+	if (also)
+		agg_states_merge(w->opts->list, also, part->states);
+	return early_note(w, p, part->key, entry, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
 }
 
 static int advance(
@@ -415,7 +424,7 @@ static int advance(
 	struct panes *w = (struct panes *)windows;
 
 	w->known_us = known_us;
-	return watermark_us < w->next_close_us ? 0 : close_windows(w, watermark_us, is_final, err);
+	return is_due(w, watermark_us) ? step(w, watermark_us, is_final, err) : 0;
 }
 
 /* Most records go where the last one went. */
@@ -459,13 +468,15 @@ static void memory(const struct engine_windows *windows, size_t *bytes, size_t *
 	*groups += w->carry.groups.n;
 	*bytes += carry_memory(&w->carry);
 	if (w->roll && w->n_panes)
-		*bytes += roll_bytes(w->roll);
+		*bytes += roll_bytes(w->roll) + (w->early.roll ? roll_bytes(w->early.roll) : 0);
+	*bytes += told_bytes(&w->early.told);
 }
 
 static void close_panes(struct engine_windows *windows)
 {
 	struct panes *w = (struct panes *)windows;
 
+	early_close(w);
 	roll_close(w->roll);
 	w->roll = NULL;
 	for (size_t i = 0; i < w->n_panes; i++)
@@ -506,5 +517,6 @@ struct engine_windows *panes_open(
 	if (opts->window.advance_us < opts->window.size_us)
 		w->roll = roll_open(opts->list);
 	fill_init(&w->fill, opts->is_filling);
+	early_open(w);
 	return &w->windows;
 }

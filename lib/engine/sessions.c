@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/early.h"
+#include "engine/waiting.h"
 #include "group/group.h"
 #include "mem/mem.h"
 
@@ -17,6 +19,11 @@ struct session {
 	struct owner *owner; /* NULL: merged into another, only the heap knows it */
 	int64_t first_us, last_us;
 	uint64_t n_records;
+	uint32_t n_due;               /* entries of heaps that point here */
+	uint32_t rev;                 /* rows so far */
+	bool is_changed, is_ripening; /* since the last row; the heap of sessions to complete knows it */
+	struct engine_bounds *told;   /* rows that were told and are not void yet */
+	size_t n_told;
 	uint64_t states[];
 };
 
@@ -44,7 +51,9 @@ struct sessions {
 	size_t n_buckets, n_owners;
 	struct due *heap;
 	size_t n_heap, cap_heap;
-	struct session **closing;
+	struct waiting ripening;  /* with --emit update: by the time behind which they may be complete */
+	int64_t next_border_us;   /* with --emit every */
+	struct session **closing; /* or told early */
 	size_t n_closing, cap_closing;
 	const struct session *leaving; /* whose row goes out */
 	size_t key_bytes;
@@ -67,10 +76,14 @@ static struct window_pane find_borders(const struct sessions *s, int64_t us)
 					      : (struct window_pane){WINDOW_NEVER, WINDOW_FOREVER, 0, 0};
 }
 
-static void free_session(struct sessions *s, struct session *x)
+/* A heap points to it no more: it goes with the last one. */
+static void let_go(struct sessions *s, struct session *x)
 {
+	if (--x->n_due)
+		return;
 	if (x->owner)
 		agg_states_release(s->opts->list, x->states);
+	free(x->told);
 	free(x);
 }
 
@@ -107,6 +120,7 @@ static void push(struct sessions *s, struct session *x)
 		s->cap_heap = s->cap_heap ? 2 * s->cap_heap : 16;
 		s->heap = mem_resize(s->heap, s->cap_heap, sizeof *s->heap);
 	}
+	x->n_due++;
 	s->heap[s->n_heap] = (struct due){x->last_us, x};
 	sift_up(s, s->n_heap++);
 }
@@ -197,8 +211,21 @@ static int compare_sessions(const void *a, const void *b)
 	return order ? order : (x->owner->key_bytes > n) - (y->owner->key_bytes > n);
 }
 
-static int emit(struct sessions *s, const struct session *x, bool is_final, struct err *err)
+/* What was told with other bounds than it has now, first in the list: how many. */
+static size_t void_others(struct session *x)
 {
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->n_told; i++) {
+		if (x->told[i].start_us != x->first_us || x->told[i].end_us != x->last_us)
+			x->told[n++] = x->told[i];
+	}
+	return n;
+}
+
+static int emit(struct sessions *s, struct session *x, bool is_final, struct err *err)
+{
+	int result;
 	struct window_pane borders = find_borders(s, x->first_us);
 	struct engine_row row = {.has_bounds = true,
 		.start_us = x->first_us,
@@ -217,7 +244,18 @@ static int emit(struct sessions *s, const struct session *x, bool is_final, stru
 	s->counts->rows++;
 	if (is_final)
 		s->counts->kept += x->n_records;
-	return s->opts->row(s->opts->context, &row, err);
+	if (s->opts->emit == ENGINE_FINAL)
+		return s->opts->row(s->opts->context, &row, err);
+	row.has_rev = true;
+	row.rev = x->rev++;
+	row.replaces = x->told;
+	row.n_replaces = void_others(x);
+	result = s->opts->row(s->opts->context, &row, err);
+	x->told = mem_resize(x->told, 1, sizeof *x->told);
+	x->told[0] = (struct engine_bounds){x->first_us, x->last_us};
+	x->n_told = 1;
+	x->is_changed = false;
+	return result;
 }
 
 /* Sessions of one owner close in the order of time: it is the first. */
@@ -226,7 +264,9 @@ static void drop_session(struct sessions *s, struct session *x)
 	struct owner *o = x->owner;
 
 	assert(o->open[0] == x);
-	free_session(s, x);
+	agg_states_release(s->opts->list, x->states);
+	x->owner = NULL;
+	let_go(s, x);
 	if (--o->n)
 		memmove(o->open, o->open + 1, o->n * sizeof *o->open);
 	else
@@ -242,14 +282,16 @@ static void note_closing(struct sessions *s, struct session *x)
 	s->closing[s->n_closing++] = x;
 }
 
-/* Values hold up to the last of their session, whatever is known. */
-static int advance(
-	struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err)
+static void sort_closing(struct sessions *s)
 {
-	struct sessions *s = (struct sessions *)windows;
+	if (s->n_closing > 1)
+		qsort(s->closing, s->n_closing, sizeof *s->closing, compare_sessions);
+}
+
+static int close_sessions(struct sessions *s, int64_t watermark_us, bool is_final, struct err *err)
+{
 	int result = 0;
 
-	(void)known_us;
 	s->n_closing = 0;
 	while (s->n_heap && is_closed(s, s->heap[0].last_us, watermark_us)) {
 		struct session *x = s->heap[0].session;
@@ -263,10 +305,9 @@ static int advance(
 		if (x->owner)
 			note_closing(s, x);
 		else
-			free_session(s, x);
+			let_go(s, x);
 	}
-	if (s->n_closing > 1)
-		qsort(s->closing, s->n_closing, sizeof *s->closing, compare_sessions);
+	sort_closing(s);
 	for (size_t i = 0; i < s->n_closing; i++) {
 		s->leaving = s->closing[i];
 		if (result == 0)
@@ -275,6 +316,103 @@ static int advance(
 		drop_session(s, s->closing[i]);
 	}
 	return result;
+}
+
+/* ---- rows before the final one ---- */
+
+static int emit_early(struct sessions *s, struct err *err)
+{
+	int result = 0;
+
+	sort_closing(s);
+	for (size_t i = 0; i < s->n_closing && result == 0; i++)
+		result = emit(s, s->closing[i], false, err);
+	return result;
+}
+
+/* W == last + gap: a record could still go on with it. */
+static bool is_complete(const struct sessions *s, int64_t last_us, int64_t watermark_us)
+{
+	return watermark_us > add_capped(last_us, s->gap_us);
+}
+
+static void ripen(struct sessions *s, struct session *x)
+{
+	waiting_add(&s->ripening, &(struct agg_place){.time_us = x->last_us}, x);
+	x->is_ripening = true;
+	x->n_due++;
+}
+
+/* Those that W completes. An entry is a lower bound, as in the other heap. */
+static int tell_complete(struct sessions *s, int64_t watermark_us, struct err *err)
+{
+	struct waiting *w = &s->ripening;
+
+	s->n_closing = 0;
+	while (w->n && is_complete(s, w->items[0].place.time_us, watermark_us)) {
+		struct session *x = w->items[0].thing;
+		bool is_behind = x->owner && x->last_us > w->items[0].place.time_us;
+
+		waiting_pop(w);
+		x->is_ripening = false;
+		if (is_behind)
+			ripen(s, x);
+		else if (x->owner)
+			note_closing(s, x);
+		let_go(s, x);
+	}
+	return emit_early(s, err);
+}
+
+/* Those that have changed since the last border. */
+static int tell_changed(struct sessions *s, struct err *err)
+{
+	s->n_closing = 0;
+	for (size_t i = 0; i < s->n_buckets; i++) {
+		for (struct owner *o = s->buckets[i]; o; o = o->next) {
+			for (size_t k = 0; k < o->n; k++) {
+				if (o->open[k]->is_changed)
+					note_closing(s, o->open[k]);
+			}
+		}
+	}
+	return emit_early(s, err);
+}
+
+static int tell_early(struct sessions *s, int64_t watermark_us, struct err *err)
+{
+	if (s->opts->emit == ENGINE_FINAL || watermark_us == WINDOW_NEVER || watermark_us == WINDOW_FOREVER)
+		return 0;
+	if (s->opts->emit == ENGINE_UPDATE)
+		return tell_complete(s, watermark_us, err);
+	if (watermark_us < s->next_border_us)
+		return 0;
+	s->next_border_us = early_next_border(watermark_us, s->opts->emit_every_us);
+	return tell_changed(s, err);
+}
+
+/* A session has taken something. */
+static int note_taken(struct sessions *s, struct session *x, int64_t watermark_us, struct err *err)
+{
+	s->counts->taken++;
+	x->is_changed = true;
+	if (s->opts->emit != ENGINE_UPDATE)
+		return 0;
+	if (is_complete(s, x->last_us, watermark_us))
+		return emit(s, x, false, err);
+	if (!x->is_ripening)
+		ripen(s, x);
+	return 0;
+}
+
+/* Values hold up to the last of their session, whatever is known. */
+static int advance(
+	struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err)
+{
+	struct sessions *s = (struct sessions *)windows;
+
+	(void)known_us;
+	return close_sessions(s, watermark_us, is_final, err) ? -1 : tell_early(s, watermark_us, err);
 }
 
 /* ---- records in ---- */
@@ -304,6 +442,17 @@ static struct session *insert_session(struct sessions *s, struct owner *o, size_
 	return x;
 }
 
+/* The rows of a session that is merged into another. */
+static void take_told(struct session *into, const struct session *x)
+{
+	into->rev = x->rev > into->rev ? x->rev : into->rev;
+	if (!x->n_told)
+		return;
+	into->told = mem_resize(into->told, into->n_told + x->n_told, sizeof *into->told);
+	memcpy(into->told + into->n_told, x->told, x->n_told * sizeof *x->told);
+	into->n_told += x->n_told;
+}
+
 /* Sessions first + 1 .. end - 1 of an owner go into the first. */
 static void merge_sessions(struct sessions *s, struct owner *o, size_t first, size_t end)
 {
@@ -316,6 +465,7 @@ static void merge_sessions(struct sessions *s, struct owner *o, size_t first, si
 		agg_states_release(s->opts->list, x->states);
 		into->last_us = x->last_us;
 		into->n_records += x->n_records;
+		take_told(into, x);
 		x->owner = NULL; /* it goes when the heap comes to it */
 	}
 	memmove(o->open + first + 1, o->open + end, (o->n - end) * sizeof(struct session *));
@@ -388,8 +538,7 @@ static enum engine_fate add(
 	if (!x)
 		return refuse(s, us, us, watermark_us - add_capped(us, s->keep_us));
 	agg_states_add(s->opts->list, x->states, record->values, &record->place);
-	s->counts->taken++;
-	return ENGINE_TAKEN;
+	return note_taken(s, x, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
 }
 
 /* Up to this W every session that a part could touch is open: such a session ends the gap before it at the earliest,
@@ -419,8 +568,7 @@ static enum engine_fate merge(
 	x = find_place(s, part->key, group_hash(part->key), part->start_us, part->end_us, watermark_us);
 	assert(x);
 	agg_states_merge(s->opts->list, x->states, part->states);
-	s->counts->taken++;
-	return ENGINE_TAKEN;
+	return note_taken(s, x, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
 }
 
 static int64_t oldest_start(const struct engine_windows *windows)
@@ -448,12 +596,15 @@ static void memory(const struct engine_windows *windows, size_t *bytes, size_t *
 		 s->n_owners * sizeof(struct owner) + s->key_bytes;
 }
 
-static void close_sessions(struct engine_windows *windows)
+static void release_sessions(struct engine_windows *windows)
 {
 	struct sessions *s = (struct sessions *)windows;
 
 	for (size_t i = 0; i < s->n_heap; i++)
-		free_session(s, s->heap[i].session);
+		let_go(s, s->heap[i].session);
+	for (size_t i = 0; i < s->ripening.n; i++)
+		let_go(s, s->ripening.items[i].thing);
+	waiting_release(&s->ripening);
 	for (size_t i = 0; i < s->n_buckets; i++) {
 		for (struct owner *o = s->buckets[i], *next; o; o = next) {
 			next = o->next;
@@ -472,7 +623,7 @@ static const struct engine_windows_ops ops = {.add = add,
 	.advance = advance,
 	.oldest_start = oldest_start,
 	.memory = memory,
-	.close = close_sessions};
+	.close = release_sessions};
 
 struct engine_windows *sessions_open(
 	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
@@ -480,6 +631,7 @@ struct engine_windows *sessions_open(
 	struct sessions *s = mem_alloc(1, sizeof *s);
 
 	s->windows.ops = &ops;
+	s->next_border_us = WINDOW_NEVER;
 	s->opts = opts;
 	s->gap_us = opts->window.session_us;
 	s->keep_us = add_capped(s->gap_us, opts->grace_us);

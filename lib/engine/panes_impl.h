@@ -1,0 +1,40 @@
+/* panes_impl: what panes.c and early.c share. Not for other modules. */
+#ifndef TLM_PANES_IMPL_H
+#define TLM_PANES_IMPL_H
+
+#include "engine/carry.h"
+#include "engine/early.h"
+#include "engine/fill.h"
+#include "engine/roll.h"
+#include "engine/windows.h"
+
+struct panes {
+	struct engine_windows windows;
+	const struct engine_opts *opts;
+	struct pane **block; /* room for cap_panes; panes begins in it, behind those that went */
+	struct pane **panes;
+	size_t n_panes, cap_panes;
+	size_t n_ready;            /* panes at the front of the array that were in a row */
+	struct roll *roll;         /* holds those, where a window has several; NULL where it has one */
+	uint64_t n_unreported;     /* records of those panes that are in no final row yet */
+	struct pane *hot;          /* of the last record */
+	int64_t closed_us;         /* W up to which windows were closed */
+	int64_t next_close_us;     /* nothing closes before W is here */
+	int64_t first_us, last_us; /* times of a whole stream */
+	int64_t known_us;          /* a value of an unfinished window holds up to here */
+	struct carry carry;
+	struct fill fill;
+	struct early early; /* rows before the final one */
+	struct engine_late *late;
+	struct engine_counts *counts;
+};
+
+/* The row of window k that its groups fill in one by one. */
+struct engine_row panes_row(const struct panes *w, int64_t k, bool is_final);
+int panes_emit(struct panes *w, int64_t k, struct engine_row *row, struct err *err);
+
+/* The number of the next window to close: the oldest with records that was not closed before, or the one behind the
+ * last where windows are filled. */
+int64_t panes_next_window(const struct panes *w);
+
+#endif
