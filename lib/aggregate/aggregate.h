@@ -193,7 +193,9 @@ void agg_states_settle(const struct agg_list *list, void *states, const struct a
 
 /* Whether the states hold a value to carry over. */
 bool agg_carried_has(const struct agg_list *list, const void *states);
-void agg_carried_take(const struct agg_list *list, void *carried, const void *states);
+
+/* Takes the latest values whose time is before us. */
+void agg_carried_take(const struct agg_list *list, void *carried, const void *states, int64_t us);
 
 /* Up to when some value of it holds; never before start_us of a window of which it is a part. */
 int64_t agg_carried_end(const struct agg_list *list, const void *carried);

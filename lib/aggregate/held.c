@@ -41,16 +41,33 @@ bool agg_carried_has(const struct agg_list *list, const void *states)
 	return false;
 }
 
-void agg_carried_take(const struct agg_list *list, void *carried, const void *states)
+/* How many samples are before us. */
+static size_t count_before(const struct series *s, int64_t us)
+{
+	size_t low = 0, high = s->n;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (series_time_us(s, middle) < us)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void agg_carried_take(const struct agg_list *list, void *carried, const void *states, int64_t us)
 {
 	for (size_t i = 0; i < list->n_states; i++) {
 		const struct agg_state *s = &list->states[i];
 		const struct series *series = s->is_held ? series_sorted(series_of(s, states)) : NULL;
 		struct carried *c = (struct carried *)((char *)carried + s->carried_offset);
+		size_t n = series ? count_before(series, us) : 0;
 
-		if (series && series->n)
-			*c = (struct carried){
-				series_time_us(series, series->n - 1), *series_value(series, series->n - 1), true};
+		/* of equal times the last: windows that hold one of them hold them all */
+		if (n && (!c->is_used || c->time_us <= series_time_us(series, n - 1)))
+			*c = (struct carried){series_time_us(series, n - 1), *series_value(series, n - 1), true};
 	}
 }
 

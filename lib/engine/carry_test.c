@@ -22,7 +22,7 @@ static void open_carry(struct carry *c, struct agg_list *list, const char *text,
 }
 
 /* A value of group key at us, alone in its table. */
-static void take(struct carry *c, struct agg_list *list, const char *key, int64_t us, double number, int64_t start_us)
+static void take(struct carry *c, struct agg_list *list, const char *key, int64_t us, double number, int64_t end_us)
 {
 	struct agg_value values[2] = {{.is_present = true, .num = {number, 0}}, {.is_present = false}};
 	struct agg_place place = {.time_us = us, .line = 1};
@@ -33,8 +33,29 @@ static void take(struct carry *c, struct agg_list *list, const char *key, int64_
 	group_table_init(&groups, list->state_bytes);
 	entry = group_table_get(&groups, slice_str(key), group_hash(slice_str(key)), &is_new);
 	agg_states_add(list, entry->state, values, &place);
-	carry_take(c, &groups, start_us);
+	carry_take(c, &groups, end_us, end_us);
 	agg_states_release(list, entry->state);
+	group_table_release(&groups);
+}
+
+/* Group "a" of a window of 30 s with a value in the middle of every 10 of them; the next window begins at next_us. */
+static void take_whole(struct carry *c, struct agg_list *list, const double *numbers, int64_t start_us, int64_t end_us,
+	int64_t next_us)
+{
+	struct group_table groups;
+	struct group_entry *entry;
+	bool is_new;
+
+	group_table_init(&groups, list->state_bytes);
+	entry = group_table_get(&groups, slice_str("a"), group_hash(slice_str("a")), &is_new);
+	for (int i = 0; i < 3; i++) {
+		struct agg_value value = {.is_present = true, .num = {numbers[i], 0}};
+		struct agg_place place = {.time_us = start_us + 5000000 + i * 10000000, .line = 1};
+
+		agg_states_add(list, entry->state, &value, &place);
+	}
+	carry_take(c, &groups, end_us, next_us);
+	assert_int_equal(groups.n, end_us <= next_us);
 	group_table_release(&groups);
 }
 
@@ -62,10 +83,10 @@ static void the_latest_value_goes_over(void **state)
 	(void)state;
 	open_carry(&c, &list, "integral(x), ewma(x, 0.5), twa(y)", INT64_MAX);
 	expect(&c, "a", (struct agg_bounds){0, 10000000}, "null");
-	take(&c, &list, "a", -7000000, 3, -10000000);
-	take(&c, &list, "b", -6000000, 5, -10000000);
+	take(&c, &list, "a", -7000000, 3, 0);
+	take(&c, &list, "b", -6000000, 5, 0);
 	expect(&c, "a", (struct agg_bounds){0, 10000000}, "30");
-	take(&c, &list, "a", 4000000, 1, 0);
+	take(&c, &list, "a", 4000000, 1, 10000000);
 	expect(&c, "a", (struct agg_bounds){10000000, 20000000}, "10");
 	expect(&c, "b", (struct agg_bounds){10000000, 20000000}, "50");
 	expect(&c, "c", (struct agg_bounds){10000000, 20000000}, "null");
@@ -80,9 +101,32 @@ static void it_holds_for_a_while(void **state)
 
 	(void)state;
 	open_carry(&c, &list, "integral(x)", 8000000);
-	take(&c, &list, "a", -7000000, 3, -10000000);
+	take(&c, &list, "a", -7000000, 3, 0);
 	expect(&c, "a", (struct agg_bounds){0, 10000000}, "3");
 	expect(&c, "a", (struct agg_bounds){1000000, 10000000}, "null");
+	carry_release(&c);
+	agg_list_release(&list);
+}
+
+/* Windows that were made elsewhere hold the records of their neighbours too. */
+static void a_window_takes_what_was_before_its_start_out_of_those_that_overlap(void **state)
+{
+	struct agg_list list;
+	struct carry c;
+
+	(void)state;
+	open_carry(&c, &list, "integral(x)", INT64_MAX);
+	take_whole(&c, &list, (double[]){3, 5, 7}, 0, 30000000, 10000000);
+	carry_begin(&c, 10000000);
+	expect(&c, "a", (struct agg_bounds){10000000, 20000000}, "30");
+	take_whole(&c, &list, (double[]){5, 7, 9}, 10000000, 40000000, 20000000);
+	carry_begin(&c, 30000000);
+	expect(&c, "a", (struct agg_bounds){30000000, 40000000}, "70");
+	assert_int_equal(c.n_rests, 1);
+	carry_begin(&c, 40000000);
+	expect(&c, "a", (struct agg_bounds){40000000, 50000000}, "90");
+	assert_int_equal(c.n_rests, 0);
+	take_whole(&c, &list, (double[]){7, 9, 11}, 20000000, 50000000, 30000000);
 	carry_release(&c);
 	agg_list_release(&list);
 }
@@ -100,7 +144,7 @@ static void memory_is_that_of_live_groups(void **state)
 		char key[16];
 
 		snprintf(key, sizeof key, "%d", i);
-		take(&c, &list, key, i, 3, i);
+		take(&c, &list, key, i, 3, i + 1);
 		most = c.groups.n > most ? c.groups.n : most;
 		assert_non_null(carry_find(&c, slice_str(key)));
 	}
@@ -117,7 +161,7 @@ static void without_such_aggregates_nothing_is_kept(void **state)
 
 	(void)state;
 	open_carry(&c, &list, "ewma(x, 0.5), lttb(x, 2), transitions(x)", INT64_MAX);
-	take(&c, &list, "a", 1, 3, 0);
+	take(&c, &list, "a", 1, 3, 2);
 	assert_int_equal(carry_memory(&c), 0);
 	carry_release(&c);
 	agg_list_release(&list);
@@ -126,6 +170,7 @@ static void without_such_aggregates_nothing_is_kept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_window_takes_what_was_before_its_start_out_of_those_that_overlap),
 		cmocka_unit_test(the_latest_value_goes_over),
 		cmocka_unit_test(it_holds_for_a_while),
 		cmocka_unit_test(memory_is_that_of_live_groups),

@@ -22,7 +22,8 @@ static void release_groups(struct panes *w, struct group_table *t)
 	group_table_release(t);
 }
 
-static void close_pane(struct panes *w, struct pane *p)
+/* It is in no row any more. */
+static void forget_pane(struct panes *w, struct pane *p)
 {
 	if (w->hot == p)
 		w->hot = NULL;
@@ -31,6 +32,10 @@ static void close_pane(struct panes *w, struct pane *p)
 		if (w->roll)
 			roll_drop(w->roll, p);
 	}
+}
+
+static void close_pane(struct panes *w, struct pane *p)
+{
 	release_groups(w, &p->groups);
 	free(p);
 }
@@ -150,6 +155,8 @@ static int emit_window(struct panes *w, int64_t k, bool is_final, struct err *er
 		w->counts->kept += w->n_unreported;
 		w->n_unreported = 0;
 	}
+	if (w->carry.n_rests)
+		carry_begin(&w->carry, window_start(&w->opts->window, k));
 	if (w->roll)
 		return emit_rolled(w, k, is_final, err);
 	return w->n_ready ? emit_table(w, k, &w->panes[0]->groups, is_final, err) : emit_empty(w, k, is_final, err);
@@ -158,7 +165,11 @@ static int emit_window(struct panes *w, int64_t k, bool is_final, struct err *er
 /* What it carries over stays. */
 static void leave(struct panes *w, struct pane *p)
 {
-	carry_take(&w->carry, &p->groups, p->at.start_us);
+	const struct window_spec *spec = &w->opts->window;
+
+	forget_pane(w, p);
+	if (!spec->is_all)
+		carry_take(&w->carry, &p->groups, p->at.end_us, window_start(spec, p->at.last + 1));
 	close_pane(w, p);
 }
 
@@ -181,8 +192,13 @@ int64_t panes_next_window(const struct panes *w)
 {
 	int64_t k, open;
 
-	if (fill_goes_on(&w->fill))
-		return w->fill.next_k;
+	if (fill_goes_on(&w->fill)) {
+		k = w->fill.next_k;
+		/* a day that a calendar leaves out is no window */
+		while (window_start(&w->opts->window, k) == window_end(&w->opts->window, k))
+			k++;
+		return k;
+	}
 	k = w->panes[0]->at.first;
 	if (w->closed_us == WINDOW_NEVER)
 		return k;
