@@ -53,6 +53,8 @@ static int start_engine(struct agg *g, struct json_span record, struct err *err)
 {
 	struct engine_opts opts = {.window = g->window,
 		.is_filling = g->opts.is_filling,
+		.emit = g->emit,
+		.emit_every_us = g->emit_every_us,
 		.grace_us = g->opts.grace_us,
 		.list = &g->list,
 		.row = agg_take_row,
@@ -162,9 +164,9 @@ static int plan(struct agg *g, const char *list, struct err *err)
 	if (agg_plan_lateness(g, err))
 		return -1;
 	agg_plan_format(g);
-	if (agg_list_parse(&g->list, list, err) || agg_plan_window(g, err) || agg_plan_groups(g, err) ||
-		agg_plan_time(g, err) || agg_plan_quorum(g, err) || agg_plan_where(g, err) || agg_plan_choice(g, err) ||
-		agg_plan_files(g, err))
+	if (agg_list_parse(&g->list, list, err) || agg_plan_window(g, err) || agg_plan_emit(g, err) ||
+		agg_plan_groups(g, err) || agg_plan_time(g, err) || agg_plan_quorum(g, err) || agg_plan_where(g, err) ||
+		agg_plan_choice(g, err) || agg_plan_files(g, err))
 		return -1;
 	g->list.is_coercing = g->opts.is_coercing;
 	if (g->opts.max_gap_us)

@@ -25,6 +25,7 @@ struct agg_options {
 	int64_t session_us;     /* --session, 0: none */
 	int64_t session_max_us; /* --session-max, 0: none */
 	int64_t every_n;        /* --every-n, 0: none */
+	const char *emit;       /* --emit final|update|every=D */
 	bool is_filling;        /* --fill */
 	const char *start;      /* --start PROGRAM, NULL: none */
 	const char *end;        /* --end PROGRAM */

@@ -24,6 +24,8 @@ struct agg {
 	struct agg_options opts;
 	struct agg_frame frame;
 	struct window_spec window;
+	enum engine_emit emit;
+	int64_t emit_every_us;
 	struct etime_zone *zone; /* of a calendar; NULL is UTC */
 	struct agg_list list;
 	struct rows_field *groups;
@@ -75,6 +77,7 @@ struct agg {
 /* agg_plan.c: options and the first record into what will be done. */
 void agg_plan_format(struct agg *g); /* by the suffix of -o */
 int agg_plan_window(struct agg *g, struct err *err);
+int agg_plan_emit(struct agg *g, struct err *err);
 int agg_plan_groups(struct agg *g, struct err *err);
 int agg_plan_lateness(struct agg *g, struct err *err); /* before the format */
 int agg_plan_quorum(struct agg *g, struct err *err);

@@ -189,6 +189,61 @@ int agg_plan_window(struct agg *g, struct err *err)
 	return 0;
 }
 
+static int parse_emit(struct agg *g, struct err *err)
+{
+	static const char every[] = "every=";
+	const char *text = g->opts.emit;
+	struct err inner = ERR_INIT;
+
+	if (!text || strcmp(text, "final") == 0)
+		return 0;
+	if (strcmp(text, "update") == 0) {
+		g->emit = ENGINE_UPDATE;
+		return 0;
+	}
+	if (strncmp(text, every, sizeof every - 1) != 0)
+		return err_set(err, ERR_USAGE, "--emit %.60s: must be final, update or every=DURATION", text);
+	g->emit = ENGINE_EVERY;
+	if (num_parse_duration(slice_str(text + sizeof every - 1), &g->emit_every_us, &inner))
+		return err_set(err, ERR_USAGE, "--emit %.60s: %.120s", text, inner.msg);
+	if (g->emit_every_us <= 0)
+		return err_set(err, ERR_USAGE, "--emit %.60s: rows cannot come every moment", text);
+	return 0;
+}
+
+/* Rows before the final one: what they cannot stand beside. */
+int agg_plan_emit(struct agg *g, struct err *err)
+{
+	const struct agg_options *o = &g->opts;
+
+	if (parse_emit(g, err))
+		return -1;
+	if (g->emit == ENGINE_FINAL)
+		return 0;
+	if (g->emit == ENGINE_UPDATE && g->window.is_all)
+		return err_set(err, ERR_USAGE,
+			"--emit update: the whole stream is complete at its end only: --emit every=10s tells rows on "
+			"the way");
+	if (g->window.every_n || g->window.has_start || g->window.has_end)
+		return err_set(err, ERR_USAGE,
+			"--emit %.60s: count windows and trips are told once, when no record can change them", o->emit);
+	if (g->emit == ENGINE_UPDATE && !o->grace_us)
+		return err_set(err, ERR_USAGE,
+			"--emit update: needs --grace, in which a complete window still changes, as in --grace 1h");
+	if (o->top)
+		return err_set(
+			err, ERR_USAGE, "--top: rows that --emit %.60s tells one by one cannot be compared", o->emit);
+	if (o->is_filling)
+		return err_set(err, ERR_USAGE, "--fill: a window without records has nothing to tell before it closes");
+	if (g->frame.rotate)
+		return err_set(err, ERR_USAGE, "--emit %.60s: files by the time hold one row for each window", o->emit);
+	if (g->list.carried_bytes && !g->window.session_us && !g->window.is_all)
+		return err_set(err, ERR_USAGE,
+			"--emit %.60s: twa, integral and others whose values hold need the window before closed",
+			o->emit);
+	return 0;
+}
+
 int agg_plan_groups(struct agg *g, struct err *err)
 {
 	for (size_t i = 0; i < g->opts.groups.n; i++) {
@@ -288,7 +343,7 @@ static int guess_time(struct agg *g, struct json_span record, struct err *err)
 		g->time_from = TIME_WINDOW;
 	} else if (has_field(record, "session_end")) {
 		return set_time(g, "session_end", err);
-	} else if (can_do_without_time(g) && !g->opts.quorum && !g->opts.is_explaining) {
+	} else if (can_do_without_time(g) && g->emit == ENGINE_FINAL && !g->opts.quorum && !g->opts.is_explaining) {
 		g->time_from = TIME_NONE;
 	} else {
 		return err_set(err, ERR_USAGE,
@@ -303,6 +358,7 @@ struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct 
 		.time = (enum rows_time)g->opts.time_out,
 		.has_bounds = g->time_from != TIME_NONE && (g->time_from != TIME_UNKNOWN || !can_do_without_time(g)),
 		.is_session = g->window.session_us || g->window.has_start || g->window.has_end,
+		.has_rev = g->emit != ENGINE_FINAL,
 		.has_cut = g->window.session_max_us > 0,
 		.fields = g->groups,
 		.n_fields = g->n_groups,
@@ -417,6 +473,8 @@ void agg_explain(const struct agg *g, struct buf *out)
 		buf_addf(out, "records: those with %s\n", g->opts.where);
 	explain_window(g, out);
 	buf_addf(out, "late records: %s\n", g->opts.late ? g->opts.late : "counted, status 5");
+	if (g->emit != ENGINE_FINAL)
+		buf_addf(out, "rows before the final one: %s\n", g->opts.emit);
 	if (g->opts.latest)
 		buf_addf(out, "newest rows: %s\n", g->opts.latest);
 	if (g->frame.rotate)

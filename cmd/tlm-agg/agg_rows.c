@@ -18,7 +18,7 @@ static int spill(struct agg *g, struct err *err)
 static int write_row(struct agg *g, const struct engine_row *row, struct err *err)
 {
 	g->n_rows++;
-	if (g->latest && row->is_final)
+	if (g->latest && (row->is_final || row->has_rev))
 		latest_add(g->latest, row);
 	if (g->frame.rotate)
 		return rotate_add(g->frame.rotate, g->rows, row, &g->frame.ledger->bytes_out, err);

@@ -21,7 +21,8 @@ int latest_form(const char *name, enum rows_format *form, struct err *err);
 struct latest *latest_open(const char *name, struct rows *rows, enum rows_format form, enum rows_time time);
 void latest_close(struct latest *t); /* does nothing for NULL; the file stands as it was last written */
 
-/* Takes a row; rows come by the end of their windows, so it is the newest of its group. */
+/* Takes a row: final ones come by the end of their windows, so each is the newest of its group; others are told
+ * again, and count unless the group has one of a newer window. */
 void latest_add(struct latest *t, const struct engine_row *row);
 
 /* Replaces the file, if rows came since; is_lazy: unless that was done within the last second. 0, or -1 with ERR_IO. */

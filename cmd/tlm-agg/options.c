@@ -50,6 +50,8 @@ static const struct opt options[] = {
 	 .help = "lines that begin with {\"_tlm\": are marks of tlm-replay --marks: they move the time and are no records."},
 	{.name = "fill", .kind = OPT_FLAG, .offset = AT(is_filling),
 	 .help = "a group that was seen once has a row in each time window from then on, also where it has no records."},
+	{.name = "emit", .kind = OPT_STRING, .offset = AT(emit), .arg = "final|update|every=DURATION", .is_short = true,
+	 .help = "update: a row when a window is complete and for each change within --grace; every=10s: rows of open windows on the way. Default: final."},
 	{.name = "no-flush", .kind = OPT_FLAG, .offset = AT(no_flush),
 	 .help = "windows that are open at the end of the input give no row."},
 	{.kind = OPT_HEADING, .help = "Groups and values"},

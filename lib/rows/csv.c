@@ -121,6 +121,20 @@ static void add_time(struct rows *r, int64_t us, bool is_first, struct buf *out)
 		buf_add_slice(out, buf_slice(cell));
 }
 
+static void add_revision(struct rows *r, const struct engine_row *row, struct buf *out)
+{
+	buf_addf(next_cell(r, false, out), "%u", row->rev);
+	add_cell(r, true, out);
+	buf_add_str(next_cell(r, false, out), row->is_final ? "true" : "false");
+	add_cell(r, true, out);
+	if (!r->opts.is_session)
+		return;
+	next_cell(r, false, out);
+	if (row->n_replaces)
+		rows_add_replaces(r, row, &r->cell);
+	add_cell(r, row->n_replaces, out);
+}
+
 void rows_add_csv(struct rows *r, const struct engine_row *row, struct buf *out)
 {
 	const struct agg_list *list = r->opts.list;
@@ -143,6 +157,8 @@ void rows_add_csv(struct rows *r, const struct engine_row *row, struct buf *out)
 		if (result.is_approximate)
 			buf_addf(&r->approximate, "%s%s", r->approximate.len ? " " : "", list->calls[i].name);
 	}
+	if (r->opts.has_rev)
+		add_revision(r, row, out);
 	if (r->opts.has_cut) {
 		buf_add_str(next_cell(r, false, out), row->is_cut ? "true" : "");
 		add_cell(r, row->is_cut, out);

@@ -217,8 +217,14 @@ void rows_add_ndjson(struct rows *r, const struct engine_row *row, struct buf *o
 		if (result.is_approximate)
 			buf_addf(&r->approximate, "%s\"%s\"", r->approximate.len ? "," : "", list->calls[i].name);
 	}
-	if (!row->is_final)
-		buf_add_str(out, ",\"final\":false");
+	if (row->has_rev)
+		buf_addf(out, ",\"rev\":%u", row->rev);
+	if (row->has_rev || !row->is_final)
+		buf_add_str(out, row->is_final ? ",\"final\":true" : ",\"final\":false");
+	if (row->n_replaces) {
+		buf_add_str(out, ",\"replaces\":");
+		rows_add_replaces(r, row, out);
+	}
 	if (row->is_cut)
 		buf_add_str(out, ",\"cut\":true");
 	if (r->approximate.len) {

@@ -103,6 +103,13 @@ static void name_columns(struct rows *r)
 	}
 	for (size_t i = 0; i < r->opts.list->n_calls; i++)
 		add_column(r, slice_str(r->opts.list->calls[i].name));
+	if (r->opts.has_rev && r->opts.format != ROWS_NDJSON) {
+		add_column(r, SLICE_LIT("rev"));
+		if (r->opts.format != ROWS_TABLE)
+			add_column(r, SLICE_LIT("final"));
+		if (r->opts.is_session)
+			add_column(r, SLICE_LIT("replaces"));
+	}
 	if (r->opts.has_cut && r->opts.format != ROWS_NDJSON)
 		add_column(r, SLICE_LIT("cut"));
 	if (r->opts.list->has_sketch && r->opts.format != ROWS_NDJSON)
@@ -208,7 +215,7 @@ void rows_add(struct rows *r, const struct engine_row *row, struct buf *out)
 		break;
 	case ROWS_CSV:
 	case ROWS_TSV:
-		if (row->is_final)
+		if (row->is_final || row->has_rev)
 			rows_add_csv(r, row, out);
 		else
 			r->n_withheld++;
@@ -228,6 +235,19 @@ void rows_flush(struct rows *r, struct buf *out)
 uint64_t rows_withheld(const struct rows *r)
 {
 	return r->n_withheld;
+}
+
+void rows_add_replaces(const struct rows *r, const struct engine_row *row, struct buf *out)
+{
+	buf_add_char(out, '[');
+	for (size_t i = 0; i < row->n_replaces; i++) {
+		buf_add_str(out, i ? ",[" : "[");
+		rows_add_time(out, r->opts.time, row->replaces[i].start_us);
+		buf_add_char(out, ',');
+		rows_add_time(out, r->opts.time, row->replaces[i].end_us);
+		buf_add_char(out, ']');
+	}
+	buf_add_char(out, ']');
 }
 
 void rows_add_time(struct buf *out, enum rows_time form, int64_t us)

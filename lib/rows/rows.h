@@ -4,7 +4,7 @@
  * ndjson: the fields of docs/formats.md in their order; a group field stands at its own path. csv (RFC 4180) and tsv
  * (tab, line feed, carriage return and backslash as \t \n \r \\): a header, then the same columns; an absent or null
  * value is an empty cell, an empty text in csv is "". table: aligned columns and a bar of the last numeric column.
- * csv and tsv have no column for "final": rows that are not final are withheld and counted.
+ * csv and tsv have a column for "final" only with has_rev: else rows that are not final are withheld and counted.
  * Memory: open/close. Not thread safe per object.
  */
 #ifndef TLM_ROWS_H
@@ -37,6 +37,7 @@ struct rows_opts {
 	enum rows_time time;
 	bool has_bounds;                 /* rows have window_start and window_end */
 	bool is_session;                 /* which are called session_start and session_end */
+	bool has_rev;                    /* rows before the final one are told too: columns rev and final */
 	bool has_cut;                    /* sessions may be cut: a column of the forms but ndjson */
 	const struct rows_field *fields; /* borrowed, as is list */
 	size_t n_fields;

@@ -56,6 +56,9 @@ struct rows {
 /* Reads the group values of a row. */
 void rows_read_group(struct rows *r, struct slice key);
 
+/* The rows that a row makes void, as a JSON array. */
+void rows_add_replaces(const struct rows *r, const struct engine_row *row, struct buf *out);
+
 /* ndjson.c */
 int rows_tree_build(struct rows *r, struct err *err);
 void rows_tree_release(struct rows_node *node);

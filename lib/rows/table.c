@@ -84,6 +84,23 @@ static size_t columns(const struct rows *r)
 	return r->n_columns - r->opts.list->has_sketch;
 }
 
+static void add_revision(struct rows *r, const struct engine_row *row)
+{
+	struct rows_table *t = &r->table;
+	struct rows_cell *cell = new_cell(t);
+
+	buf_addf(&t->text, "%u", row->rev);
+	end_cell(t, cell);
+	if (!r->opts.is_session)
+		return;
+	cell = new_cell(t);
+	if (row->n_replaces)
+		rows_add_replaces(r, row, &t->text);
+	else
+		buf_add_char(&t->text, '-');
+	end_cell(t, cell);
+}
+
 void rows_add_table(struct rows *r, const struct engine_row *row, struct buf *out)
 {
 	struct rows_table *t = &r->table;
@@ -105,6 +122,8 @@ void rows_add_table(struct rows *r, const struct engine_row *row, struct buf *ou
 		agg_result(r->opts.list, i, row->states, &result);
 		add_result_cell(r, &result);
 	}
+	if (r->opts.has_rev)
+		add_revision(r, row);
 	if (r->opts.has_cut) {
 		struct rows_cell *cell = new_cell(t);
 
@@ -120,7 +139,8 @@ void rows_add_table(struct rows *r, const struct engine_row *row, struct buf *ou
 static bool measure(struct rows *r)
 {
 	struct rows_table *t = &r->table;
-	size_t n = columns(r), first_call = n - r->opts.list->n_calls - r->opts.has_cut;
+	size_t n = columns(r), n_behind = r->opts.has_cut + r->opts.has_rev * (1 + (size_t)r->opts.is_session),
+	       first_call = n - r->opts.list->n_calls - n_behind;
 	bool has_grown = false;
 
 	if (!t->widths) {
