@@ -695,6 +695,13 @@ def around(low, high):
 
 # ---- the tool ----
 
+class Told:
+    """What was told of a session: how many rows, those that stand, whether it changed since."""
+
+    def __init__(self):
+        self.rev, self.rows, self.has_changed = 0, [], True
+
+
 class Reference:
     def __init__(self, o):
         self.o = o
@@ -707,7 +714,10 @@ class Reference:
         self.kept_ids, self.taken_ids = set(), set()
         self.counts = dict.fromkeys(["read", "late", "rejected", "late_partial", "empty", "out", "filtered"], 0)
         self.windows = {}  # (end, start) -> {group: [Entry]}
-        self.sessions = []  # (group, [Entry]), open ones
+        self.sessions = []  # (group, [Entry], Told), open ones
+        self.told = {}  # (window, group) -> rows so far
+        self.changed = set()  # (window, group) with a record since the last border
+        self.before = -math.inf  # W when rows before the final ones were told last
         self.accepted, self.steps = [], []  # of runs: records, and the watermarks in their order
         self.bounds = None
         self.seen, self.last_window = set(), None  # of --fill
@@ -783,18 +793,28 @@ class Reference:
 
     def close_sessions(self, watermark):
         """All of them for None."""
-        def bounds(session):
-            times = [e.place[0] for e in session[1]]
-            return max(times), min(times)
-
         keep = self.o["session"] + self.o["grace"]
-        closed = [s for s in self.sessions if watermark is None or watermark > bounds(s)[0] + keep]
+        closed = [s for s in self.sessions if watermark is None or watermark > session_bounds(s)[0] + keep]
         self.sessions = [s for s in self.sessions if s not in closed]
-        for session in sorted(closed, key=lambda s: (bounds(s), s[0])):
-            group, entries = session
+        self.tell_sessions(closed, True)
+
+    def tell_sessions(self, sessions, is_final):
+        for session in sorted(sessions, key=lambda s: (session_bounds(s), s[0])):
+            group, entries, told = session
+            bounds = session_bounds(session)
+            extra = []
+            if self.o["emit"]:
+                void = sorted(b for b in told.rows if b != (bounds[1], bounds[0]))
+                extra = revision(told.rev, is_final)
+                if void:
+                    form = self.o["time_out"]
+                    extra.append(("replaces", "[" + ",".join(
+                        "[%s,%s]" % (print_time(a, form), print_time(b, form)) for a, b in void) + "]"))
+                told.rev, told.rows, told.has_changed = told.rev + 1, [(bounds[1], bounds[0])], False
             self.counts["out"] += 1
-            self.rows.append(self.row(bounds(session), group, entries))
-            self.kept_ids.update(e.place for e in entries)
+            self.rows.append(self.row(bounds, group, entries, extra=extra))
+            if is_final:
+                self.kept_ids.update(e.place for e in entries)
 
     def place_in_session(self, group, entry, watermark):
         """False: it is late."""
@@ -808,8 +828,44 @@ class Reference:
         if not near and watermark is not None and watermark > us + gap + self.o["grace"]:
             return False
         self.sessions = [s for s in self.sessions if s not in near]
-        self.sessions.append((group, [e for s in near for e in s[1]] + [entry]))
+        told = Told()
+        told.rev = max((s[2].rev for s in near), default=0)
+        told.rows = [b for s in near for b in s[2].rows]
+        session = (group, [e for s in near for e in s[1]] + [entry], told)
+        self.sessions.append(session)
+        if self.o["emit"] == "update" and watermark is not None and watermark > session_bounds(session)[0] + gap:
+            self.tell_sessions([session], False)
         return True
+
+    # -- rows before the final one --
+    def tell_early(self, watermark):
+        every, before = self.o["emit"], self.before
+        if not every or watermark is None:
+            return
+        self.before = watermark
+        if every == "update":
+            for key in sorted(self.windows):
+                if before < key[0] <= watermark:
+                    self.tell_groups(key, self.windows[key])
+            self.tell_sessions([s for s in self.sessions if s[2].has_changed and
+                                watermark > session_bounds(s)[0] + self.o["session"]], False)
+        elif before == -math.inf or watermark // every > before // every:
+            for key in sorted(self.windows):
+                self.tell_groups(key, [g for g in self.windows[key] if (key, g) in self.changed])
+            self.changed.clear()
+            self.tell_sessions([s for s in self.sessions if s[2].has_changed], False)
+
+    def tell_groups(self, key, groups):
+        for group in sorted(groups):
+            self.counts["out"] += 1
+            self.rows.append(self.row(key, group, self.windows[key][group], extra=self.next_revision(key, group, False)))
+
+    def next_revision(self, key, group, is_final):
+        if not self.o["emit"]:
+            return []
+        rev = self.told.get((key, group), 0)
+        self.told[key, group] = rev + 1
+        return revision(rev, is_final)
 
     def emit(self, key, is_final=True, known=None):
         groups = self.windows.pop(key, {})
@@ -823,7 +879,7 @@ class Reference:
             if self.o["window"]:
                 older = [e for e in self.taken.get(group, []) if e.place[0] < key[1]]
                 span = (key[1], key[0] if known is None else min(key[0], known), older)
-            self.rows.append(self.row(key, group, groups[group], span=span))
+            self.rows.append(self.row(key, group, groups[group], span=span, extra=self.next_revision(key, group, is_final)))
             if is_final:
                 self.kept_ids.update(e.place for e in groups[group])
 
@@ -911,7 +967,7 @@ class Reference:
             finish(end, False)
         return found
 
-    def row(self, key, group, entries, is_cut=None, span=None):
+    def row(self, key, group, entries, is_cut=None, span=None, extra=()):
         o = self.o
         columns, approx = [], []
         if self.time_field != "none":
@@ -934,6 +990,7 @@ class Reference:
             if isinstance(r, tuple):
                 approx.append(c.name)
             columns.append((c.name, r))
+        columns += extra
         if is_cut:
             columns.append(("cut", "true"))
         if o["session_max"] and not o["runs"]:
@@ -972,6 +1029,7 @@ class Reference:
                         self.close_up_to(watermark)
                     if o["session"] and watermark is not None:
                         self.close_sessions(watermark)
+                    self.tell_early(watermark)
                     continue
                 if record is None or record.kind != "object":
                     self.reject(name, number, "json" if record is None else "not_object")
@@ -1022,6 +1080,7 @@ class Reference:
                         self.steps.append(watermark)
                         if o["session"] and not o["runs"]:
                             self.close_sessions(watermark)
+                    self.tell_early(watermark)
                 if o["runs"]:
                     self.place_in_run(name, number, line, us, watermark, (tuple(group), Entry(place, values, conditions),
                                                                          sides.get("start"), sides.get("end")))
@@ -1034,6 +1093,9 @@ class Reference:
                     watermark = min(running) - o["delay"]
                     self.steps.append(watermark)
                     self.close_up_to(watermark)
+                    if o["session"] and not o["runs"]:
+                        self.close_sessions(watermark)
+                    self.tell_early(watermark)
         if o["runs"]:
             self.part_runs()
         elif not o["no_flush"]:
@@ -1075,6 +1137,7 @@ class Reference:
                 self.bounds = (min(low, us), max(high, us))
             self.taken_ids.add(entry.place)
             self.windows.setdefault((0, 0), {}).setdefault(group, []).append(entry)
+            self.changed.add(((0, 0), group))
             return
         windows = self.windows_of(us)
         closed = [w for w in windows if watermark is not None and watermark >= w[1] + o["grace"]]
@@ -1085,9 +1148,12 @@ class Reference:
             self.counts["late_partial"] += 1
         self.taken_ids.add(entry.place)
         self.taken.setdefault(group, []).append(entry)
-        for start, end in windows:
+        for start, end in reversed(windows):
             if (start, end) not in closed:
                 self.windows.setdefault((end, start), {}).setdefault(group, []).append(entry)
+                self.changed.add(((end, start), group))
+                if o["emit"] == "update" and watermark is not None and end <= watermark:
+                    self.tell_groups((end, start), [group])
 
     def say_late(self, name, number, line, us, windows, late_us):
         self.counts["late"] += 1
@@ -1108,6 +1174,16 @@ def mark_time(record):
         return None
     us = int(Number(time.text).exact)
     return us if -62135596800000000 <= us <= 253402300799999999 else None
+
+
+def revision(rev, is_final):
+    return [("rev", str(rev)), ("final", "true" if is_final else "false")]
+
+
+def session_bounds(session):
+    """Last and first time."""
+    times = [e.place[0] for e in session[1]]
+    return max(times), min(times)
 
 
 def print_tree(node):
@@ -1150,6 +1226,7 @@ class Stream:
     """Options and lines of one random stream."""
 
     def __init__(self, seed):
+        self.seed = seed
         r = self.r = random.Random(seed)
         size = r.choice([None, None, None, 1, 2, 3, 7, 10, 60])
         calendar = r.choice(["day", "day", "week", "month"]) if size and r.random() < 0.2 else None
@@ -1226,9 +1303,22 @@ class Stream:
         # sums are kept in two doubles: 106 bits do not hold numbers that are too far apart
         self.has_extremes = not re.search(r"(sum|mean|range|median|delta)\(v", self.o["list"])
         self.choose_clock(has_time)
+        self.choose_emission()
         if re.search("twa|integral|duration|time_above|increase", self.o["list"]) and r.random() < 0.7:
             self.o["max_gap"] = int(r.choice([0.000001, 0.25, 1, 2, 5, 10, 60, 100]) * second * self.pace)
         self.inputs = [("in%d" % i, self.lines()) for i in range(r.choice([1, 1, 1, 2, 3]))]
+
+    def choose_emission(self):
+        """Rows before the final one, where they may be asked for."""
+        o, r = self.o, random.Random("emit %d" % self.seed)
+        o["emit"] = None
+        is_held = re.search("|".join(HELD), o["list"]) and o["window"]
+        if o["runs"] or o["fill"] or is_held or not o["time"] or r.random() < 0.5:
+            return
+        o["emit"] = int(r.choice([0.25, 1, 3, 10, 60]) * 1000000 * self.pace)
+        if (o["window"] or o["session"]) and r.random() < 0.6:
+            o["emit"] = "update"
+            o["grace"] = o["grace"] or int(r.choice([0.000001, 1, 5, 20]) * 1000000 * self.pace)
 
     def choose_clock(self, has_time):
         r = self.r
@@ -1355,6 +1445,8 @@ class Stream:
             args += ["--session-max", duration(o["session_max"])]
         if o["fill"]:
             args.append("--fill")
+        if o["emit"]:
+            args += ["--emit", "update" if o["emit"] == "update" else "every=" + duration(o["emit"])]
         if "every_n" in self.runs:
             args += ["--every-n", str(self.runs["every_n"])]
         for side in ("start", "end"):
