@@ -54,17 +54,25 @@ static int run(struct tool *t, const struct agg_options *o, struct err *err)
 	struct source *source = NULL;
 	struct agg *agg = NULL;
 	struct buf text = BUF_INIT;
-	uint64_t read_bytes, total_bytes;
+	const char *const *names;
+	size_t n_names;
+	uint64_t read_bytes, total_bytes = 0;
 	int status;
 
 	if (!t->n_operands)
 		return err_set(
 			err, ERR_USAGE, "no aggregates: say what to compute, as in tlm-agg 'count, mean(value)'");
+	if (tool_source_names(t, 1, &names, &n_names, err))
+		return -1;
+	if (kafka_has_group(&t->common.kafka, names, n_names))
+		return err_set(err, ERR_USAGE,
+			"-G: windows of a group are not in this version; without -G all partitions are read");
 	source = tool_source(t, 1, err);
 	if (!source || check_places(t, o, err))
 		goto out;
 	frame.n_inputs = source->ops->inputs(source);
-	source->ops->progress(source, &read_bytes, &total_bytes);
+	if (source->ops->progress)
+		source->ops->progress(source, &read_bytes, &total_bytes);
 	frame.is_live = !total_bytes;
 	if (!open_sink(t, &frame, err))
 		goto out;

@@ -97,6 +97,7 @@ const struct opt_spec options_spec = {
 	.examples = "tlm-agg --time ts:iso -w 5m -g deviceId 'count, p95(value)' day.ndjson.zst\n"
 		    "tlm-agg -g variable --format table 'count, max(value)' trips.ndjson\n",
 	.options = options,
+	.more = tool_source_options,
 	.common = tool_common_options,
 	.hints = hints,
 };

@@ -241,7 +241,8 @@ static uint64_t bytes_out(const struct sink *k)
 
 struct rotate *rotate_open(const char *pattern, struct err *err)
 {
-	static const struct sink_ops ops = {write_batch, flush, NULL, NULL, finish, close_sink, bytes_out};
+	static const struct sink_ops ops = {
+		.write = write_batch, .flush = flush, .finish = finish, .close = close_sink, .bytes_out = bytes_out};
 	struct rotate *r = mem_alloc(1, sizeof *r);
 	struct err inner = ERR_INIT;
 

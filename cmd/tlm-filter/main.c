@@ -64,19 +64,22 @@ static int run(struct tool *t, struct options *o, struct buf *program, struct er
 	struct sink *sink = NULL;
 	struct filter *f = NULL;
 	struct buf text = BUF_INIT;
+	const char *const *names;
+	size_t n_names;
 	int n_used;
 
 	options_finish(o);
 	if (options_check_marks(o, err) || options_check_where(o, t, err) ||
 		options_program(o, t->operands, t->n_operands, program, &n_used, err) ||
-		!(source = tool_source(t, n_used, err)) || !(f = open_filter(t, o, buf_slice(program), err)))
+		tool_source_names(t, n_used, &names, &n_names, err) ||
+		!(f = open_filter(t, o, buf_slice(program), err)))
 		goto out;
 	if (o->is_explain || t->common.is_dry_run) {
 		filter_explain(f, &text);
 		fwrite(text.p, 1, text.len, stdout);
 		goto out;
 	}
-	if (!(sink = tool_sink(t, err)))
+	if (!(source = tool_source(t, n_used, err)) || !(sink = tool_sink(t, err)))
 		goto out;
 	pump_run(&t->pump, source, filter_stage(f, sink), sink, err);
 	take_verdict(t, o, f, err);

@@ -341,6 +341,7 @@ const struct opt_spec options_spec = {
 		    "tlm-filter --where '.value > 80' day.ndjson.zst -o fast.ndjson.zst\n"
 		    "tlm-filter '{deviceId, value: (.value * 3.6)}' trips.ndjson\n",
 	.options = table,
+	.more = tool_source_options,
 	.common = tool_common_options,
 	.hints = hints,
 	.operand = take_operand,

@@ -63,10 +63,25 @@ static const struct opt_spec spec = {
 		    "tlm-agg --time ts -w 1m count x.ndjson | tlm-s3put -o file:///srv/m/dt=%F/\n"
 		    "tlm-s3put --run-id night-2026-11-25 -o file:///srv/lake/raw/ day.ndjson.zst\n",
 	.options = options,
+	.more = tool_source_options,
 	.common = tool_common_options,
 	.hints = hints,
 };
 /* clang-format on */
+
+static struct source *open_source(struct tool *t, struct err *err)
+{
+	const char *const *names;
+	size_t n_names;
+
+	if (tool_source_names(t, 0, &names, &n_names, err))
+		return NULL;
+	if (kafka_has_group(&t->common.kafka, names, n_names)) {
+		err_set(err, ERR_USAGE, "-G: a group is not in this version; without -G all partitions are read");
+		return NULL;
+	}
+	return tool_source(t, 0, err);
+}
 
 int main(int argc, char **argv)
 {
@@ -78,7 +93,7 @@ int main(int argc, char **argv)
 	int status;
 
 	tool_start(&t, &spec, &o, argc, argv);
-	source = tool_source(&t, 0, &err);
+	source = open_source(&t, &err);
 	if (source && s3put_open(&s, &t, &o, &err) == 0)
 		pump_run(&t.pump, source, NULL, s.lake, &err);
 	s3put_close(&s);

@@ -214,12 +214,14 @@ static int parse_param(struct address *a, char *text, bool is_sink, struct err *
 /* The '?' before the parameters: one that a NAME= follows, since a regular expression may hold others. */
 static char *find_params(char *text)
 {
+	bool has_regex = *text == '^' || strstr(text, ",^") || strstr(text, "/^");
+
 	for (char *p = strchr(text, '?'); p; p = strchr(p + 1, '?')) {
 		size_t n = 1;
 
 		while (isalnum((unsigned char)p[n]) || p[n] == '.' || p[n] == '_')
 			n++;
-		if (!p[1] || (n > 1 && p[n] == '='))
+		if (!has_regex || !p[1] || (n > 1 && p[n] == '='))
 			return p;
 	}
 	return NULL;

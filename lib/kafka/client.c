@@ -150,7 +150,7 @@ int client_open(
 {
 	char text[256];
 
-	*c = (struct client){.opts = o};
+	*c = (struct client){.opts = o, .is_producer = type == RD_KAFKA_PRODUCER};
 	rd.conf_set_opaque(conf, c);
 	rd.conf_set_log_cb(conf, log_line);
 	rd.conf_set_error_cb(conf, note_error);
@@ -219,7 +219,9 @@ const struct rd_kafka_metadata *client_topic(struct client *c, const char *name,
 	for (int tries = 0; tries < 50; tries++) {
 		meta = ask(c, topic, !name, err);
 		code = meta && name && meta->topic_cnt == 1 ? meta->topics[0].err : RD_KAFKA_RESP_ERR_NO_ERROR;
-		if (!is_transient(code))
+		/* a producer makes brokers create a topic, where they do that */
+		if (!is_transient(code) &&
+			!(code == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART && c->is_producer && tries < 5))
 			break;
 		rd.metadata_destroy(meta);
 		meta = NULL;

@@ -19,7 +19,8 @@ struct client {
 	const struct kafka_opts *opts;
 	struct err refused; /* what a broker said no to, or a fatal error */
 	char last[160];     /* the last thing that went wrong on the way to a broker */
-	bool is_down;       /* no broker is connected, and that was told */
+	bool is_producer;
+	bool is_down; /* no broker is connected, and that was told */
 };
 
 /* Takes conf. Returns 0, or -1 with ERR_PROGRAM (properties that do not fit together). */

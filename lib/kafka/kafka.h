@@ -70,7 +70,8 @@ bool kafka_has_group(const struct kafka_opts *o, const char *const *names, size_
 struct kafka_row {
 	const struct fieldpath *key; /* n_key paths: one gives its value, several a compact array; 0: no key */
 	size_t n_key;
-	bool has_row_time; /* rows of tlm-agg: the message time is window_end - 1 ms, or session_end */
+	bool has_row_time;     /* rows of tlm-agg: the message time is window_end - 1 ms, or session_end */
+	const char *time_unit; /* of these fields: "s", "ms", "us", or NULL for times as text */
 };
 
 /*
@@ -81,8 +82,5 @@ struct kafka_row {
  * message.timeout.ms.
  */
 struct sink *kafka_sink(const struct kafka_opts *o, const char *name, const struct kafka_row *row, struct err *err);
-
-/* Only checks properties, as both do: for --dry-run. */
-int kafka_check_properties(const struct kafka_opts *o, const char *name, bool is_sink, struct err *err);
 
 #endif

@@ -444,7 +444,7 @@ static int commit(struct source *s, bool is_final, struct err *err)
 {
 	struct reader *r = (struct reader *)s;
 
-	return r->group ? reader_commit(r, is_final, err) : 0;
+	return reader_commit(r, is_final, err);
 }
 
 /* The batch was not taken from this line on. */
@@ -452,8 +452,11 @@ static void refuse(struct source *s, const struct batch *b, uint64_t line)
 {
 	struct reader *r = (struct reader *)s;
 
-	if (b->records && b->input < r->n_parts)
-		r->parts[b->input].next = b->records[line - b->first_line].offset;
+	size_t n = r->records.len / sizeof(struct batch_record);
+	size_t index = line >= b->first_line && line - b->first_line < n ? (size_t)(line - b->first_line) : 0;
+
+	if (n && b->input < r->n_parts)
+		r->parts[b->input].next = b->records[index].offset;
 }
 
 static void on_revoke(struct source *s, int (*deliver)(void *ctx, struct err *err), void *ctx)
@@ -665,6 +668,13 @@ struct source *kafka_source(const struct kafka_opts *o, const char *const *names
 		.lag = lag,
 		.close = close_reader,
 	};
+	static const struct source_ops ops_alone = {
+		.next = next,
+		.wait = wait_for_more,
+		.inputs = inputs,
+		.lag = lag,
+		.close = close_reader,
+	};
 	struct reader *r = mem_alloc(1, sizeof *r);
 
 	r->base.ops = &ops;
@@ -678,6 +688,8 @@ struct source *kafka_source(const struct kafka_opts *o, const char *const *names
 	}
 	if (parse_places(r, names, n_names, err) || open_client(r, err) || start(r, err))
 		goto fail;
+	if (!r->group)
+		r->base.ops = &ops_alone;
 	rd.queue_io_event_enable(r->queue, r->event_fd, &(uint64_t){1}, sizeof(uint64_t));
 	return &r->base;
 fail:
@@ -692,9 +704,9 @@ bool kafka_has_group(const struct kafka_opts *o, const char *const *names, size_
 
 	for (size_t i = 0; i < n_names && !has; i++) {
 		struct err ignored = ERR_INIT;
-		struct address a;
+		struct address a = {0};
 
-		if (address_parse(&a, names[i], false, &ignored) == 0)
+		if (kafka_is_place(names[i]) && address_parse(&a, names[i], false, &ignored) == 0)
 			has = a.group != NULL;
 		address_release(&a);
 	}

@@ -265,7 +265,13 @@ static int prepare(struct lake *l, struct err *err)
 
 struct sink *lake_open(const struct lake_opts *opts, struct err *err)
 {
-	static const struct sink_ops ops = {write_batch, flush, deadline, tick, finish, close_lake, bytes_out};
+	static const struct sink_ops ops = {.write = write_batch,
+		.flush = flush,
+		.deadline = deadline,
+		.tick = tick,
+		.finish = finish,
+		.close = close_lake,
+		.bytes_out = bytes_out};
 	struct lake *l = mem_alloc(1, sizeof *l);
 
 	l->base.ops = &ops;

@@ -104,6 +104,8 @@ void ledger_line(const struct ledger *l, bool is_end, struct buf *out)
 		add_time(out, "max_time", l->max_time_us);
 		add_time(out, "watermark", l->watermark_us);
 	}
+	if (l->has_lag && l->lag >= 0)
+		add_count(out, "lag", (uint64_t)l->lag);
 	if (l->has_disorder)
 		add_count(out, "disorder", l->disorder);
 	if (l->has_emit_error) {

@@ -43,6 +43,8 @@ struct ledger {
 	int64_t max_time_us, watermark_us;
 	bool has_disorder; /* records by time (replay): how many left behind a newer one */
 	uint64_t disorder;
+	bool has_lag; /* of the source: how many records wait */
+	int64_t lag;
 	bool has_emit_error;
 	int64_t emit_error_p99_us, emit_error_max_us;
 };

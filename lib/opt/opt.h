@@ -56,12 +56,14 @@ struct opt_hint {
 };
 
 struct opt_spec {
-	const char *tool;             /* "tlm-filter" */
-	const char *summary;          /* one line */
-	const char *usage;            /* "[options] PROGRAM [SOURCE...] [-o SINK]" */
-	const char *details;          /* --help only: a paragraph or two behind the options; may be NULL */
-	const char *examples;         /* both helps: lines of commands */
-	const struct opt *options;    /* the tool's own, OPT_END last; offsets into its struct */
+	const char *tool;          /* "tlm-filter" */
+	const char *summary;       /* one line */
+	const char *usage;         /* "[options] PROGRAM [SOURCE...] [-o SINK]" */
+	const char *details;       /* --help only: a paragraph or two behind the options; may be NULL */
+	const char *examples;      /* both helps: lines of commands */
+	const struct opt *options; /* the tool's own, OPT_END last; offsets into its struct */
+	const struct opt
+		*more; /* options of several tools, OPT_END last; offsets into the common struct; may be NULL */
 	const struct opt *common;     /* options of every tool, OPT_END last; offsets into the common struct */
 	const struct opt_hint *hints; /* {NULL, NULL} last; may be NULL */
 	/*

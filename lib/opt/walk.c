@@ -31,10 +31,11 @@ const struct opt *opt_walk_next(struct opt_walk *w)
 
 	for (;;) {
 		if (w->at->kind == OPT_END) {
-			if (w->is_common || !w->spec->common)
+			if (w->is_last || !w->spec->common)
 				return NULL;
+			w->is_last = w->is_common || !w->spec->more;
+			w->at = w->is_last ? w->spec->common : w->spec->more;
 			w->is_common = true;
-			w->at = w->spec->common;
 			continue;
 		}
 		o = w->at++;

@@ -10,7 +10,8 @@
 struct opt_walk {
 	const struct opt_spec *spec;
 	const struct opt *at;
-	bool is_common;  /* the option comes from the common table */
+	bool is_common;  /* the option comes from the common table, or the one of several tools */
+	bool is_last;    /* no table follows */
 	bool has_name;   /* its long name is its own */
 	bool has_letter; /* its letter is its own */
 };

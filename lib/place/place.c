@@ -46,9 +46,10 @@ int place_parse(struct place *place, const char *text, struct err *err)
 	}
 	if (is_scheme(text, len, "file"))
 		return parse_file_url(place, text, text + len + 1, err);
-	if (is_scheme(text, len, "kafka"))
-		return err_set(
-			err, ERR_USAGE, "%.80s: kafka is not supported in this version (a file: ./%.40s)", text, text);
+	if (is_scheme(text, len, "kafka")) {
+		place->kind = PLACE_KAFKA;
+		return 0;
+	}
 	if (is_scheme(text, len, "s3"))
 		return err_set(err, ERR_USAGE,
 			"%.80s: s3 is not supported in this version (a lake in a directory: file:///DIR)", text);

@@ -8,9 +8,10 @@
 #include "err/err.h"
 
 enum place_kind {
-	PLACE_STD,     /* "-" */
-	PLACE_PATH,    /* a file */
-	PLACE_LAKE_DIR /* file:///DIR: a lake in a directory */
+	PLACE_STD,      /* "-" */
+	PLACE_PATH,     /* a file */
+	PLACE_LAKE_DIR, /* file:///DIR: a lake in a directory */
+	PLACE_KAFKA     /* kafka:TOPIC, kafka://HOST:PORT/TOPIC: text is what kafka.h takes */
 };
 
 struct place {
@@ -20,7 +21,7 @@ struct place {
 };
 
 /*
- * Returns 0, or -1 with ERR_USAGE: "" ; "http://x" ("cannot read or write http://"), "kafka:t" and "s3://b/p" ("... is
+ * Returns 0, or -1 with ERR_USAGE: "" ; "http://x" ("cannot read or write http://"), "s3://b/p" ("... is
  * not supported in this version"), "file://host/x" ("write file:///DIR with three slashes").
  */
 int place_parse(struct place *place, const char *text, struct err *err);

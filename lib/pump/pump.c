@@ -24,13 +24,19 @@ struct run {
 	struct stage *stage;
 	struct sink *sink;
 	struct batch in;
-	struct buf out; /* of the stage, for one batch */
+	struct buf out;  /* of the stage, for one batch */
+	bool has_commit; /* the source wants to know what is safe */
 	struct err *err;
 };
 
+/* A data error stops the run at one record: the source has not given that one, nor what stands behind it. */
 static enum flow fail(const struct run *r)
 {
-	return r->err->code == ERR_DATA ? FLOW_STOPPED : FLOW_FAILED;
+	if (r->err->code != ERR_DATA)
+		return FLOW_FAILED;
+	if (r->source->ops->refuse && r->in.records)
+		r->source->ops->refuse(r->source, &r->in, reject_last_line(r->p->reject));
+	return FLOW_STOPPED;
 }
 
 static int write_batch(struct run *r, const struct batch *b)
@@ -50,9 +56,13 @@ static int write_out(struct run *r)
 	b.kind = BATCH_LINES;
 	b.p = r->out.p;
 	b.len = r->out.len;
+	if (b.records && !b.origins->len)
+		b.records = NULL; /* the stage has made lines of its own */
 	if (write_batch(r, &b))
 		return -1;
 	buf_reset(&r->out);
+	if (r->in.origins)
+		buf_reset(r->in.origins);
 	return 0;
 }
 
@@ -109,6 +119,15 @@ static enum flow take_input_end(struct run *r)
 	return write_out(r) ? FLOW_FAILED : FLOW_ON;
 }
 
+static enum flow take_caught_up(struct run *r)
+{
+	if (!r->stage || !r->stage->ops->caught_up)
+		return FLOW_ON;
+	if (r->stage->ops->caught_up(r->stage, r->in.input, &r->out, r->err))
+		return fail(r);
+	return write_out(r) ? FLOW_FAILED : FLOW_ON;
+}
+
 static enum flow take_batch(struct run *r)
 {
 	switch (r->in.kind) {
@@ -119,7 +138,7 @@ static enum flow take_batch(struct run *r)
 	case BATCH_INPUT_END:
 		return take_input_end(r);
 	case BATCH_CAUGHT_UP:
-		return FLOW_ON;
+		return take_caught_up(r);
 	}
 	assert(false && "a batch has one of three kinds");
 	return FLOW_FAILED;
@@ -142,7 +161,43 @@ static void progress(const struct run *r, uint64_t *read_bytes, uint64_t *total_
 		r->source->ops->progress(r->source, read_bytes, total_bytes);
 }
 
-/* What is due by the clock: the sink's tick, the meter, a status line. */
+/* Everything that was given and written is safe. */
+static int make_safe(void *ctx, struct err *err)
+{
+	struct run *r = ctx;
+
+	if (settle(r) == FLOW_FAILED)
+		return err == r->err ? -1 : (*err = *r->err, -1);
+	if (r->sink->ops->flush(r->sink, err) || (r->sink->ops->sync && r->sink->ops->sync(r->sink, err)))
+		return -1;
+	return reject_sync(r->p->reject, err);
+}
+
+static int deliver(struct run *r, bool is_final)
+{
+	if (!r->has_commit)
+		return 0;
+	if (r->p->deliver)
+		return r->p->deliver(r->p->deliver_ctx, r->source, r->sink, is_final, r->err);
+	return make_safe(r, r->err) || r->source->ops->commit(r->source, is_final, r->err) ? -1 : 0;
+}
+
+static void keep_alive(void *ctx)
+{
+	struct run *r = ctx;
+
+	r->source->ops->keep_alive(r->source);
+}
+
+static void note_lag(const struct run *r)
+{
+	if (r->source->ops->lag) {
+		r->p->ledger->has_lag = true;
+		r->p->ledger->lag = r->source->ops->lag(r->source);
+	}
+}
+
+/* What is due by the clock: the sink's tick, a delivery, the meter, a status line. */
 static int do_due(struct run *r)
 {
 	int64_t now_us = ledger_now_us(), at_us, meter_us = meter_deadline(r->p->meter);
@@ -151,12 +206,21 @@ static int do_due(struct run *r)
 	if (r->sink->ops->deadline && (at_us = r->sink->ops->deadline(r->sink)) >= 0 && now_us >= at_us &&
 		r->sink->ops->tick(r->sink, now_us, r->err))
 		return -1;
+	if (r->stage && r->stage->ops->tick && r->stage->ops->deadline &&
+		(at_us = r->stage->ops->deadline(r->stage)) >= 0 && now_us >= at_us &&
+		(r->stage->ops->tick(r->stage, now_us, &r->out, r->err) || write_out(r)))
+		return -1;
+	if (r->has_commit && (at_us = r->source->ops->deadline(r->source)) >= 0 && now_us >= at_us && deliver(r, false))
+		return -1;
 	if (meter_us >= 0 && now_us >= meter_us) {
+		note_lag(r);
 		progress(r, &read_bytes, &total_bytes);
 		meter_tick(r->p->meter, r->p->ledger, now_us, read_bytes, total_bytes);
 	}
-	if (stop_take_status())
+	if (stop_take_status()) {
+		note_lag(r);
 		meter_status(r->p->meter, r->p->ledger, now_us);
+	}
 	return 0;
 }
 
@@ -183,6 +247,10 @@ static enum flow wait_for_input(struct run *r)
 		return FLOW_FAILED;
 	if (r->sink->ops->deadline)
 		until_us = nearest(until_us, r->sink->ops->deadline(r->sink));
+	if (r->stage && r->stage->ops->deadline)
+		until_us = nearest(until_us, r->stage->ops->deadline(r->stage));
+	if (r->has_commit)
+		until_us = nearest(until_us, r->source->ops->deadline(r->source));
 	r->source->ops->wait(r->source, until_us);
 	stop_drain();
 	return FLOW_ON;
@@ -265,7 +333,7 @@ static void finish(struct run *r, enum flow flow)
 	if (flow != FLOW_FAILED) {
 		/* A data error stays the one that is told, unless the output fails too. */
 		err_reset(r->err);
-		if (drain(r, flow == FLOW_STOPPED) == 0 && saved.code != ERR_NONE)
+		if (drain(r, flow == FLOW_STOPPED) == 0 && deliver(r, true) == 0 && saved.code != ERR_NONE)
 			*r->err = saved;
 		check_books(r, false);
 	} else if (r->err->code != ERR_PIPE) {
@@ -285,11 +353,22 @@ int pump_run(struct pump *p, struct source *source, struct stage *stage, struct 
 
 	p->has_run = true;
 	batch_init(&r.in);
+	r.has_commit = source->ops->commit != NULL;
+	if (source->ops->on_revoke)
+		source->ops->on_revoke(source, make_safe, &r);
+	if (source->ops->keep_alive) {
+		sink->on_blocked = keep_alive;
+		sink->blocked_ctx = &r;
+	}
 	while (flow == FLOW_ON)
 		flow = stop_signal() ? FLOW_STOPPED : step(&r);
 	if (flow != FLOW_FAILED && stop_signal() && source->ops->drain)
 		flow = drain_source(&r, flow);
+	note_lag(&r);
 	finish(&r, flow);
+	sink->on_blocked = NULL;
+	if (source->ops->on_revoke)
+		source->ops->on_revoke(source, NULL, NULL);
 	batch_release(&r.in);
 	buf_release(&r.out);
 	return err->code == ERR_NONE ? 0 : -1;

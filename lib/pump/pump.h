@@ -4,7 +4,7 @@
  * It reads, flushes the sink before it waits, hands too-long lines to the rejects, tells the stage when an input ends,
  * prints and remembers inputs that fail and goes on with the next, ends the run when the output fails, stops at a
  * signal (what the source holds and the stage ends with still goes out, within the grace period), keeps the meter, and
- * asks the ledger at the end. One thread.
+ * asks the ledger at the end. Where the source wants to know what is safe, it delivers: see below. One thread.
  */
 #ifndef TLM_PUMP_H
 #define TLM_PUMP_H
@@ -25,6 +25,14 @@ struct pump {
 	int status;      /* worst status of what was survived: a failed input is STATUS_LOCAL */
 	bool has_run;    /* pump_run() was called */
 	bool is_counted; /* the source counts bytes_in itself (replay); else the pump does, by the batches */
+	/*
+	 * How a batch is delivered where the source remembers elsewhere what was read (commit() in source.h). NULL: the
+	 * sink and the rejects are synced, then the source commits: at least once. Another way (one transaction of
+	 * output and offsets) does both itself. Called when source deadline() has come, before the source gives up what
+	 * it reads, and at the end (is_final).
+	 */
+	int (*deliver)(void *ctx, struct source *source, struct sink *sink, bool is_final, struct err *err);
+	void *deliver_ctx;
 };
 
 /*

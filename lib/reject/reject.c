@@ -31,7 +31,7 @@ struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger
 	r->opts = *opts;
 	r->ledger = ledger;
 	if (opts->place && !opts->is_dry_run) {
-		r->sink = sink_file(opts->place, err);
+		r->sink = opts->is_appended ? sink_file_append(opts->place, err) : sink_file(opts->place, err);
 		if (!r->sink) {
 			free(r);
 			return NULL;
@@ -244,6 +244,18 @@ int reject_flush(struct reject *r, struct err *err)
 		return -1;
 	buf_reset(&r->rows);
 	return r->sink->ops->flush(r->sink, err);
+}
+
+int reject_sync(struct reject *r, struct err *err)
+{
+	if (reject_flush(r, err))
+		return -1;
+	return r->sink && r->sink->ops->sync ? r->sink->ops->sync(r->sink, err) : 0;
+}
+
+void reject_stop_at_first(struct reject *r)
+{
+	r->opts.is_strict |= !r->opts.place;
 }
 
 int reject_finish(struct reject *r, bool has_failed, struct err *err)

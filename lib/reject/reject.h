@@ -19,6 +19,7 @@ enum { REJECT_FIRST_RECORDS = 1000 }; /* all of the first ones rejected: it is t
 
 struct reject_opts {
 	const char *place;   /* --rejects, NULL for none */
+	bool is_appended;    /* a file is appended to: the run has no end */
 	bool is_dry_run;     /* the place is not opened: rejects are judged and counted as if it were */
 	bool is_strict;      /* --strict: stop at the first */
 	uint64_t max;        /* --max-rejects, 0 for no limit */
@@ -63,6 +64,13 @@ void reject_add_text(struct buf *out, const char *text);
 
 /* Rows so far leave the process: before a wait, with the main sink. Returns 0, or -1 with ERR_IO. */
 int reject_flush(struct reject *r, struct err *err);
+
+/* What reject_flush() handed on is safe (sink sync()). Returns 0, or -1 with ERR_IO. */
+int reject_sync(struct reject *r, struct err *err);
+
+/* From now on the first rejected record ends the run, as with --strict, unless there is a place for rejects: a source
+ * that is told what was done (a group of Kafka) must not go past it. */
+void reject_stop_at_first(struct reject *r);
 
 /* Totals on stderr where there was no place; flushes and finishes the place, which stands whatever became of the run,
  * but not if it failed (has_failed) before it read anything: an older file of rejects stays then.

@@ -17,7 +17,7 @@
 #include "sink/sink.h"
 #include "stop/stop.h"
 
-enum { OUT_BYTES = 64 << 10, MODE_NEW = 0666 };
+enum { OUT_BYTES = 64 << 10, MODE_NEW = 0666, BLOCKED_MS = 1000 };
 
 struct file_sink {
 	struct sink base;
@@ -26,6 +26,7 @@ struct file_sink {
 	char *beside;     /* its temporary name until then */
 	int fd;           /* -1 when closed */
 	bool is_stdout;
+	bool is_appended; /* a regular file under its own name */
 	bool has_failed;
 	struct buf out; /* collected bytes */
 	struct encoder *encoder;
@@ -42,11 +43,26 @@ static int fail(struct file_sink *f, struct err *err)
 	return err_at(err, f->name, 0, 0);
 }
 
+/*
+ * How much can be written now without a wait: where somebody wants to know of waits, the descriptor is waited for here.
+ * A pipe that polls writable takes PIPE_BUF bytes at once, and may block on one more.
+ */
+static size_t await_room(struct file_sink *f, size_t len)
+{
+	struct pollfd out = {f->fd, POLLOUT, 0};
+
+	if (!f->base.on_blocked || f->is_appended)
+		return len;
+	while (poll(&out, 1, BLOCKED_MS) == 0)
+		f->base.on_blocked(f->base.blocked_ctx);
+	return len < PIPE_BUF ? len : PIPE_BUF;
+}
+
 /* Writes all of it; a non-blocking descriptor is waited for. */
 static int write_all(struct file_sink *f, const char *p, size_t len, struct err *err)
 {
 	while (len) {
-		ssize_t n = write(f->fd, p, len);
+		ssize_t n = write(f->fd, p, await_room(f, len));
 
 		if (n < 0 && errno == EAGAIN) {
 			struct pollfd out = {f->fd, POLLOUT, 0};
@@ -110,6 +126,20 @@ static int flush(struct sink *k, struct err *err)
 	return write_out(f, err);
 }
 
+/* What was written to a file that is appended to comes onto the disk. */
+static int sync_appended(struct sink *k, struct err *err)
+{
+	struct file_sink *f = (struct file_sink *)k;
+
+	if (f->has_failed)
+		return -1;
+	if (flush(k, err) != 0)
+		return -1;
+	if (f->is_appended && fdatasync(f->fd) != 0 && errno != EINVAL)
+		return fail(f, err);
+	return 0;
+}
+
 static void unlink_beside(struct file_sink *f)
 {
 	if (!f->beside)
@@ -171,6 +201,8 @@ static int finish(struct sink *k, bool is_good, struct err *err)
 		rc = write_out(f, err);
 	if (rc == 0 && f->beside)
 		rc = rename_beside(f, err);
+	if (rc == 0 && f->is_appended)
+		rc = sync_appended(k, err);
 	return rc;
 }
 
@@ -256,8 +288,44 @@ static int open_beside(struct file_sink *f, mode_t mode, struct err *err)
 	return 0;
 }
 
+/* Cuts what stands behind the last line end: half a line of a run that was killed. */
+static int cut_last_line(struct file_sink *f, struct err *err)
+{
+	char piece[4096];
+	off_t end = lseek(f->fd, 0, SEEK_END), at = end;
+
+	while (at > 0) {
+		size_t want = at < (off_t)sizeof piece ? (size_t)at : sizeof piece;
+		ssize_t n = pread(f->fd, piece, want, at - (off_t)want);
+		const char *lf;
+
+		if (n != (ssize_t)want)
+			return n < 0 ? err_sys(err, "cannot read")
+				     : err_set(err, ERR_IO, "is changed by somebody else");
+		at -= (off_t)want;
+		lf = memrchr(piece, '\n', want);
+		if (lf) {
+			at += lf + 1 - piece;
+			break;
+		}
+	}
+	if (end < 0 || (at != end && ftruncate(f->fd, at) != 0) || lseek(f->fd, 0, SEEK_END) < 0)
+		return err_sys(err, "cannot cut the last line");
+	return 0;
+}
+
+static int open_appended(struct file_sink *f, struct err *err)
+{
+	f->fd = open(f->name, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, MODE_NEW);
+	if (f->fd < 0)
+		return err_sys(err, "cannot open");
+	f->is_appended = true;
+	return cut_last_line(f, err) != 0 || (sync_folder(f->name) != 0 && err_sys(err, "cannot sync its folder")) ? -1
+														   : 0;
+}
+
 /* A link is followed, so that it stays a link to the new file. */
-static int open_file(struct file_sink *f, struct err *err)
+static int open_file(struct file_sink *f, bool is_appended, struct err *err)
 {
 	int fd = named_fd(f->name);
 	struct stat st;
@@ -267,6 +335,8 @@ static int open_file(struct file_sink *f, struct err *err)
 	if (stat(f->name, &st) != 0) {
 		if (errno != ENOENT || lstat(f->name, &st) == 0)
 			return err_sys(err, "cannot open");
+		if (is_appended)
+			return open_appended(f, err);
 		f->path = mem_dup(f->name, strlen(f->name));
 		return open_beside(f, new_mode(), err);
 	}
@@ -274,28 +344,30 @@ static int open_file(struct file_sink *f, struct err *err)
 		return err_set(err, ERR_IO, "is a directory");
 	if (!S_ISREG(st.st_mode))
 		return open_in_place(f, err);
+	if (is_appended)
+		return open_appended(f, err);
 	f->path = realpath(f->name, NULL);
 	if (!f->path || access(f->path, W_OK) != 0)
 		return err_sys(err, "cannot open");
 	return open_beside(f, st.st_mode & 07777, err);
 }
 
-struct sink *sink_file(const char *name, struct err *err)
+static struct sink *open_sink(const char *name, enum compress_kind kind, bool is_appended, struct err *err)
 {
-	return sink_file_as(name, compress_by_suffix(name), err);
-}
-
-struct sink *sink_file_as(const char *name, enum compress_kind kind, struct err *err)
-{
-	static const struct sink_ops ops = {write_batch, flush, NULL, NULL, finish, close_sink, bytes_out};
+	static const struct sink_ops ops = {
+		write_batch, flush, NULL, NULL, finish, close_sink, bytes_out, sync_appended};
 	struct file_sink *f = mem_alloc(1, sizeof *f);
 
 	f->base.ops = &ops;
 	f->is_stdout = strcmp(name, "-") == 0;
 	f->name = f->is_stdout ? "stdout" : name;
 	f->fd = f->is_stdout ? STDOUT_FILENO : -1;
-	if (!f->is_stdout && open_file(f, err) != 0)
+	if (!f->is_stdout && open_file(f, is_appended, err) != 0)
 		goto fail;
+	if (f->is_appended && kind != COMPRESS_NONE) {
+		err_set(err, ERR_USAGE, "a run without an end appends to its file, which cannot be compressed then");
+		goto fail;
+	}
 	if (kind != COMPRESS_NONE)
 		f->encoder = encoder_open(kind, 0, put, f);
 	return &f->base;
@@ -303,4 +375,19 @@ fail:
 	err_at(err, name, 0, 0);
 	close_sink(&f->base);
 	return NULL;
+}
+
+struct sink *sink_file(const char *name, struct err *err)
+{
+	return open_sink(name, compress_by_suffix(name), false, err);
+}
+
+struct sink *sink_file_append(const char *name, struct err *err)
+{
+	return open_sink(name, compress_by_suffix(name), true, err);
+}
+
+struct sink *sink_file_as(const char *name, enum compress_kind kind, struct err *err)
+{
+	return open_sink(name, kind, false, err);
 }

@@ -26,11 +26,16 @@ struct sink_ops {
 	int (*finish)(struct sink *k, bool is_good, struct err *err);
 	void (*close)(struct sink *k);
 	uint64_t (*bytes_out)(const struct sink *k);
+	/* Optional (else what flush() did is enough): everything taken so far is safe, on disk or acknowledged. Called
+	 * before a source is told that it may forget what it gave. */
+	int (*sync)(struct sink *k, struct err *err);
 };
 
 /* First member of every kind of sink. */
 struct sink {
 	const struct sink_ops *ops;
+	void (*on_blocked)(void *ctx); /* NULL, or called every second while write() waits for a reader or a broker */
+	void *blocked_ctx;
 };
 
 void sink_close(struct sink *k); /* does nothing for NULL */
@@ -46,6 +51,13 @@ struct sink *sink_file(const char *name, struct err *err);
 
 /* The same, compressed as said, whatever the suffix. */
 struct sink *sink_file_as(const char *name, enum compress_kind kind, struct err *err);
+
+/*
+ * As sink_file(), for runs without an end: a regular file is opened under its own name and appended to, its last line
+ * cut off first where a killed run left it without its '\n'; sync() brings it onto the disk. finish() withdraws
+ * nothing. ERR_USAGE for a name with a suffix of compression: half a stream could not be continued.
+ */
+struct sink *sink_file_append(const char *name, struct err *err);
 
 /* Convenience for rows that are made one at a time (late rows, rejects, manifest): writes p[len] as one batch. */
 int sink_write_bytes(struct sink *k, struct slice lines, struct err *err);

@@ -27,6 +27,11 @@ struct stage_ops {
 	/* Optional: all inputs have ended, or (is_stopped) a signal asked to stop: what is still held goes out. */
 	int (*end)(struct stage *g, bool is_stopped, struct buf *out, struct err *err);
 	void (*close)(struct stage *g);
+	/* Optional: everything an input holds was given, more may come. */
+	int (*caught_up)(struct stage *g, uint32_t input, struct buf *out, struct err *err);
+	/* Optional: the next moment of the monotonic clock (µs) at which tick() wants to run, -1 for none. */
+	int64_t (*deadline)(const struct stage *g);
+	int (*tick)(struct stage *g, int64_t now_us, struct buf *out, struct err *err);
 };
 
 /* First member of every kind of stage. */

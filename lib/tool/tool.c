@@ -101,7 +101,7 @@ int tool_check_file(const char *option, const char *name, struct err *err)
 
 	if (place_parse(&place, name, err))
 		return -1;
-	if (place.kind == PLACE_LAKE_DIR)
+	if (place.kind == PLACE_LAKE_DIR || place.kind == PLACE_KAFKA)
 		return err_set(err, ERR_USAGE, "%s %.100s: write the path of a file", option, name);
 	return 0;
 }
@@ -127,6 +127,7 @@ static int open_books(struct tool *t, struct err *err)
 	const struct tool_common *c = &t->common;
 	struct reject_opts rejects = {
 		.place = c->rejects,
+		.is_appended = t->is_endless,
 		.is_dry_run = c->is_dry_run,
 		.is_strict = c->is_strict,
 		.max = (uint64_t)c->max_rejects,
@@ -154,6 +155,31 @@ static int open_books(struct tool *t, struct err *err)
 	return 0;
 }
 
+static void warn_of_kafka(void *ctx, const char *text)
+{
+	tool_warn(ctx, "%s", text);
+}
+
+/* What the options of topics need to know of the others, and whether there is an end. */
+static void prepare_kafka(struct tool *t)
+{
+	struct kafka_opts *k = &t->common.kafka;
+	const char **topics = mem_alloc((size_t)t->n_operands + 1, sizeof *topics);
+	size_t n = 0;
+
+	k->tool = t->spec->tool;
+	k->stop_timeout_us = t->common.stop_timeout_us;
+	k->verbose = t->common.verbose;
+	k->line_max_bytes = t->common.max_line_bytes;
+	k->warn = warn_of_kafka;
+	k->warn_ctx = t;
+	for (int i = 0; i < t->n_operands; i++)
+		if (kafka_is_place(t->operands[i]))
+			topics[n++] = t->operands[i];
+	t->is_endless = n && kafka_is_endless(k, topics, n);
+	free(topics);
+}
+
 void tool_start(struct tool *t, const struct opt_spec *spec, void *opts, int argc, char **argv)
 {
 	struct err err = ERR_INIT;
@@ -166,6 +192,7 @@ void tool_start(struct tool *t, const struct opt_spec *spec, void *opts, int arg
 		.max_line_bytes = BATCH_LINE_DEFAULT_BYTES,
 		.max_depth = JSON_DEPTH_DEFAULT,
 		.stop_timeout_us = 5000000,
+		.kafka.commit_us = 1000000,
 	};
 	/* --help in front of a mistake is still a call for help. */
 	if (opt_parse(spec, opts, &t->common, argc, argv, &first, &err) && !t->common.help)
@@ -174,6 +201,7 @@ void tool_start(struct tool *t, const struct opt_spec *spec, void *opts, int arg
 	stop_set_grace((long)(t->common.stop_timeout_us / 1000));
 	t->operands = argv + first;
 	t->n_operands = argc - first;
+	prepare_kafka(t);
 	if (check_places(t, &err) || open_books(t, &err))
 		fail_start(t, &err);
 }
@@ -217,10 +245,36 @@ static int check_source(const struct tool *t, const char *name, struct err *err)
 
 	if (place_parse(&place, name, err))
 		return -1;
+	if (place.kind == PLACE_KAFKA && !t->spec->more)
+		return err_set(err, ERR_USAGE, "%.120s: %s reads no topics (tlm-filter -J . %.60s -o FILE keeps one)",
+			name, t->spec->tool, name);
+	if (place.kind == PLACE_KAFKA)
+		return kafka_check(name, false, err);
 	if (place.kind == PLACE_LAKE_DIR)
 		return err_set(err, ERR_USAGE, "%.120s: a lake cannot be read", name);
 	if (place.kind == PLACE_PATH && t->common.rejects && is_same_file(name, t->common.rejects))
 		return err_set(err, ERR_USAGE, "--rejects %.100s: is a source, its records would be lost", name);
+	return 0;
+}
+
+/* Options of topics where there are none, and what a user of kcat types. */
+static int check_kafka_use(const struct tool *t, const char *name, struct err *err)
+{
+	static const char *const offsets[] = {"beginning", "end", "stored", NULL};
+	const struct kafka_opts *k = &t->common.kafka;
+	const char *output = t->common.output;
+
+	if (!kafka_is_place(name))
+		return k->group || k->is_until_end || k->instance
+			       ? err_set(err, ERR_USAGE, "%s: there is no topic to read (kafka:TOPIC)",
+					 k->group          ? "-G"
+					 : k->is_until_end ? "--until-end"
+							   : "--instance")
+			       : 0;
+	for (size_t i = 0; output && offsets[i]; i++)
+		if (strcmp(output, offsets[i]) == 0)
+			return err_set(err, ERR_USAGE, "-o %s: -o is the sink; write %.80s?offset=%s (a file: -o ./%s)",
+				output, name, output, output);
 	return 0;
 }
 
@@ -235,10 +289,13 @@ int tool_source_names(
 		return 0;
 	*names = (const char *const *)t->operands + first_operand;
 	*n_names = (size_t)(t->n_operands - first_operand);
-	for (size_t i = 0; i < *n_names; i++)
+	for (size_t i = 0; i < *n_names; i++) {
 		if (check_source(t, (*names)[i], err))
 			return -1;
-	return 0;
+		if (kafka_is_place((*names)[i]) != kafka_is_place((*names)[0]))
+			return err_set(err, ERR_USAGE, "%.100s: topics and files are not read in one run", (*names)[i]);
+	}
+	return check_kafka_use(t, (*names)[0], err);
 }
 
 struct source *tool_source(struct tool *t, int first_operand, struct err *err)
@@ -248,10 +305,14 @@ struct source *tool_source(struct tool *t, int first_operand, struct err *err)
 
 	if (tool_source_names(t, first_operand, &names, &n_names, err))
 		return NULL;
-	return source_files(names, n_names, t->common.max_line_bytes);
+	if (!kafka_is_place(names[0]))
+		return source_files(names, n_names, t->common.max_line_bytes);
+	if (kafka_has_group(&t->common.kafka, names, n_names))
+		reject_stop_at_first(t->reject);
+	return kafka_source(&t->common.kafka, names, n_names, err);
 }
 
-struct sink *tool_sink(struct tool *t, struct err *err)
+struct sink *tool_row_sink(struct tool *t, const struct kafka_row *row, struct err *err)
 {
 	const char *name = t->common.output ? t->common.output : "-";
 	struct place place;
@@ -262,7 +323,14 @@ struct sink *tool_sink(struct tool *t, struct err *err)
 		err_set(err, ERR_USAGE, "%.120s: only tlm-s3put writes a lake", name);
 		return NULL;
 	}
-	return sink_file(name, err);
+	if (place.kind == PLACE_KAFKA)
+		return kafka_sink(&t->common.kafka, name, row, err);
+	return t->is_endless ? sink_file_append(name, err) : sink_file(name, err);
+}
+
+struct sink *tool_sink(struct tool *t, struct err *err)
+{
+	return tool_row_sink(t, NULL, err);
 }
 
 /* ---- finish ---- */
@@ -303,6 +371,7 @@ static void finish_rejects(struct tool *t, bool has_failed, struct err *err)
 	merge(err, &sub);
 	reject_close(t->reject);
 	t->reject = NULL;
+	opt_list_release(&t->common.kafka.properties);
 }
 
 int tool_finish(struct tool *t, struct err *err)

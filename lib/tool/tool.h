@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "err/err.h"
+#include "kafka/kafka.h"
 #include "ledger/ledger.h"
 #include "meter/meter.h"
 #include "opt/opt.h"
@@ -39,9 +40,14 @@ struct tool_common {
 	int help;                /* -h 1, --help 2 */
 	bool is_version;         /* -V */
 	const char *completion;  /* --completion SHELL */
+	struct kafka_opts
+		kafka; /* -b -X -F -J, and where topics are read -G --instance --until-end --commit-interval */
 };
 
 extern const struct opt tool_common_options[];
+
+/* For `more` of the spec of a tool that reads topics. A tool without them reads none. */
+extern const struct opt tool_source_options[];
 
 struct tool {
 	const struct opt_spec *spec;
@@ -52,7 +58,8 @@ struct tool {
 	struct reject *reject;
 	struct meter meter;
 	struct pump pump;
-	int status; /* the worst so far */
+	int status;      /* the worst so far */
+	bool is_endless; /* a source has no end, or is a group's: a file of output is appended to */
 };
 
 /*
@@ -71,9 +78,15 @@ bool tool_color(const struct tool *t, int fd);
 int tool_source_names(
 	const struct tool *t, int first_operand, const char *const **names, size_t *n_names, struct err *err);
 
-/* The source of these names, and the sink of -o (none: stdout); NULL with err. */
+/*
+ * The source of these names, and the sink of -o (none: stdout); NULL with err. Names are all topics or none is. With a
+ * group the first rejected record ends the run unless --rejects has a place.
+ */
 struct source *tool_source(struct tool *t, int first_operand, struct err *err);
 struct sink *tool_sink(struct tool *t, struct err *err);
+
+/* tool_sink() for lines that are no records of the source; see kafka_sink(). */
+struct sink *tool_row_sink(struct tool *t, const struct kafka_row *row, struct err *err);
 
 /* Whether an option's place for further rows can be written: a file or "-", nothing is opened. 0, or -1 with err. */
 int tool_check_file(const char *option, const char *name, struct err *err);
