@@ -31,6 +31,7 @@ void carry_release(struct carry *c)
 	for (size_t i = 0; i < c->n_rests; i++)
 		release_rest(c, &c->rests[i]);
 	free(c->rests);
+	free(c->copy);
 	group_table_release(&c->groups);
 }
 
@@ -115,6 +116,18 @@ const void *carry_find(const struct carry *c, struct slice key)
 	const struct group_entry *entry = group_table_find(&c->groups, key, group_hash(key));
 
 	return entry ? entry->state : NULL;
+}
+
+void carry_copy(struct carry *c, struct slice key)
+{
+	const void *carried = carry_find(c, key);
+
+	if (!c->copy)
+		c->copy = mem_alloc(1, c->list->carried_bytes);
+	if (carried)
+		memcpy(c->copy, carried, c->list->carried_bytes);
+	else
+		memset(c->copy, 0, c->list->carried_bytes);
 }
 
 size_t carry_memory(const struct carry *c)

@@ -20,6 +20,7 @@ struct carry {
 	struct carry_rest *rests;  /* of windows that overlap with those to come, the oldest first */
 	size_t n_rests, cap_rests;
 	int64_t swept_us;
+	void *copy; /* of carry_copy() */
 };
 
 void carry_init(struct carry *c, const struct agg_list *list);
@@ -36,6 +37,9 @@ void carry_begin(struct carry *c, int64_t start_us);
 
 /* For agg_states_settle(); NULL: nothing. */
 const void *carry_find(const struct carry *c, struct slice key);
+
+/* What a group carries, or an empty block, in c->copy: the caller may put later values into it. */
+void carry_copy(struct carry *c, struct slice key);
 
 size_t carry_memory(const struct carry *c);
 

@@ -70,9 +70,8 @@ static int emit_groups(struct panes *w, int64_t k, struct group_table *t, uint32
 	}
 	for (size_t i = 0; i < n && result == 0; i++) {
 		row.key = group_entry_key(t, order[i]);
-		row.states = order[i]->state;
 		row.is_last_of_window = i + 1 == n;
-		result = panes_emit(w, k, &row, err);
+		result = panes_emit(w, k, &row, order[i]->state, err);
 	}
 	free(order);
 	return result;
@@ -87,9 +86,8 @@ static int emit_roll(struct panes *w, int64_t k, struct err *err)
 
 	for (size_t i = 0; i < n && result == 0; i++) {
 		row.key = rows[i].key;
-		row.states = rows[i].states;
 		row.is_last_of_window = i + 1 == n;
-		result = panes_emit(w, k, &row, err);
+		result = panes_emit(w, k, &row, rows[i].states, err);
 	}
 	roll_release_rows(w->early.roll);
 	return result;
@@ -180,9 +178,8 @@ static int emit_key(struct panes *w, int64_t k, struct slice key, struct group_e
 	if (merged)
 		merge_key(w, k, key, merged);
 	row.key = key;
-	row.states = merged ? merged : entry->state;
 	row.is_last_of_window = true;
-	result = panes_emit(w, k, &row, err);
+	result = panes_emit(w, k, &row, merged ? merged : entry->state, err);
 	if (merged)
 		agg_states_release(w->opts->list, merged);
 	free(merged);
@@ -289,10 +286,15 @@ int64_t early_next_border(int64_t watermark_us, int64_t every_us)
 
 int early_step(struct panes *w, int64_t watermark_us, struct err *err)
 {
+	int result;
+
 	if (watermark_us == WINDOW_NEVER || watermark_us == WINDOW_FOREVER)
 		return 0;
 	if (w->opts->emit == ENGINE_UPDATE)
 		return tell_complete(w, watermark_us, err);
 	w->early.next_us = early_next_border(watermark_us, w->opts->emit_every_us);
-	return tell_changed(w, err);
+	w->known_us = watermark_us;
+	result = tell_changed(w, err);
+	w->known_us = WINDOW_FOREVER;
+	return result;
 }

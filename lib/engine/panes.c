@@ -47,13 +47,29 @@ static int64_t closing_of(const struct panes *w, int64_t k)
 
 /* ---- rows out ---- */
 
+/* The latest values before a window: of older panes that are still there (rows before the final one), or carried. */
+static const void *find_carried(struct panes *w, const struct engine_row *row)
+{
+	uint64_t hash = group_hash(row->key);
+
+	if (!w->n_panes || w->panes[0]->at.start_us >= row->start_us)
+		return carry_find(&w->carry, row->key);
+	carry_copy(&w->carry, row->key);
+	for (size_t i = 0; i < w->n_panes && w->panes[i]->at.start_us < row->start_us; i++) {
+		const struct group_entry *e = group_table_find(&w->panes[i]->groups, row->key, hash);
+
+		if (e)
+			agg_carried_take(w->opts->list, w->carry.copy, e->state, row->start_us);
+	}
+	return w->carry.copy;
+}
+
 /* Values hold up to the end of the window, as far as time has come. */
-static void settle(struct panes *w, const struct engine_row *row, struct slice key, void *states)
+static void settle(struct panes *w, const struct engine_row *row, void *states)
 {
 	struct agg_bounds window = {row->start_us, row->end_us < w->known_us ? row->end_us : w->known_us};
 
-	if (!w->opts->window.is_all)
-		agg_states_settle(w->opts->list, states, &window, carry_find(&w->carry, key));
+	agg_states_settle(w->opts->list, states, &window, find_carried(w, row));
 }
 
 struct engine_row panes_row(const struct panes *w, int64_t k, bool is_final)
@@ -69,10 +85,13 @@ struct engine_row panes_row(const struct panes *w, int64_t k, bool is_final)
 		.is_first_of_window = true};
 }
 
-int panes_emit(struct panes *w, int64_t k, struct engine_row *row, struct err *err)
+int panes_emit(struct panes *w, int64_t k, struct engine_row *row, void *states, struct err *err)
 {
 	int result;
 
+	if (w->opts->list->carried_bytes && !w->opts->window.is_all)
+		settle(w, row, states);
+	row->states = states;
 	if (w->opts->emit != ENGINE_FINAL) {
 		row->has_rev = true;
 		row->rev = told_next(&w->early.told, k, row->key, row->is_final);
@@ -95,11 +114,8 @@ static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is
 	group_table_sort(t, order);
 	for (uint32_t i = 0; i < t->n && result == 0; i++) {
 		row.key = group_entry_key(t, order[i]);
-		row.states = order[i]->state;
-		if (w->opts->list->carried_bytes)
-			settle(w, &row, row.key, order[i]->state);
 		row.is_last_of_window = i + 1 == t->n;
-		result = panes_emit(w, k, &row, err);
+		result = panes_emit(w, k, &row, order[i]->state, err);
 	}
 	free(order);
 	return result;
@@ -118,11 +134,8 @@ static int emit_rolled(struct panes *w, int64_t k, bool is_final, struct err *er
 		rows = fill_rows(&w->fill, k, w->opts->list, rows, &n_rows);
 	for (size_t i = 0; i < n_rows && result == 0; i++) {
 		row.key = rows[i].key;
-		row.states = rows[i].states;
-		if (w->opts->list->carried_bytes)
-			settle(w, &row, row.key, rows[i].states);
 		row.is_last_of_window = i + 1 == n_rows;
-		result = panes_emit(w, k, &row, err);
+		result = panes_emit(w, k, &row, rows[i].states, err);
 	}
 	roll_release_rows(w->roll);
 	fill_release_rows(&w->fill, w->opts->list);

@@ -31,7 +31,7 @@ struct panes {
 
 /* The row of window k that its groups fill in one by one. */
 struct engine_row panes_row(const struct panes *w, int64_t k, bool is_final);
-int panes_emit(struct panes *w, int64_t k, struct engine_row *row, struct err *err);
+int panes_emit(struct panes *w, int64_t k, struct engine_row *row, void *states, struct err *err);
 
 /* The number of the next window to close: the oldest with records that was not closed before, or the one behind the
  * last where windows are filled. */
