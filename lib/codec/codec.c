@@ -6,13 +6,13 @@
 #include "mem/mem.h"
 
 static const struct {
-	const char *suffix;
+	const char *suffix, *content_type;
 	int level, level_max;
 	struct codec *(*open)(struct codec_set *set);
 } kinds[] = {
-	[CODEC_ZST] = {".ndjson.zst", CODEC_LEVEL_ZST, 19, codec_open_zst},
-	[CODEC_GZ] = {".ndjson.gz", CODEC_LEVEL_GZ, 9, codec_open_gz},
-	[CODEC_NONE] = {".ndjson", 0, 0, codec_open_none},
+	[CODEC_ZST] = {".ndjson.zst", "application/zstd", CODEC_LEVEL_ZST, 19, codec_open_zst},
+	[CODEC_GZ] = {".ndjson.gz", "application/gzip", CODEC_LEVEL_GZ, 9, codec_open_gz},
+	[CODEC_NONE] = {".ndjson", "application/x-ndjson", 0, 0, codec_open_none},
 };
 
 int codec_set_init(struct codec_set *set, enum codec_kind kind, int level, struct err *err)
@@ -35,6 +35,11 @@ void codec_set_release(struct codec_set *set)
 const char *codec_suffix(enum codec_kind kind)
 {
 	return kinds[kind].suffix;
+}
+
+const char *codec_content_type(enum codec_kind kind)
+{
+	return kinds[kind].content_type;
 }
 
 bool codec_kind_of(const char *name, enum codec_kind *kind)

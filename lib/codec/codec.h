@@ -45,6 +45,9 @@ void codec_set_release(struct codec_set *set);
 /* ".ndjson.zst" ".ndjson.gz" ".ndjson" */
 const char *codec_suffix(enum codec_kind kind);
 
+/* What HTTP calls it: "application/zstd" "application/gzip" "application/x-ndjson" */
+const char *codec_content_type(enum codec_kind kind);
+
 /* The kind whose suffix the name has; false when it has none of them. */
 bool codec_kind_of(const char *name, enum codec_kind *kind);
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "mem/mem.h"
+#include "stop/stop.h"
 
 /* Eight bytes at a step, mixed by a multiplication and a shift. */
 static uint64_t hash_name(struct slice name)
@@ -162,17 +163,50 @@ int lake_end_run(struct lake *l, struct err *err)
 static int tell_own(void *lake, const struct spool_object *object, struct err *err)
 {
 	struct lake *l = lake;
+	int got = lake_tell(l, object, err);
 
-	if (lake_tell(l, object, err) < 0)
-		return -1;
+	if (got)
+		return got;
 	l->opts.ledger->open -= object->sum->records;
 	l->opts.ledger->kept += object->sum->records;
+	l->n_told++;
+	l->records_told += object->sum->records;
 	return 0;
+}
+
+static int keep(void *lake, struct err *err)
+{
+	return lake_keep_manifest(lake, err);
+}
+
+/* A signal lets what was read go into the spool, full as it may be. */
+static bool idle(void *lake)
+{
+	lake_tell_notes(lake);
+	return stop_signal() != 0;
+}
+
+struct spool_hooks lake_salvage_hooks(struct lake *l)
+{
+	return (struct spool_hooks){lake_tell, keep, idle, l};
 }
 
 int lake_publish(struct lake *l, struct err *err)
 {
-	return l->spool ? spool_publish(l->spool, tell_own, l, err) : 0;
+	struct spool_hooks hooks = {tell_own, keep, idle, l};
+
+	if (!l->spool)
+		return 0;
+	if (lake_is_manifest_full(l) && !spool_is_full(l->spool) && lake_seal_manifest(l, false, err) < 0)
+		return -1;
+	return spool_publish(l->spool, &hooks, err);
+}
+
+int lake_settle(struct lake *l, struct err *err)
+{
+	struct spool_hooks hooks = {tell_own, keep, idle, l};
+
+	return l->spool ? spool_settle(l->spool, &hooks, err) : 0;
 }
 
 static int store_dry(struct lake *l, struct lake_dir *d, struct err *err)

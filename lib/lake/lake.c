@@ -5,7 +5,10 @@
 
 #include "mem/mem.h"
 
-enum { SPARE_FILES = 64 }; /* beside one for each open directory */
+enum {
+	SPARE_FILES = 64, /* beside one for each open directory */
+	LOOK_US = 50000   /* how often outcomes of a store are looked for while there is nothing to read */
+};
 
 static void say(const struct lake *l, struct buf *text)
 {
@@ -19,6 +22,20 @@ void lake_tell_early(struct lake *l)
 
 	buf_addf(&text, "more than %zu directories at once: objects are closed early (--max-open)", l->opts.max_open);
 	say(l, &text);
+}
+
+void lake_tell_notes(struct lake *l)
+{
+	struct buf notes = BUF_INIT;
+
+	if (l->opts.store && l->opts.store->ops->take_notes(l->opts.store, &notes)) {
+		for (char *p = notes.p, *end; p < notes.p + notes.len; p = end + 1) {
+			end = memchr(p, '\n', (size_t)(notes.p + notes.len - p));
+			*end = '\0';
+			l->opts.warn(l->opts.warn_ctx, p);
+		}
+	}
+	buf_release(&notes);
 }
 
 /* ---- as a sink ---- */
@@ -47,13 +64,19 @@ static int flush(struct sink *k, struct err *err)
 	return l->has_failed ? 0 : done(l, lake_publish(l, err), err);
 }
 
+static int64_t sooner(int64_t a_us, int64_t b_us)
+{
+	if (a_us < 0 || b_us < 0)
+		return a_us < 0 ? b_us : a_us;
+	return a_us < b_us ? a_us : b_us;
+}
+
 static int64_t deadline(const struct sink *k)
 {
 	const struct lake *l = (const struct lake *)k;
+	int64_t look_us = l->spool && spool_is_waiting(l->spool) ? l->next_look_us : -1;
 
-	if (l->next_sync_us < 0 || l->next_age_us < 0)
-		return l->next_sync_us < 0 ? l->next_age_us : l->next_sync_us;
-	return l->next_sync_us < l->next_age_us ? l->next_sync_us : l->next_age_us;
+	return sooner(sooner(l->next_sync_us, l->next_age_us), look_us);
 }
 
 static int tick(struct sink *k, int64_t now_us, struct err *err)
@@ -61,6 +84,10 @@ static int tick(struct sink *k, int64_t now_us, struct err *err)
 	struct lake *l = (struct lake *)k;
 
 	l->now_us = now_us;
+	l->next_look_us = now_us + LOOK_US;
+	lake_tell_notes(l);
+	if (l->spool && spool_is_waiting(l->spool) && lake_publish(l, err) < 0)
+		return done(l, -1, err);
 	if (l->next_age_us >= 0 && now_us >= l->next_age_us && lake_seal_aged(l, err) < 0)
 		return done(l, -1, err);
 	if (l->next_sync_us >= 0 && now_us >= l->next_sync_us && lake_sync_all(l, err) < 0)
@@ -83,7 +110,18 @@ static int discard(struct lake *l, struct err *err)
 {
 	if (!l->spool)
 		return 0;
-	return lake_publish(l, err) < 0 ? -1 : spool_discard(l->spool, err);
+	if (lake_publish(l, err) < 0 || lake_settle(l, err) < 0)
+		return -1;
+	return spool_discard(l->spool, err);
+}
+
+static int end(struct lake *l, struct err *err)
+{
+	if (lake_seal_all(l, err) < 0 || lake_settle(l, err) < 0)
+		return -1;
+	if (lake_seal_manifest(l, true, err) < 0 || lake_publish(l, err) < 0)
+		return -1;
+	return lake_settle(l, err);
 }
 
 static int finish(struct sink *k, bool is_good, struct err *err)
@@ -96,7 +134,7 @@ static int finish(struct sink *k, bool is_good, struct err *err)
 	tell_end(l);
 	if (!is_good && l->opts.run_id)
 		return done(l, discard(l, err), err);
-	return done(l, lake_seal_all(l, err), err);
+	return done(l, end(l, err), err);
 }
 
 static uint64_t bytes_out(const struct sink *k)
@@ -108,8 +146,12 @@ static void close_lake(struct sink *k)
 {
 	struct lake *l = (struct lake *)k;
 
+	lake_tell_notes(l);
 	lake_release_dirs(l);
+	lake_close_manifest(l);
 	spool_close(l->spool);
+	if (!l->spool)
+		store_close(l->opts.store);
 	codec_set_release(&l->codecs);
 	json_scan_close(l->scan);
 	template_close(l->template);
@@ -156,10 +198,11 @@ static int see_lines(void *ctx, const char *p, size_t len, struct segment_sum *s
 
 static int salvage(struct lake *l, struct err *err)
 {
+	struct spool_hooks hooks = lake_salvage_hooks(l);
 	struct spool_salvage result;
 	struct buf text = BUF_INIT;
 
-	if (spool_salvage(l->spool, see_lines, lake_tell, l, &result, err) < 0)
+	if (spool_salvage(l->spool, see_lines, &hooks, &result, err) < 0)
 		return -1;
 	if (result.objects) {
 		buf_addf(&text, "stored what %llu ended runs had left: %llu objects, %llu records",
@@ -226,9 +269,14 @@ static int look_at_spool(struct lake *l, const struct spool_opts *opts, struct e
 static int open_spool(struct lake *l, struct err *err)
 {
 	struct buf identity = BUF_INIT;
-	struct spool_opts opts = {template_root(l->template), l->opts.spool, NULL, l->opts.run_id, 0};
+	struct spool_opts opts = {.root = template_root(l->template),
+		.dir = l->opts.spool,
+		.run_id = l->opts.run_id,
+		.store = l->opts.store,
+		.max_waiting_bytes = l->opts.max_spool_bytes ? l->opts.max_spool_bytes : UINT64_MAX / 2};
 	int got;
 
+	buf_add_str(&identity, l->opts.identity);
 	add_identity(&identity, l->opts.place);
 	opts.identity = identity.p;
 	if (l->opts.is_dry_run) {
@@ -237,6 +285,8 @@ static int open_spool(struct lake *l, struct err *err)
 		got = raise_files(l->opts.max_open, &opts.group_max, err);
 		if (got == 0)
 			l->spool = spool_open(&opts, err);
+		if (got == 0 && !l->spool)
+			l->opts.store = NULL;
 		got = l->spool ? salvage(l, err) : -1;
 	}
 	buf_release(&identity);
@@ -260,6 +310,7 @@ static int prepare(struct lake *l, struct err *err)
 	for (l->n_buckets = 16; l->n_buckets < 2 * o->max_open;)
 		l->n_buckets *= 2;
 	l->buckets = mem_alloc(l->n_buckets, sizeof *l->buckets);
+	lake_open_manifest(l);
 	return open_spool(l, err);
 }
 
@@ -276,6 +327,10 @@ struct sink *lake_open(const struct lake_opts *opts, struct err *err)
 
 	l->base.ops = &ops;
 	l->opts = *opts;
+	if (!l->opts.url)
+		l->opts.url = "file://";
+	if (!l->opts.identity)
+		l->opts.identity = "";
 	l->next_sync_us = l->next_age_us = -1;
 	l->next_seq = 1;
 	if (prepare(l, err) < 0) {

@@ -21,6 +21,7 @@
 #include "ledger/ledger.h"
 #include "reject/reject.h"
 #include "sink/sink.h"
+#include "store/store.h"
 #include "timefield/timefield.h"
 
 enum {
@@ -29,13 +30,21 @@ enum {
 	LAKE_SYNC_DEFAULT_US = 1000000
 };
 #define LAKE_SIZE_DEFAULT_BYTES (UINT64_C(256) << 20)
+#define LAKE_SPOOL_DEFAULT_BYTES (UINT64_C(1) << 30)
+#define LAKE_MANIFESTS "_manifests"
 
 struct lake_opts {
 	const char *place;             /* the absolute directory and template behind file:// */
 	const struct timefield *time;  /* --time, NULL for none: rows of tlm-agg have window_end or session_end */
 	const struct etime_zone *zone; /* --tz of the template's codes, NULL: UTC */
 	const char *spool;             /* --spool: see spool.h; NULL: inside the root */
-	const char *run_id;            /* --run-id, NULL for none */
+	struct store *store;      /* S3: taken over, closed with the lake; NULL: the directory. Then place is the key
+				     behind the bucket, with a '/' before it, and spool is given */
+	const char *url;          /* what stands before a path in a row: "s3://BUCKET"; NULL: "file://" */
+	const char *identity;     /* what tells this destination from others of the same place: an endpoint; or NULL */
+	uint64_t max_spool_bytes; /* sealed objects that wait for the store; 0: no limit */
+	bool has_manifest;        /* rows are stored, too, as objects below ROOT/_manifests/ */
+	const char *run_id;       /* --run-id, NULL for none */
 	enum codec_kind codec;
 	int level; /* 0: the codec's default */
 	size_t max_open;

@@ -61,6 +61,14 @@ struct lake {
 	struct lake_dir *newest, *oldest, *unused;
 	uint64_t next_seq, n_early;
 	int64_t now_us, next_sync_us, next_age_us; /* monotonic; -1: nothing is due */
+	int64_t next_look_us;
+
+	/* the rows that become an object of their own */
+	struct codec_set manifest_codecs;
+	struct segment manifest;
+	uint64_t manifest_seq;
+	int64_t manifest_us;           /* when it was begun */
+	uint64_t n_told, records_told; /* of the own run */
 
 	struct lake_run run;
 	struct buf name, row, tmp, lines;
@@ -92,8 +100,15 @@ int lake_end_run(struct lake *l, struct err *err);
 /* Closes a directory; its segment joins the group that is published next. */
 int lake_seal(struct lake *l, struct lake_dir *d, struct err *err);
 
-/* Publishes what was sealed. */
+/* Publishes what was sealed; with a store, begins to. lake_settle() waits for the rest. */
 int lake_publish(struct lake *l, struct err *err);
+int lake_settle(struct lake *l, struct err *err);
+
+/* The hooks for objects of other runs. */
+struct spool_hooks lake_salvage_hooks(struct lake *l);
+
+/* Tells what the store has to say. */
+void lake_tell_notes(struct lake *l);
 
 /* These publish, too. */
 int lake_seal_all(struct lake *l, struct err *err); /* in the order of their numbers */
@@ -103,8 +118,25 @@ void lake_release_dirs(struct lake *l);
 
 /* ---- row.c ---- */
 
-/* spool_told_fn: writes the manifest row of an object and flushes it. */
+/* As a hook of the spool: writes the manifest row of an object and flushes it. 1: it is a manifest itself. */
 int lake_tell(void *lake, const struct spool_object *object, struct err *err);
+
+/* ---- manifest.c ---- */
+
+void lake_open_manifest(struct lake *l);
+void lake_close_manifest(struct lake *l);
+
+/* Adds a row to the manifest object. */
+int lake_add_manifest(struct lake *l, struct slice row, struct err *err);
+
+/* The rows so far are on disk, in the spool. */
+int lake_keep_manifest(struct lake *l, struct err *err);
+
+/* Whether the manifest object is large enough to be ended. */
+bool lake_is_manifest_full(const struct lake *l);
+
+/* Ends it; with the row that tells the end of the run if is_end. It joins the group that is published next. */
+int lake_seal_manifest(struct lake *l, bool is_end, struct err *err);
 
 /* The row of a dry run. */
 int lake_tell_dry(struct lake *l, const struct lake_dir *d, const struct segment_sum *sum, struct err *err);

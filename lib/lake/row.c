@@ -13,14 +13,14 @@ static void add_time(struct buf *out, const char *key, const struct segment_sum 
 		buf_addf(out, "\"%.*s\"", (int)etime_print_iso(text, us), text);
 }
 
-static void begin_row(struct buf *out, const char *path)
+static void begin_row(struct buf *out, const char *url, const char *path)
 {
 	struct buf key = BUF_INIT;
 
 	buf_reset(out);
 	buf_add_char(out, '{');
 	json_add_key(out, "key");
-	buf_addf(&key, "file://%s", path);
+	buf_addf(&key, "%s%s", url, path);
 	json_add_string(out, buf_slice(&key));
 	buf_release(&key);
 }
@@ -33,7 +33,16 @@ static int end_row(struct lake *l, struct slice run, uint64_t seq, struct err *e
 	if (sink_write_bytes(l->opts.manifest, buf_slice(&l->row), err) < 0)
 		return -1;
 	l->opts.ledger->out++;
-	return l->opts.manifest->ops->flush(l->opts.manifest, err);
+	if (l->opts.manifest->ops->flush(l->opts.manifest, err) < 0)
+		return -1;
+	return l->spool ? lake_add_manifest(l, buf_slice(&l->row), err) : 0;
+}
+
+static bool is_manifest(const struct lake *l, const char *path)
+{
+	const char *below = path + strlen(template_root(l->template));
+
+	return l->opts.has_manifest && strncmp(below, "/" LAKE_MANIFESTS "/", sizeof LAKE_MANIFESTS + 1) == 0;
 }
 
 /* Run and number stand in the name, so the object of a dead run is told as the run itself would have. */
@@ -43,7 +52,9 @@ int lake_tell(void *lake, const struct spool_object *object, struct err *err)
 	const struct segment_sum *sum = object->sum;
 	const char *name = strrchr(object->path, '/') + 1, *dot = strstr(name, ".ndjson"), *dash = dot;
 
-	begin_row(&l->row, object->path);
+	if (is_manifest(l, object->path))
+		return 1;
+	begin_row(&l->row, l->opts.url, object->path);
 	buf_addf(&l->row, ",\"records\":%llu,\"bytes\":%llu,\"raw_bytes\":%llu", (unsigned long long)sum->records,
 		(unsigned long long)sum->bytes, (unsigned long long)sum->raw_bytes);
 	buf_addf(&l->row, ",\"sha256\":\"%s\",\"raw_sha256\":\"%s\"", sum->sha256, sum->raw_sha256);
@@ -61,7 +72,7 @@ int lake_tell_dry(struct lake *l, const struct lake_dir *d, const struct segment
 	lake_object_name(l, d->seq, &name);
 	buf_addf(&path, "%s/%.*s%s%s", template_root(l->template), (int)d->name.len, d->name.len ? d->name.p : "",
 		d->name.len ? "/" : "", buf_cstr(&name));
-	begin_row(&l->row, buf_cstr(&path));
+	begin_row(&l->row, l->opts.url, buf_cstr(&path));
 	buf_addf(&l->row, ",\"records\":%llu,\"raw_bytes\":%llu", (unsigned long long)d->records,
 		(unsigned long long)d->raw_bytes);
 	add_time(&l->row, "min_time", sum, sum->min_us);

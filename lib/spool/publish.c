@@ -36,7 +36,7 @@ int spool_begin(struct spool *spool, struct segment *s, struct slice dir, const 
 	return got;
 }
 
-static void add_chain(struct spool *spool, const char *path, size_t len)
+void spool_add_chain(struct spool *spool, const char *path, size_t len)
 {
 	do {
 		len = spool_dir_len(path, len);
@@ -71,7 +71,7 @@ static int sync_segment_names(struct spool *spool, struct segment **list, size_t
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!list[i]->is_name_synced)
-			add_chain(spool, list[i]->path.p, list[i]->path.len);
+			spool_add_chain(spool, list[i]->path.p, list[i]->path.len);
 		if (spool->dirs.n >= MANY_DIRS && durable_dirs_sync(&spool->dirs, err) < 0)
 			return -1;
 	}
@@ -193,17 +193,20 @@ int spool_add(struct spool *spool, struct segment *s, struct err *err)
 	return 0;
 }
 
+void spool_release_item(struct spool_item *item)
+{
+	if (item->fd >= 0)
+		close(item->fd);
+	free(item->from);
+	free(item->to);
+	free(item->leftover);
+	*item = (struct spool_item){.fd = -1};
+}
+
 void spool_drop_group(struct spool *spool)
 {
-	for (size_t i = 0; i < spool->n_group; i++) {
-		struct spool_item *item = &spool->group[i];
-
-		if (item->fd >= 0)
-			close(item->fd);
-		free(item->from);
-		free(item->to);
-		free(item->leftover);
-	}
+	for (size_t i = 0; i < spool->n_group; i++)
+		spool_release_item(&spool->group[i]);
 	spool->n_group = 0;
 }
 
@@ -222,7 +225,7 @@ static int give_name(struct spool *spool, struct spool_item *item, struct err *e
 	return 0;
 }
 
-static int leave_spool(struct spool *spool, struct spool_item *item, struct err *err)
+int spool_leave(struct spool *spool, struct spool_item *item, struct err *err)
 {
 	char *folder;
 
@@ -238,7 +241,7 @@ static int leave_spool(struct spool *spool, struct spool_item *item, struct err 
 }
 
 /* How many of the first n have their bytes on disk, up to the first that has not. */
-static size_t sync_bytes(struct spool *spool, size_t n, struct err *err)
+size_t spool_sync_bytes(struct spool *spool, size_t n, struct err *err)
 {
 	struct durable_job *jobs = mem_alloc(n, sizeof *jobs);
 	size_t n_jobs = 0, n_good = 0;
@@ -272,19 +275,24 @@ static size_t each(
 	return n;
 }
 
-static size_t tell_each(struct spool *spool, size_t n, spool_told_fn *told, void *ctx, struct err *err)
+static size_t tell_each(struct spool *spool, size_t n, const struct spool_hooks *hooks, struct err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct spool_item *item = &spool->group[i];
 
-		if (told(ctx, &(struct spool_object){item->to, &item->sum, item->is_old}, err) < 0)
+		if (hooks->tell(hooks->ctx, &(struct spool_object){item->to, &item->sum, item->is_old}, err) < 0)
 			return i;
 	}
 	return n;
 }
 
+static size_t keep_told(size_t n, const struct spool_hooks *hooks, struct err *err)
+{
+	return n && hooks->keep && hooks->keep(hooks->ctx, err) < 0 ? 0 : n;
+}
+
 /* Names that were not synced are not known. */
-static size_t sync_names(struct spool *spool, size_t n, struct err *err)
+size_t spool_sync_names(struct spool *spool, size_t n, struct err *err)
 {
 	if (durable_dirs_sync(&spool->dirs, err) == 0)
 		return n;
@@ -298,18 +306,22 @@ static size_t sync_names(struct spool *spool, size_t n, struct err *err)
  * the first sync of a step waits and the others find little left to do. Each has its own sync nevertheless: it tells
  * the errors of its own file, and does not wait for files of others as syncfs(2) would.
  */
-int spool_publish(struct spool *spool, spool_told_fn *told, void *ctx, struct err *err)
+int spool_publish(struct spool *spool, const struct spool_hooks *hooks, struct err *err)
 {
-	size_t n_all = spool->n_group, n[] = {0, 0, 0, 0, 0};
-	struct err errs[] = {ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT};
+	enum { STEPS = 6 };
+	size_t n_all = spool->n_group, n[STEPS];
+	struct err errs[STEPS] = {ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT};
 	int got = 0;
 
-	n[0] = sync_bytes(spool, n_all, &errs[0]);
+	if (spool->store)
+		return spool_hand_over(spool, hooks, err);
+	n[0] = spool_sync_bytes(spool, n_all, &errs[0]);
 	n[1] = each(spool, n[0], give_name, &errs[1]);
-	n[2] = sync_names(spool, n[1], &errs[2]);
-	n[3] = tell_each(spool, n[2], told, ctx, &errs[3]);
-	n[4] = each(spool, n[3], leave_spool, &errs[4]);
-	for (size_t i = 0; i < 5 && got == 0; i++) {
+	n[2] = spool_sync_names(spool, n[1], &errs[2]);
+	n[3] = tell_each(spool, n[2], hooks, &errs[3]);
+	n[4] = keep_told(n[3], hooks, &errs[4]);
+	n[5] = each(spool, n[4], spool_leave, &errs[5]);
+	for (size_t i = 0; i < STEPS && got == 0; i++) {
 		if (n[i] == (i ? n[i - 1] : n_all))
 			continue;
 		*err = errs[i];

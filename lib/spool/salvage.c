@@ -16,8 +16,7 @@ enum { TREE_FDS = 16 };
 struct salvage {
 	struct spool *spool;
 	spool_lines_fn *lines;
-	spool_told_fn *told;
-	void *ctx;
+	const struct spool_hooks *hooks; /* of the caller */
 	struct spool_salvage *result;
 	struct segment_sum times; /* of the leftover, filled by lines() */
 	struct segment segment;   /* its new form */
@@ -28,7 +27,7 @@ static int see_lines(void *ctx, const char *p, size_t len, struct err *err)
 {
 	struct salvage *v = ctx;
 
-	return v->lines(v->ctx, p, len, &v->times, err);
+	return v->lines(v->hooks->ctx, p, len, &v->times, err);
 }
 
 static int copy_lines(void *ctx, const char *p, size_t len, struct err *err)
@@ -42,17 +41,38 @@ static int copy_lines(void *ctx, const char *p, size_t len, struct err *err)
 static int tell(void *ctx, const struct spool_object *object, struct err *err)
 {
 	struct salvage *v = ctx;
+	int got = v->hooks->tell(v->hooks->ctx, object, err);
 
-	if (v->told(v->ctx, object, err) < 0)
-		return -1;
-	v->result->objects++;
-	v->result->records += object->sum->records;
-	return 0;
+	if (got == 0) {
+		v->result->objects++;
+		v->result->records += object->sum->records;
+	}
+	return got;
+}
+
+static int keep(void *ctx, struct err *err)
+{
+	const struct salvage *v = ctx;
+
+	return v->hooks->keep ? v->hooks->keep(v->hooks->ctx, err) : 0;
+}
+
+static bool idle(void *ctx)
+{
+	const struct salvage *v = ctx;
+
+	return v->hooks->idle && v->hooks->idle(v->hooks->ctx);
 }
 
 static int publish(struct salvage *v, struct err *err)
 {
-	return spool_publish(v->spool, tell, v, err);
+	return spool_publish(v->spool, &(struct spool_hooks){tell, keep, idle, v}, err);
+}
+
+/* Nothing of a run may be on its way when its folder goes. */
+static int settle(struct salvage *v, struct err *err)
+{
+	return spool_settle(v->spool, &(struct spool_hooks){tell, keep, idle, v}, err);
 }
 
 static int add_item(struct salvage *v, const struct spool_item *item, struct err *err)
@@ -135,7 +155,7 @@ static int salvage_part(struct salvage *v, const char *part, const char *to, str
 	item.sum.max_us = v->times.max_us;
 	item.from = mem_dup(part, strlen(part));
 	item.to = mem_dup(to, strlen(to));
-	if (exists(to) || rebuild(v, &item, err) == 0)
+	if ((!v->spool->store && exists(to)) || rebuild(v, &item, err) == 0)
 		return add_item(v, &item, err);
 	free(item.from);
 	free(item.to);
@@ -143,11 +163,45 @@ static int salvage_part(struct salvage *v, const char *part, const char *to, str
 	return -1;
 }
 
+/* Whole and durable as it is; read for what its row tells. */
+static int salvage_ready(struct salvage *v, const char *path, const char *to, struct err *err)
+{
+	struct spool_item item = {.keep_len = v->run_len, .fd = -1, .is_ready = true};
+	bool is_whole;
+
+	if (!codec_kind_of(to, &item.kind))
+		return err_set(err, ERR_REFUSED, "%.120s: not a segment that this version knows", path);
+	v->times = (struct segment_sum){0};
+	if (segment_read(item.kind, path, &item.sum, &is_whole, see_lines, v, err) < 0)
+		return -1;
+	if (!is_whole)
+		return err_set(err, ERR_IO, "%.120s: is damaged", path);
+	item.sum.has_time = v->times.has_time;
+	item.sum.min_us = v->times.min_us;
+	item.sum.max_us = v->times.max_us;
+	item.from = mem_dup(path, strlen(path));
+	item.to = mem_dup(to, strlen(to));
+	return add_item(v, &item, err);
+}
+
 static bool ends_with(const char *p, const char *suffix)
 {
 	size_t len = strlen(p), n = strlen(suffix);
 
 	return len > n && memcmp(p + len - n, suffix, n) == 0;
+}
+
+/* A salvage that was killed had made the durable form of this part, and not yet removed it. */
+static bool has_ready(const char *part)
+{
+	struct buf path = BUF_INIT;
+	bool has;
+
+	buf_add(&path, part, strlen(part) - strlen(PART_SUFFIX));
+	buf_add_str(&path, READY_SUFFIX);
+	has = exists(buf_cstr(&path));
+	buf_release(&path);
+	return has;
 }
 
 /* One name inside the tree: a folder or a part. tree_len: of the tree's own path. */
@@ -162,12 +216,17 @@ static int salvage_name(struct salvage *v, const char *path, size_t tree_len, st
 		return errno == ENOENT ? 0 : err_sys(err, "%.120s: cannot read", path);
 	if (S_ISDIR(st.st_mode))
 		return salvage_tree(v, path, tree_len, err);
-	if (ends_with(path, PART_SUFFIX)) {
+	if (ends_with(path, PART_SUFFIX) || ends_with(path, READY_SUFFIX)) {
 		struct buf to = BUF_INIT;
 
 		buf_add_str(&to, v->spool->root);
-		buf_add(&to, path + tree_len, strlen(path) - tree_len - strlen(PART_SUFFIX));
-		got = salvage_part(v, path, buf_cstr(&to), err);
+		buf_add(&to, path + tree_len, (size_t)(strrchr(path, '.') - path) - tree_len);
+		if (ends_with(path, READY_SUFFIX))
+			got = salvage_ready(v, path, buf_cstr(&to), err);
+		else if (has_ready(path))
+			got = durable_unlink(path, err);
+		else
+			got = salvage_part(v, path, buf_cstr(&to), err);
 		buf_release(&to);
 	}
 	return got;
@@ -228,7 +287,9 @@ static int salvage_parts(struct salvage *v, const char *tree, struct err *err)
 {
 	if (remove_each(tree, remove_salvage, err) < 0 || salvage_tree(v, tree, strlen(tree), err) < 0)
 		return -1;
-	return publish(v, err) < 0 ? -1 : remove_each(tree, remove_folder, err);
+	if (publish(v, err) < 0 || settle(v, err) < 0)
+		return -1;
+	return remove_each(tree, remove_folder, err);
 }
 
 static int salvage_run(struct salvage *v, const char *run, struct err *err)
@@ -270,10 +331,10 @@ static void note_unfinished(struct spool *spool, const char *run, const char *id
 	result->unfinished = spool->unfinished;
 }
 
-int spool_salvage(struct spool *spool, spool_lines_fn *lines, spool_told_fn *told, void *ctx,
+int spool_salvage(struct spool *spool, spool_lines_fn *lines, const struct spool_hooks *hooks,
 	struct spool_salvage *result, struct err *err)
 {
-	struct salvage v = {.spool = spool, .lines = lines, .told = told, .ctx = ctx, .result = result};
+	struct salvage v = {.spool = spool, .lines = lines, .hooks = hooks, .result = result};
 	struct dirent **names;
 	struct buf run = BUF_INIT;
 	int n = scandir(spool->base.p, &names, is_name, alphasort), got = 0;

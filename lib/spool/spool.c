@@ -204,10 +204,11 @@ static int make_dir(struct spool *spool, const char *given, struct err *err)
 	if (durable_make_dirs(given, err) < 0)
 		return -1;
 	spool->dir = realpath(given, NULL);
-	if (!spool->dir || stat(spool->dir, &a) < 0 || stat(*spool->root ? spool->root : "/", &b) < 0)
+	if (!spool->dir || stat(spool->dir, &a) < 0 ||
+		(!spool->store && stat(*spool->root ? spool->root : "/", &b) < 0))
 		return err_sys(err, "%.120s: cannot use the directory", given);
 	spool->keep_len = strlen(spool->dir);
-	if (a.st_dev != b.st_dev)
+	if (!spool->store && a.st_dev != b.st_dev)
 		return err_set(err, ERR_USAGE, "--spool %.100s: must be on the file system of the lake", given);
 	return 0;
 }
@@ -248,8 +249,10 @@ struct spool *spool_open(const struct spool_opts *opts, struct err *err)
 	struct spool *spool;
 	char id[RANDOM_ID_BYTES + 1];
 
-	if (opts->run_id && spool_check_run_id(opts->run_id, err) < 0)
+	if (opts->run_id && spool_check_run_id(opts->run_id, err) < 0) {
+		store_close(opts->store);
 		return NULL;
+	}
 	if (!opts->run_id)
 		make_run_id(id, sizeof id);
 	spool = mem_alloc(1, sizeof *spool);
@@ -259,7 +262,9 @@ struct spool *spool_open(const struct spool_opts *opts, struct err *err)
 	spool->root = mem_dup(opts->root, strlen(opts->root));
 	spool->is_named = opts->run_id != NULL;
 	spool->run_id = opts->run_id ? mem_dup(opts->run_id, strlen(opts->run_id)) : mem_dup(id, strlen(id));
-	if (make_root(spool->root, err) < 0 || make_dir(spool, opts->dir, err) < 0)
+	spool->store = opts->store;
+	spool->max_waiting_bytes = opts->max_waiting_bytes;
+	if ((!opts->store && make_root(spool->root, err) < 0) || make_dir(spool, opts->dir, err) < 0)
 		goto fail;
 	name_folders(spool, opts->identity);
 	if (take_run(spool, err) < 0 || spool_remove_tree(spool->tree.p, err) < 0)
@@ -275,6 +280,8 @@ void spool_close(struct spool *spool)
 {
 	if (!spool)
 		return;
+	store_close(spool->store);
+	spool_drop_jobs(spool);
 	if (spool->lock_fd >= 0) {
 		struct stat st;
 

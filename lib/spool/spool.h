@@ -15,6 +15,11 @@
  * Objects are published in groups: each step is done for all before the next, so that they share the waits for the disk
  * (of 272 objects one after the other, nearly all of the time went there).
  *
+ * Where the lake is a store (S3), a finished segment is synced, gets the name NAME.ready, its directory is synced, and
+ * it is handed over; once it is stored and told, it leaves the spool. The tree then mirrors the keys below the root.
+ *
+ *     DIR/HASH/RUN/tree/DIR/NAME.ready             whole and durable: will be stored as it is
+ *
  * Memory: spool_close() frees. One thread.
  */
 #ifndef TLM_SPOOL_H
@@ -25,6 +30,7 @@
 #include "buf/buf.h"
 #include "err/err.h"
 #include "segment/segment.h"
+#include "store/store.h"
 
 #define SPOOL_DIR ".tlm-spool"
 
@@ -41,6 +47,10 @@ struct spool_opts {
 	const char *identity; /* destination and template: what a later start must share to salvage this run */
 	const char *run_id;   /* --run-id, NULL: a new one of time and chance */
 	size_t group_max;     /* objects of a group; 0: SPOOL_GROUP_MAX, which it cannot pass */
+	struct store *store;  /* where objects go; NULL: the directory root. With a store dir must be given, and root is
+				 what the names of objects begin with: "" or "/a/b".
+				 spool_close() closes it, as does spool_open() when it fails */
+	uint64_t max_waiting_bytes; /* with a store: publishing waits while so much has not been stored */
 };
 
 /*
@@ -66,13 +76,21 @@ int spool_sync(struct spool *spool, struct segment **list, size_t n, struct err 
 
 /* An object that got its name. */
 struct spool_object {
-	const char *path; /* its absolute path */
+	const char *path; /* its absolute path; with a store its name with a '/' before it */
 	const struct segment_sum *sum;
 	bool is_old; /* it was there already, with the same raw lines */
 };
 
-/* Tells of an object (a manifest line, flushed). */
-typedef int spool_told_fn(void *ctx, const struct spool_object *object, struct err *err);
+/* What the caller does meanwhile. */
+struct spool_hooks {
+	/* Tells of an object (a manifest line, flushed). 0; 1: it is none that counts; -1. */
+	int (*tell)(void *ctx, const struct spool_object *object, struct err *err);
+	/* Makes last what was told; the objects then leave the spool. May be NULL. 0 or -1. */
+	int (*keep)(void *ctx, struct err *err);
+	/* Now and then while a store is waited for: true when nothing may be waited for any more. May be NULL. */
+	bool (*idle)(void *ctx);
+	void *ctx;
+};
 
 /* Ends a segment and adds it to the group that the next spool_publish() publishes; the segment is free for the next. */
 int spool_add(struct spool *spool, struct segment *s, struct err *err);
@@ -85,7 +103,16 @@ bool spool_is_full(const struct spool *spool);
  * spool; the group is then empty. 0, or -1: ERR_REFUSED when an object of that name has other lines. What stands before
  * the one that failed is published all the same; what does not get so far stays in the spool.
  */
-int spool_publish(struct spool *spool, spool_told_fn *told, void *ctx, struct err *err);
+int spool_publish(struct spool *spool, const struct spool_hooks *hooks, struct err *err);
+
+/*
+ * With a store spool_publish() only hands over: outcomes that are there are taken by each call, all others waited for
+ * by spool_settle(). 0, or -1 with the first error of the store; what was not stored stays in the spool.
+ */
+int spool_settle(struct spool *spool, const struct spool_hooks *hooks, struct err *err);
+
+/* Whether something was handed over and not yet taken. */
+bool spool_is_waiting(const struct spool *spool);
 
 /* Removes what is left of the own run (a repeatable one that did not end well). */
 int spool_discard(struct spool *spool, struct err *err);
@@ -100,14 +127,15 @@ struct spool_salvage {
 		*unfinished; /* a repeatable run (--run-id) that was not finished, or NULL; borrowed from the spool */
 };
 
-/* Sees each whole line of a leftover before it is told, to find its times (sum->has_time, min_us, max_us). */
+/* Sees each whole line of a leftover before it is told, to find its times (sum->has_time, min_us, max_us). ctx is that
+ * of the hooks. */
 typedef int spool_lines_fn(void *ctx, const char *p, size_t len, struct segment_sum *sum, struct err *err);
 
 /*
  * Publishes what dead runs of the same identity left, up to the last whole line of each segment. Runs that live and
  * repeatable runs are left alone. `set` encodes leftovers of its own kind; others get one of theirs. 0, or -1.
  */
-int spool_salvage(struct spool *spool, spool_lines_fn *lines, spool_told_fn *told, void *ctx,
+int spool_salvage(struct spool *spool, spool_lines_fn *lines, const struct spool_hooks *hooks,
 	struct spool_salvage *result, struct err *err);
 
 #endif

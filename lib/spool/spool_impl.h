@@ -7,6 +7,7 @@
 
 #define PART_SUFFIX ".part"
 #define SALVAGE_SUFFIX ".salvage"
+#define READY_SUFFIX ".ready"
 
 enum { KNOWN_DIRS = 1024, RUN_HASH_BYTES = 16 };
 
@@ -19,6 +20,14 @@ struct spool_item {
 	enum codec_kind kind;
 	struct segment_sum sum;
 	bool is_old;
+	bool is_ready; /* for a store: it has its name READY_SUFFIX */
+};
+
+/* An object that was handed to a store. */
+struct spool_job {
+	struct store_object object; /* first */
+	struct spool_item item;
+	struct spool_job *next;
 };
 
 struct spool {
@@ -36,6 +45,9 @@ struct spool {
 	struct durable_dirs dirs;   /* of the step that is being done */
 	struct spool_item group[SPOOL_GROUP_MAX];
 	size_t n_group, group_max;
+	struct store *store;
+	uint64_t max_waiting_bytes, waiting_bytes;
+	struct spool_job *first, *last; /* handed over and not taken */
 };
 
 /* Takes the lock of the run folder `run`, made when missing and is_new. The descriptor; -2: a living process has it;
@@ -53,6 +65,23 @@ bool spool_is_random_id(const char *run_id);
 
 /* Adds an object to the group, which must not be full, and takes its strings and fd. */
 void spool_add_item(struct spool *spool, const struct spool_item *item);
+
+/* The bytes of the first n of the group, and the directories gathered in spool->dirs; how many came through. */
+size_t spool_sync_bytes(struct spool *spool, size_t n, struct err *err);
+size_t spool_sync_names(struct spool *spool, size_t n, struct err *err);
+
+/* Gathers the directory of a path in the spool and those above it. */
+void spool_add_chain(struct spool *spool, const char *path, size_t len);
+
+/* Removes an item's file, and its leftover, and what folders that empties. */
+int spool_leave(struct spool *spool, struct spool_item *item, struct err *err);
+void spool_release_item(struct spool_item *item);
+
+/* Forgets what was handed over; the store must have been closed. */
+void spool_drop_jobs(struct spool *spool);
+
+/* spool_publish() for a store. */
+int spool_hand_over(struct spool *spool, const struct spool_hooks *hooks, struct err *err);
 
 /* Forgets the group and closes its files. */
 void spool_drop_group(struct spool *spool);

@@ -40,6 +40,14 @@ static int tell(void *ctx, const struct spool_object *object, struct err *err)
 	return 0;
 }
 
+static const struct spool_hooks *hooks(struct told *told)
+{
+	static struct spool_hooks h = {.tell = tell};
+
+	h.ctx = told;
+	return &h;
+}
+
 static int see(void *ctx, const char *p, size_t len, struct segment_sum *sum, struct err *err)
 {
 	(void)ctx;
@@ -98,18 +106,18 @@ static void an_object_gets_its_name(void **state)
 	assert_int_equal(spool_sync(spool, &(struct segment *){&segment}, 1, &err), 0);
 	assert_false(exists("/dt=1/d=a/night-000001.ndjson.zst"));
 	assert_int_equal(spool_add(spool, &segment, &err), 0);
-	assert_int_equal(spool_publish(spool, tell, &told, &err), 0);
+	assert_int_equal(spool_publish(spool, hooks(&told), &err), 0);
 	assert_string_equal(told.last, "/dt=1/d=a/night-000001.ndjson.zst");
 	assert_int_equal(told.records, 2);
 	/* The same records again are the same object; others are refused, and stay in the spool. */
 	fill(spool, "dt=1/d=a", "night-000001.ndjson.zst", "{}\n{}\n", 2);
 	assert_int_equal(segment_flush(&segment, &err), 0);
 	assert_int_equal(spool_add(spool, &segment, &err), 0);
-	assert_int_equal(spool_publish(spool, tell, &told, &err), 0);
+	assert_int_equal(spool_publish(spool, hooks(&told), &err), 0);
 	assert_int_equal(told.n_old, 1);
 	fill(spool, "dt=1/d=a", "night-000001.ndjson.zst", "{}\n{}\n{}\n", 3);
 	assert_int_equal(spool_add(spool, &segment, &err), 0);
-	assert_int_equal(spool_publish(spool, tell, &told, &err), -1);
+	assert_int_equal(spool_publish(spool, hooks(&told), &err), -1);
 	assert_int_equal(err.code, ERR_REFUSED);
 	err_reset(&err);
 	assert_int_equal(spool_discard(spool, &err), 0);
@@ -131,19 +139,19 @@ static void leftovers_are_stored(void **state)
 	{
 		struct spool *other = open_spool(NULL);
 
-		assert_int_equal(spool_salvage(other, see, tell, &told, &result, &err), 0);
+		assert_int_equal(spool_salvage(other, see, hooks(&told), &result, &err), 0);
 		assert_int_equal(result.objects, 0);
 		spool_close(other);
 	}
 	die(spool);
 	assert_false(exists("/x-000001.ndjson.zst"));
 	spool = open_spool(NULL);
-	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(spool_salvage(spool, see, hooks(&told), &result, &err), 0);
 	assert_int_equal(result.runs, 1);
 	assert_int_equal(result.records, 2);
 	assert_string_equal(told.last, "/x-000001.ndjson.zst");
 	assert_true(told.has_time);
-	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(spool_salvage(spool, see, hooks(&told), &result, &err), 0);
 	assert_int_equal(result.objects, 0);
 	spool_close(spool);
 	assert_false(exists("/.tlm-spool"));
@@ -160,14 +168,14 @@ static void what_was_not_told_is_told(void **state)
 	(void)state;
 	fill(spool, "d=b", "y-000001.ndjson.zst", "{}\n", 1);
 	assert_int_equal(spool_add(spool, &segment, &err), 0);
-	assert_int_equal(spool_publish(spool, tell, &told, &err), -1);
+	assert_int_equal(spool_publish(spool, hooks(&told), &err), -1);
 	assert_int_equal(err.code, ERR_PIPE);
 	assert_true(exists("/d=b/y-000001.ndjson.zst"));
 	die(spool);
 	err_reset(&err);
 	told.fails = false;
 	spool = open_spool(NULL);
-	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(spool_salvage(spool, see, hooks(&told), &result, &err), 0);
 	assert_int_equal(told.n, 1);
 	assert_int_equal(told.records, 1);
 	spool_close(spool);
@@ -187,7 +195,7 @@ static void a_repeatable_run_is_not_salvaged(void **state)
 	assert_int_equal(spool_sync(spool, &(struct segment *){&segment}, 1, &err), 0);
 	die(spool);
 	other = open_spool(NULL);
-	assert_int_equal(spool_salvage(other, see, tell, &told, &result, &err), 0);
+	assert_int_equal(spool_salvage(other, see, hooks(&told), &result, &err), 0);
 	assert_int_equal(result.objects, 0);
 	assert_string_equal(result.unfinished, "weekly");
 	spool_close(other);
@@ -222,14 +230,14 @@ static void a_group_is_cut_at_its_first_error(void **state)
 		assert_false(spool_is_full(spool));
 	}
 	assert_int_equal(told.n, 0);
-	assert_int_equal(spool_publish(spool, tell, &told, &err), -1);
+	assert_int_equal(spool_publish(spool, hooks(&told), &err), -1);
 	assert_int_equal(err.code, ERR_REFUSED);
 	assert_int_equal(told.n, 12);
 	assert_int_equal(unlink(other), 0);
 	die(spool);
 	err_reset(&err);
 	spool = open_spool(NULL);
-	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(spool_salvage(spool, see, hooks(&told), &result, &err), 0);
 	assert_int_equal(result.objects, 8);
 	assert_int_equal(told.n, 20);
 	assert_int_equal(told.records, 20);
@@ -253,7 +261,7 @@ static void an_interrupted_salvage_is_begun_anew(void **state)
 	fclose(fopen(path, "w"));
 	die(spool);
 	spool = open_spool(NULL);
-	assert_int_equal(spool_salvage(spool, see, tell, &told, &result, &err), 0);
+	assert_int_equal(spool_salvage(spool, see, hooks(&told), &result, &err), 0);
 	assert_int_equal(told.records, 1);
 	spool_close(spool);
 	assert_true(exists("/d=s/z-000001.ndjson.zst"));

@@ -1,0 +1,90 @@
+/*
+ * The rows of a run as objects of the lake. They wait in the spool as records do: a row is on disk there before its
+ * object leaves the spool, so a killed run's rows are stored by the next start; one may be told twice, none is lost.
+ */
+#include "lake/lake_impl.h"
+
+#include "json/json.h"
+
+enum { MANIFEST_RECORDS = 10000, MANIFEST_AGE_US = 600000000 };
+
+void lake_open_manifest(struct lake *l)
+{
+	struct err ignored = ERR_INIT;
+
+	if (!l->opts.has_manifest)
+		return;
+	codec_set_init(&l->manifest_codecs, CODEC_NONE, 0, &ignored);
+	segment_init(&l->manifest, &l->manifest_codecs);
+}
+
+void lake_close_manifest(struct lake *l)
+{
+	if (!l->manifest_codecs.out)
+		return;
+	segment_release(&l->manifest);
+	codec_set_release(&l->manifest_codecs);
+}
+
+static int begin(struct lake *l, struct err *err)
+{
+	struct buf name = BUF_INIT;
+	int got;
+
+	buf_addf(&name, "%s-%06llu.ndjson", spool_run_id(l->spool), (unsigned long long)++l->manifest_seq);
+	got = spool_begin(l->spool, &l->manifest, SLICE_LIT(LAKE_MANIFESTS), buf_cstr(&name), err);
+	buf_release(&name);
+	l->manifest_us = l->now_us;
+	return got;
+}
+
+int lake_add_manifest(struct lake *l, struct slice row, struct err *err)
+{
+	if (!l->opts.has_manifest)
+		return 0;
+	if (!l->manifest.is_open && begin(l, err) < 0)
+		return -1;
+	return segment_add(&l->manifest, row.p, row.len, 1, err);
+}
+
+int lake_keep_manifest(struct lake *l, struct err *err)
+{
+	struct segment *one = &l->manifest;
+
+	if (!l->opts.has_manifest || !one->is_open || l->opts.run_id)
+		return 0;
+	return spool_sync(l->spool, &one, 1, err);
+}
+
+/* A run that is repeated must cut its manifests by the rows alone. */
+bool lake_is_manifest_full(const struct lake *l)
+{
+	if (!l->manifest.is_open)
+		return false;
+	return l->manifest.sum.records >= MANIFEST_RECORDS ||
+	       (!l->opts.run_id && l->now_us - l->manifest_us >= MANIFEST_AGE_US);
+}
+
+static int add_end(struct lake *l, struct err *err)
+{
+	struct buf row = BUF_INIT;
+	int got;
+
+	buf_add_char(&row, '{');
+	json_add_key(&row, "run");
+	json_add_string(&row, slice_str(spool_run_id(l->spool)));
+	buf_addf(&row, ",\"end\":true,\"objects\":%llu,\"records\":%llu}\n", (unsigned long long)l->n_told,
+		(unsigned long long)l->records_told);
+	got = lake_add_manifest(l, buf_slice(&row), err);
+	buf_release(&row);
+	return got;
+}
+
+int lake_seal_manifest(struct lake *l, bool is_end, struct err *err)
+{
+	if (!l->opts.has_manifest)
+		return 0;
+	if (is_end && l->n_told && add_end(l, err) < 0)
+		return -1;
+	return l->manifest.is_open ? spool_add(l->spool, &l->manifest, err) : 0;
+}
