@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "lake/lake.h"
-#include "place/place.h"
+#include "bucket.h"
+#include "store/store.h"
 
 static void warn(void *ctx, const char *text)
 {
@@ -18,11 +18,12 @@ static int check_place(const struct tool *t, struct place *place, struct err *er
 	const char *output = t->common.output;
 
 	if (!output)
-		return err_set(err, ERR_USAGE, "no lake: say where with -o file:///DIR");
+		return err_set(err, ERR_USAGE, "no lake: say where with -o s3://BUCKET/PREFIX or file:///DIR");
 	if (place_parse(place, output, err) < 0)
 		return -1;
-	if (place->kind != PLACE_LAKE_DIR)
-		return err_set(err, ERR_USAGE, "-o %.100s: not a lake, write file:///DIR", output);
+	if (!place_is_lake(place))
+		return err_set(
+			err, ERR_USAGE, "-o %.100s: not a lake, write s3://BUCKET/PREFIX or file:///DIR", output);
 	if (t->common.rejects && strcmp(t->common.rejects, "-") == 0)
 		return err_set(err, ERR_USAGE, "--rejects -: the manifest goes to stdout already");
 	return 0;
@@ -41,6 +42,23 @@ static int check_options(const struct s3put_options *o, struct err *err)
 	if (o->sync_us >= 0)
 		return err_set(
 			err, ERR_USAGE, "--run-id: such a run is repeated, not salvaged, leave out --sync-interval");
+	return 0;
+}
+
+/* The options of S3 are for S3. */
+static int check_place_options(const struct s3put_options *o, struct err *err)
+{
+	const struct {
+		const char *name;
+		bool is_given;
+	} all[] = {{"endpoint-url", o->endpoint_url}, {"region", o->region}, {"profile", o->profile},
+		{"ca-bundle", o->ca_bundle}, {"sse", o->sse >= 0}, {"sse-kms-key-id", o->sse_kms_key_id},
+		{"storage-class", o->storage_class}, {"metadata", o->metadata.n}, {"tagging", o->tagging}};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		if (all[i].is_given)
+			return err_set(err, ERR_USAGE, "--%s: is for s3://", all[i].name);
+	}
 	return 0;
 }
 
@@ -70,6 +88,41 @@ static struct lake_opts lake_options(struct s3put *s, struct tool *t, const stru
 	};
 }
 
+/* The path of the place for manifests, which must be where the lake is. NULL with err. */
+static const char *manifest_path(const struct place *lake, const char *manifest, struct err *err)
+{
+	size_t bucket_len = lake->kind == PLACE_LAKE_S3 ? strcspn(lake->path, "/") : 0;
+	struct place place;
+
+	if (place_parse(&place, manifest, err) < 0)
+		return NULL;
+	if (place.kind == lake->kind && strncmp(place.path, lake->path, bucket_len) == 0 &&
+		place.path[bucket_len] == '/')
+		return place.path + bucket_len;
+	err_set(err, ERR_USAGE, "--manifest %.100s: must be in the root of the lake", manifest);
+	return NULL;
+}
+
+/* S3 behind a lake: what names it, and where its objects wait; a dry run asks nothing and opens no store. */
+static int open_bucket(struct s3put *s, const struct tool *t, const struct place *place, const struct s3put_options *o,
+	struct lake_opts *opts, struct err *err)
+{
+	s->bucket = bucket_open(place, o, err);
+	if (!s->bucket || (!o->spool && bucket_add_spool(&s->spool, err) < 0))
+		return -1;
+	opts->url = bucket_url(s->bucket);
+	opts->place = bucket_path(s->bucket);
+	opts->identity = bucket_identity(s->bucket);
+	opts->key_max_bytes = S3_KEY_MAX_BYTES;
+	if (!o->spool)
+		opts->spool = s->spool.p;
+	opts->max_spool_bytes = o->max_spool_bytes;
+	if (t->common.is_dry_run)
+		return 0;
+	opts->store = store_open_s3(bucket_s3(s->bucket), (size_t)o->uploads, err);
+	return opts->store ? 0 : -1;
+}
+
 int s3put_open(struct s3put *s, struct tool *t, const struct s3put_options *o, struct err *err)
 {
 	struct lake_opts opts;
@@ -86,6 +139,12 @@ int s3put_open(struct s3put *s, struct tool *t, const struct s3put_options *o, s
 		return -1;
 	opts = lake_options(s, t, o);
 	opts.place = place.path;
+	if (place.kind == PLACE_LAKE_S3 && open_bucket(s, t, &place, o, &opts, err) < 0)
+		return -1;
+	if (place.kind == PLACE_LAKE_DIR && check_place_options(o, err) < 0)
+		return -1;
+	if (o->manifest && !(opts.manifests = manifest_path(&place, o->manifest, err)))
+		return -1;
 	s->lake = lake_open(&opts, err);
 	return s->lake ? 0 : -1;
 }
@@ -94,6 +153,8 @@ void s3put_close(struct s3put *s)
 {
 	sink_close(s->lake);
 	sink_close(s->manifest);
+	bucket_close(s->bucket);
+	buf_release(&s->spool);
 	etime_zone_close(s->zone);
 	timefield_release(&s->time);
 }

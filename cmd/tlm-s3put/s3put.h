@@ -1,9 +1,13 @@
-/* s3put: what tlm-s3put is asked to do, and the lake that does it. */
+/* s3put: what tlm-s3put is asked to do, and the lake that does it, with the bucket behind it. */
 #ifndef TLM_S3PUT_H
 #define TLM_S3PUT_H
 
 #include "err/err.h"
 #include "etime/etime.h"
+#include "lake/lake.h"
+#include "opt/opt.h"
+#include "place/place.h"
+#include "s3/s3.h"
 #include "sink/sink.h"
 #include "timefield/timefield.h"
 #include "tool/tool.h"
@@ -18,15 +22,31 @@ struct s3put_options {
 	int64_t max_age_us, max_span_us;
 	int64_t sync_us; /* -1: not given */
 	bool has_marks;
+	uint64_t max_spool_bytes;
+	const char *manifest;
+	/* S3 */
+	const char *endpoint_url, *region, *profile, *ca_bundle, *sse_kms_key_id, *storage_class, *tagging;
+	struct opt_list metadata;
+	int addressing_style, checksum; /* enum s3_style, s3_checksum */
+	int sse;                        /* -1: not given */
+	uint64_t threshold_bytes, chunk_bytes;
+	int64_t uploads, give_up_us, connect_s, read_s;
 };
 
 #define S3PUT_OPTIONS_DEFAULT                                                                                          \
 	{                                                                                                              \
-		.max_open = LAKE_OPEN_DEFAULT, .max_size_bytes = LAKE_SIZE_DEFAULT_BYTES, .sync_us = -1                \
+		.max_open = LAKE_OPEN_DEFAULT, .max_size_bytes = LAKE_SIZE_DEFAULT_BYTES, .sync_us = -1,               \
+		.max_spool_bytes = LAKE_SPOOL_DEFAULT_BYTES, .sse = -1, .threshold_bytes = S3_THRESHOLD_DEFAULT_BYTES, \
+		.chunk_bytes = S3_CHUNK_DEFAULT_BYTES, .uploads = STORE_UPLOADS_DEFAULT,                               \
+		.give_up_us = S3_GIVE_UP_DEFAULT_US                                                                    \
 	}
+
+struct bucket;
 
 /* The lake and what it borrows. */
 struct s3put {
+	struct bucket *bucket; /* NULL: a directory */
+	struct buf spool;
 	struct timefield time;
 	struct etime_zone *zone;
 	struct sink *manifest, *lake;

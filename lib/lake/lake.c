@@ -293,6 +293,22 @@ static int open_spool(struct lake *l, struct err *err)
 	return got;
 }
 
+static int check_manifests(const struct lake *l, struct err *err)
+{
+	struct buf have = BUF_INIT, want = BUF_INIT;
+	int got = 0;
+
+	if (l->opts.manifests) {
+		add_identity(&have, l->opts.manifests);
+		buf_addf(&want, "%s/" LAKE_MANIFESTS, template_root(l->template));
+		if (!slice_eq(buf_slice(&have), buf_slice(&want)))
+			got = err_set(err, ERR_USAGE, "--manifest: must be %s%.120s/", l->opts.url, buf_cstr(&want));
+	}
+	buf_release(&have);
+	buf_release(&want);
+	return got;
+}
+
 static int prepare(struct lake *l, struct err *err)
 {
 	const struct lake_opts *o = &l->opts;
@@ -303,7 +319,7 @@ static int prepare(struct lake *l, struct err *err)
 		return -1;
 	l->paths = json_paths_open();
 	l->template = template_open(o->place, o->zone, l->paths, err);
-	if (!l->template)
+	if (!l->template || check_manifests(l, err) < 0)
 		return -1;
 	lake_add_paths(l);
 	l->scan = json_scan_open(l->paths, o->depth_max);

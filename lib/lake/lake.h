@@ -43,7 +43,8 @@ struct lake_opts {
 	const char *url;          /* what stands before a path in a row: "s3://BUCKET"; NULL: "file://" */
 	const char *identity;     /* what tells this destination from others of the same place: an endpoint; or NULL */
 	uint64_t max_spool_bytes; /* sealed objects that wait for the store; 0: no limit */
-	bool has_manifest;        /* rows are stored, too, as objects below ROOT/_manifests/ */
+	size_t key_max_bytes;     /* of an object's place without its first '/'; 0: no limit */
+	const char *manifests;    /* where rows are stored as objects, too: ROOT/_manifests; NULL: nowhere */
 	const char *run_id;       /* --run-id, NULL for none */
 	enum codec_kind codec;
 	int level; /* 0: the codec's default */
@@ -65,8 +66,8 @@ struct lake_opts {
 
 /*
  * Opens the lake, publishes what dead runs of the same place left, and is ready for batches. opts is copied, what it
- * points to is borrowed. NULL with err: ERR_PROGRAM for a template that is wrong, ERR_USAGE for a run id or level,
- * ERR_IO, ERR_REFUSED when a leftover meets an object with other records.
+ * points to is borrowed. NULL with err: ERR_PROGRAM for a template that is wrong, ERR_USAGE for a run id, level or
+ * place of manifests, ERR_IO, ERR_REFUSED when a leftover meets an object with other records.
  *
  * write() ends with ERR_USAGE when the template needs a time and there is none. finish() stores what is open unless the
  * lake has failed; a run with a run_id that was not good discards it instead, since its repetition brings it again.

@@ -12,7 +12,7 @@ void lake_open_manifest(struct lake *l)
 {
 	struct err ignored = ERR_INIT;
 
-	if (!l->opts.has_manifest)
+	if (!l->opts.manifests)
 		return;
 	codec_set_init(&l->manifest_codecs, CODEC_NONE, 0, &ignored);
 	segment_init(&l->manifest, &l->manifest_codecs);
@@ -40,7 +40,7 @@ static int begin(struct lake *l, struct err *err)
 
 int lake_add_manifest(struct lake *l, struct slice row, struct err *err)
 {
-	if (!l->opts.has_manifest)
+	if (!l->opts.manifests)
 		return 0;
 	if (!l->manifest.is_open && begin(l, err) < 0)
 		return -1;
@@ -51,7 +51,7 @@ int lake_keep_manifest(struct lake *l, struct err *err)
 {
 	struct segment *one = &l->manifest;
 
-	if (!l->opts.has_manifest || !one->is_open || l->opts.run_id)
+	if (!l->opts.manifests || !one->is_open || l->opts.run_id)
 		return 0;
 	return spool_sync(l->spool, &one, 1, err);
 }
@@ -82,7 +82,7 @@ static int add_end(struct lake *l, struct err *err)
 
 int lake_seal_manifest(struct lake *l, bool is_end, struct err *err)
 {
-	if (!l->opts.has_manifest)
+	if (!l->opts.manifests)
 		return 0;
 	if (is_end && l->n_told && add_end(l, err) < 0)
 		return -1;

@@ -183,6 +183,15 @@ static int store(struct lake *l, const struct json_record *r, bool has_time, int
 	return d->records == l->opts.max_records ? lake_seal(l, d, err) : 0;
 }
 
+/* With the longest name that an object can have. */
+static bool is_key_long(const struct lake *l)
+{
+	enum { NAME_BYTES = SPOOL_RUN_ID_MAX_BYTES + 32 };
+
+	return l->opts.key_max_bytes &&
+	       strlen(template_root(l->template)) + l->name.len + NAME_BYTES > l->opts.key_max_bytes;
+}
+
 /* A record of a clock that was guessed needs its time only where the time is used. */
 static int take_object(struct lake *l, const struct batch *b, const struct json_record *r, struct err *err)
 {
@@ -201,6 +210,8 @@ static int take_object(struct lake *l, const struct batch *b, const struct json_
 		if (template_render(l->template, us, r->spans, &l->name, &fault) < 0)
 			return reject(l, b, r, REJECT_PATH_VALUE, 0, fault.field, fault.why, err);
 	}
+	if (is_key_long(l))
+		return reject(l, b, r, REJECT_PATH_VALUE, 0, NULL, "the key of the object would be too long", err);
 	if (l->n_columns && !l->is_column_told)
 		tell_hidden(l, r->spans);
 	return store(l, r, has_time, us, err);

@@ -42,7 +42,7 @@ static bool is_manifest(const struct lake *l, const char *path)
 {
 	const char *below = path + strlen(template_root(l->template));
 
-	return l->opts.has_manifest && strncmp(below, "/" LAKE_MANIFESTS "/", sizeof LAKE_MANIFESTS + 1) == 0;
+	return l->opts.manifests && strncmp(below, "/" LAKE_MANIFESTS "/", sizeof LAKE_MANIFESTS + 1) == 0;
 }
 
 /* Run and number stand in the name, so the object of a dead run is told as the run itself would have. */

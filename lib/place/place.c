@@ -30,6 +30,15 @@ static int parse_file_url(struct place *place, const char *text, const char *res
 	return 0;
 }
 
+static int parse_s3_url(struct place *place, const char *text, const char *rest, struct err *err)
+{
+	if (strncmp(rest, "//", 2) != 0 || rest[2] == '\0' || rest[2] == '/')
+		return err_set(err, ERR_USAGE, "%.100s: write s3://BUCKET/PREFIX", text);
+	place->kind = PLACE_LAKE_S3;
+	place->path = rest + 2;
+	return 0;
+}
+
 /* A scheme that is not followed by "//" is a file's name ("10:00.ndjson", "x:y"), but for those that are places
  * without. */
 int place_parse(struct place *place, const char *text, struct err *err)
@@ -51,8 +60,7 @@ int place_parse(struct place *place, const char *text, struct err *err)
 		return 0;
 	}
 	if (is_scheme(text, len, "s3"))
-		return err_set(err, ERR_USAGE,
-			"%.80s: s3 is not supported in this version (a lake in a directory: file:///DIR)", text);
+		return parse_s3_url(place, text, text + len + 1, err);
 	if (has_slashes)
 		return err_set(err, ERR_USAGE, "%.80s: cannot read or write %.*s:// (a file: ./%.40s)", text, (int)len,
 			text, text);

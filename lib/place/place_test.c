@@ -31,6 +31,8 @@ static const struct good_case good_cases[] = {
 	{"file:///srv/lake/dt=%Y-%m-%d/", PLACE_LAKE_DIR, "/srv/lake/dt=%Y-%m-%d/"},
 	{"FILE:///srv", PLACE_LAKE_DIR, "/srv"},
 	{"file:///", PLACE_LAKE_DIR, "/"},
+	{"s3://b", PLACE_LAKE_S3, "b"},
+	{"S3://b/p/dt=%F/{x}", PLACE_LAKE_S3, "b/p/dt=%F/{x}"},
 };
 
 struct bad_case {
@@ -43,7 +45,9 @@ static const struct bad_case bad_cases[] = {
 	{"http://x", "http://x: cannot read or write http:// (a file: ./http://x)"},
 	{"gs://bucket/x", "gs://bucket/x: cannot read or write gs:// (a file: ./gs://bucket/x)"},
 	{"svn+ssh://h", "svn+ssh://h: cannot read or write svn+ssh:// (a file: ./svn+ssh://h)"},
-	{"s3://b/p", "s3://b/p: s3 is not supported in this version (a lake in a directory: file:///DIR)"},
+	{"s3:b/p", "s3:b/p: write s3://BUCKET/PREFIX"},
+	{"s3://", "s3://: write s3://BUCKET/PREFIX"},
+	{"s3:///p", "s3:///p: write s3://BUCKET/PREFIX"},
 	{"file://host/x", "file://host/x: write file:///DIR with three slashes, or the path alone"},
 	{"file:/x", "file:/x: write file:///DIR with three slashes, or the path alone"},
 	{"file:x", "file:x: write file:///DIR with three slashes, or the path alone"},

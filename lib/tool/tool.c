@@ -101,7 +101,7 @@ int tool_check_file(const char *option, const char *name, struct err *err)
 
 	if (place_parse(&place, name, err))
 		return -1;
-	if (place.kind == PLACE_LAKE_DIR || place.kind == PLACE_KAFKA)
+	if (place_is_lake(&place) || place.kind == PLACE_KAFKA)
 		return err_set(err, ERR_USAGE, "%s %.100s: write the path of a file", option, name);
 	return 0;
 }
@@ -250,7 +250,7 @@ static int check_source(const struct tool *t, const char *name, struct err *err)
 			name, t->spec->tool, name);
 	if (place.kind == PLACE_KAFKA)
 		return kafka_check(name, false, err);
-	if (place.kind == PLACE_LAKE_DIR)
+	if (place_is_lake(&place))
 		return err_set(err, ERR_USAGE, "%.120s: a lake cannot be read", name);
 	if (place.kind == PLACE_PATH && t->common.rejects && is_same_file(name, t->common.rejects))
 		return err_set(err, ERR_USAGE, "--rejects %.100s: is a source, its records would be lost", name);
@@ -319,7 +319,7 @@ struct sink *tool_row_sink(struct tool *t, const struct kafka_row *row, struct e
 
 	if (place_parse(&place, name, err))
 		return NULL;
-	if (place.kind == PLACE_LAKE_DIR) {
+	if (place_is_lake(&place)) {
 		err_set(err, ERR_USAGE, "%.120s: only tlm-s3put writes a lake", name);
 		return NULL;
 	}

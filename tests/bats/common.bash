@@ -7,6 +7,10 @@ export TLM_TOP TLM_BIN TLM_DATA
 export PATH="$TLM_BIN:$PATH" LC_ALL=C.UTF-8 TZ=UTC
 unset NO_COLOR
 
+# No test asks a real service: what this machine knows of AWS is forgotten.
+for v in $(compgen -e AWS_); do unset "$v"; done
+export AWS_EC2_METADATA_DISABLED=true AWS_CONFIG_FILE=/nonexistent AWS_SHARED_CREDENTIALS_FILE=/nonexistent
+
 # need_data FILE: skips the test where a real data file is missing.
 need_data() {
 	[ -f "$TLM_DATA/$1" ] || skip "no $1 in the folder of real data"

@@ -176,7 +176,24 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 	bad
 	bad -o lake
 	bad -o -
-	bad -o s3://bucket/x
+	bad -o s3://
+	bad -o s3:bucket/x
+	bad -o s3://b/x
+	grep -q 'not the name of a bucket' err
+	bad -o s3://bucket/x --endpoint-url ftp://h
+	bad -o s3://bucket/x --endpoint-url http://h/path
+	bad -o s3://bucket/x --sse-kms-key-id k
+	bad -o s3://bucket/x --metadata novalue
+	bad -o s3://bucket/x --metadata tlm-x=1
+	bad -o s3://bucket/x --metadata $'a=b\nc'
+	bad -o s3://bucket/x --tagging é
+	bad -o s3://bucket/x --multipart-chunksize 1M
+	bad -o s3://bucket/x --manifest s3://other/x/_manifests
+	bad -o s3://bucket/x --manifest s3://bucket/_manifests
+	bad -o s3://bucket/x --manifest file:///x/_manifests
+	bad -o "$L" --manifest "$L/manifests"
+	bad -o "$L" --region eu-west-1
+	grep -q -- '--region: is for s3://' err
 	bad -o file://host/x
 	bad -o "$L/%F/"
 	grep -q 'no --time' err
