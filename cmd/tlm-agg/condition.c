@@ -30,6 +30,9 @@ static struct jq_program *compile(const char *option, struct slice text, struct 
 	else if (jq_input_call(program))
 		err_set(err, ERR_PROGRAM, "%s: the program calls %s, but it sees one record at a time", option,
 			jq_input_call(program));
+	else if (jq_place_call(program))
+		err_set(err, ERR_PROGRAM, "%s: the program calls %s, which only tlm-filter knows", option,
+			jq_place_call(program));
 	else if (jq_foreign(program))
 		err_set(err, ERR_PROGRAM, "%s: only libjq runs %s: put tlm-filter 'select(...)' in front", option,
 			jq_foreign(program));

@@ -1,4 +1,4 @@
-#include "filter.h"
+#include "filter_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,33 +13,6 @@
 enum {
 	SPILL_BYTES = 1 << 20,    /* output beyond this goes to the sink inside a batch */
 	OUT_KEPT_BYTES = 16 << 20 /* of the output buffer between records */
-};
-
-/* One record that was handed to a worker. */
-struct sent {
-	struct slice raw;
-	uint64_t line;
-	bool is_mark; /* not handed out: it waits for its turn */
-};
-
-struct filter {
-	struct stage stage;
-	struct filter_opts opts;
-	struct jq_program *program;
-	struct json_scan *scan;
-	struct jq_run *run;      /* native */
-	struct jqworker *worker; /* libjq; of a native program NULL until it is needed */
-	struct sent *sent;       /* n_sent of cap_sent: of the batch at hand */
-	size_t n_sent, cap_sent;
-	uint64_t outputs;
-	bool is_last_true, is_halted;
-	int halt_status;
-	struct buf halt_message;
-	/* lines of the batch that leave as they are, in one piece */
-	const char *copy_from, *copy_to;
-	const struct batch *in;
-	struct buf *out;
-	struct sink *sink; /* borrowed */
 };
 
 static void flush_copy(struct filter *f)
@@ -67,7 +40,7 @@ static void copy_line(struct filter *f, const char *p, size_t len)
 }
 
 /* Called behind each record: what a batch of any number of large outputs gives is written in constant memory. */
-static int spill(struct filter *f, struct err *err)
+int filter_spill(struct filter *f, struct err *err)
 {
 	if (f->out->len < SPILL_BYTES)
 		return 0;
@@ -82,26 +55,26 @@ static int spill(struct filter *f, struct err *err)
 	return 0;
 }
 
-static int reject_record(struct filter *f, enum reject_reason reason, struct slice raw, uint64_t line, uint64_t byte,
+int filter_reject(struct filter *f, enum reject_reason reason, struct slice raw, uint64_t line, uint64_t byte,
 	struct slice message, struct err *err)
 {
 	return reject_add(f->opts.reject, reason, f->in, f->in->first_line + line, byte, raw, raw.len, err, "%.*s",
 		(int)message.len, message.p);
 }
 
-static int reject_json(struct filter *f, const struct json_record *record, struct err *err)
+int filter_reject_json(struct filter *f, const struct json_record *record, struct err *err)
 {
 	enum reject_reason reason = record->status == JSON_BAD ? REJECT_JSON : REJECT_TOO_DEEP;
 
 	f->opts.ledger->read++;
-	return reject_record(f, reason, (struct slice){record->p, record->len}, record->line, record->byte,
+	return filter_reject(f, reason, (struct slice){record->p, record->len}, record->line, record->byte,
 		slice_str(record->message), err);
 }
 
 static int reject_mark(struct filter *f, const struct json_record *record, const char *why, struct err *err)
 {
 	f->opts.ledger->read++;
-	return reject_record(
+	return filter_reject(
 		f, REJECT_MARK, (struct slice){record->p, record->len}, record->line, 0, slice_str(why), err);
 }
 
@@ -110,7 +83,7 @@ static bool is_mark(const struct filter *f, const struct json_record *record)
 	return f->opts.has_marks && record->status == JSON_OK && mark_is(record->p, record->len);
 }
 
-static void count_outputs(struct filter *f, uint64_t outputs, bool is_last_true)
+void filter_count_outputs(struct filter *f, uint64_t outputs, bool is_last_true)
 {
 	if (!outputs)
 		return;
@@ -127,7 +100,7 @@ static void count_fate(struct filter *f, uint64_t outputs, bool is_last_true)
 		f->opts.ledger->kept++;
 	else
 		f->opts.ledger->filtered++;
-	count_outputs(f, outputs, is_last_true);
+	filter_count_outputs(f, outputs, is_last_true);
 }
 
 static int take_answer(
@@ -156,8 +129,8 @@ static int take_result(
 	}
 	/* outputs before the error stand, as in jq; the fate of the record is that it was rejected */
 	f->opts.ledger->read++;
-	count_outputs(f, result->outputs, result->is_last_true);
-	return reject_record(
+	filter_count_outputs(f, result->outputs, result->is_last_true);
+	return filter_reject(
 		f, result->status == JQ_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, raw, line, 0, result->message, err);
 }
 
@@ -199,7 +172,7 @@ static int take_native(struct filter *f, struct err *err)
 			continue;
 		}
 		if (record.status != JSON_OK) {
-			result = reject_json(f, &record, err);
+			result = filter_reject_json(f, &record, err);
 			continue;
 		}
 		switch (jq_judge(f->run, &record, f->out)) {
@@ -220,7 +193,7 @@ static int take_native(struct filter *f, struct err *err)
 			break;
 		}
 		if (!result)
-			result = spill(f, err);
+			result = filter_spill(f, err);
 	}
 	flush_copy(f);
 	f->opts.ledger->read += kept + dropped;
@@ -233,9 +206,7 @@ static int take_native(struct filter *f, struct err *err)
 
 /* ---- lines as strings (-R) ---- */
 
-typedef int line_fn(struct filter *f, struct slice text, uint64_t line, struct err *err);
-
-static int each_line(struct filter *f, line_fn *fn, struct err *err)
+int filter_each_line(struct filter *f, line_fn *fn, struct err *err)
 {
 	const char *p = f->in->p, *end = p + f->in->len;
 
@@ -248,16 +219,16 @@ static int each_line(struct filter *f, line_fn *fn, struct err *err)
 			text.len--;
 		if (!json_is_utf8(text.p, text.len)) {
 			/* rejects come in the order of the lines */
-			int result = f->run ? 0 : take_answers(f, err);
+			int result = f->run || f->reading ? 0 : take_answers(f, err);
 
 			if (result)
 				return result;
 			f->opts.ledger->read++;
-			if (reject_record(f, REJECT_JSON, text, line, 0, SLICE_LIT("the line is not UTF-8"), err))
+			if (filter_reject(f, REJECT_JSON, text, line, 0, SLICE_LIT("the line is not UTF-8"), err))
 				return -1;
 			continue;
 		}
-		if (fn(f, text, line, err) || spill(f, err))
+		if (fn(f, text, line, err) || filter_spill(f, err))
 			return -1;
 	}
 	return 0;
@@ -267,6 +238,7 @@ static int run_line(struct filter *f, struct slice text, uint64_t line, struct e
 {
 	struct jq_result result;
 
+	jq_run_place(f->run, f->in->name, f->in->first_line + line);
 	jq_run_text(f->run, text, f->out, &result);
 	if (result.status == JQ_ELSEWHERE)
 		return ask_worker(f, text, (struct sent){text, line, false}, err);
@@ -275,7 +247,7 @@ static int run_line(struct filter *f, struct slice text, uint64_t line, struct e
 
 /* ---- libjq ---- */
 
-static void note_sent(struct filter *f, struct slice raw, uint64_t line, bool is_mark)
+void filter_note_sent(struct filter *f, struct slice raw, uint64_t line, bool is_mark)
 {
 	if (f->n_sent == f->cap_sent) {
 		f->cap_sent = f->cap_sent ? f->cap_sent * 2 : 4096;
@@ -286,7 +258,7 @@ static void note_sent(struct filter *f, struct slice raw, uint64_t line, bool is
 
 static int send(struct filter *f, struct slice record, struct slice raw, uint64_t line, struct err *err)
 {
-	note_sent(f, raw, line, false);
+	filter_note_sent(f, raw, line, false);
 	return jqworker_add(f->worker, record, err);
 }
 
@@ -295,11 +267,11 @@ static int send_line(struct filter *f, struct slice text, uint64_t line, struct 
 	return send(f, text, text, line, err);
 }
 
-static void halt(struct filter *f, const struct jqworker_answer *answer)
+void filter_halt(struct filter *f, int status, struct slice message)
 {
 	f->is_halted = true;
-	f->halt_status = answer->status;
-	buf_add_slice(&f->halt_message, answer->message);
+	f->halt_status = status;
+	buf_add_slice(&f->halt_message, message);
 }
 
 static int take_answer(struct filter *f, const struct sent *sent, const struct jqworker_answer *answer, struct err *err)
@@ -312,7 +284,7 @@ static int take_answer(struct filter *f, const struct sent *sent, const struct j
 	}
 	switch (answer->fate) {
 	case JQWORKER_HALTED:
-		halt(f, answer);
+		filter_halt(f, answer->status, answer->message);
 		count_fate(f, answer->outputs, answer->last == JQWORKER_LAST_TRUE);
 		return 1;
 	case JQWORKER_DONE:
@@ -323,8 +295,8 @@ static int take_answer(struct filter *f, const struct sent *sent, const struct j
 		break;
 	}
 	f->opts.ledger->read++;
-	count_outputs(f, answer->outputs, answer->last == JQWORKER_LAST_TRUE);
-	return reject_record(f, answer->fate == JQWORKER_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, sent->raw, sent->line,
+	filter_count_outputs(f, answer->outputs, answer->last == JQWORKER_LAST_TRUE);
+	return filter_reject(f, answer->fate == JQWORKER_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, sent->raw, sent->line,
 		0, answer->message, err);
 }
 
@@ -345,7 +317,7 @@ static int take_answers(struct filter *f, struct err *err)
 			fwrite(answer.notes.p, 1, answer.notes.len, stderr);
 		result = take_answer(f, &f->sent[i], &answer, err);
 		if (!result)
-			result = spill(f, err);
+			result = filter_spill(f, err);
 	}
 	f->n_sent = 0;
 	return result;
@@ -364,7 +336,7 @@ static int send_records(struct filter *f, struct err *err)
 		if (record.status == JSON_BLANK) {
 			f->opts.ledger->empty++;
 		} else if (is_mark(f, &record) && mark_read(record.value, &time_us, &why) == 0) {
-			note_sent(f, (struct slice){record.p, record.len}, record.line, true);
+			filter_note_sent(f, (struct slice){record.p, record.len}, record.line, true);
 		} else if (is_mark(f, &record)) {
 			result = take_answers(f, err);
 			if (!result)
@@ -375,7 +347,7 @@ static int send_records(struct filter *f, struct err *err)
 		} else {
 			result = take_answers(f, err);
 			if (!result)
-				result = reject_json(f, &record, err);
+				result = filter_reject_json(f, &record, err);
 		}
 	}
 	return result;
@@ -383,12 +355,24 @@ static int send_records(struct filter *f, struct err *err)
 
 static int take_libjq(struct filter *f, struct err *err)
 {
-	int result = f->opts.is_raw_input ? each_line(f, send_line, err) : send_records(f, err);
+	int result = f->opts.is_raw_input ? filter_each_line(f, send_line, err) : send_records(f, err);
 
 	if (!result)
 		result = take_answers(f, err);
 	flush_copy(f);
 	return result;
+}
+
+/* RFC 7464: a separator stands in front of each record. */
+static void take_separators(struct filter *f, struct batch *in)
+{
+	buf_reset(&f->plain);
+	buf_add(&f->plain, in->p, in->len);
+	buf_reserve(&f->plain, JSON_PAD_BYTES);
+	for (size_t i = 0; i < in->len; i++)
+		if (f->plain.p[i] == '\x1e' && (i == 0 || f->plain.p[i - 1] == '\n'))
+			f->plain.p[i] = ' ';
+	in->p = f->plain.p;
 }
 
 static int take_batch(struct stage *g, struct batch *in, struct buf *out, struct err *err)
@@ -397,9 +381,15 @@ static int take_batch(struct stage *g, struct batch *in, struct buf *out, struct
 
 	f->in = in;
 	f->out = out;
+	if (f->opts.format.is_seq && !f->opts.is_raw_input)
+		take_separators(f, in);
+	if (f->reading)
+		return reading_batch(f, err);
+	if (f->run)
+		jq_run_place(f->run, in->name, in->first_line);
 	if (!f->run)
 		return take_libjq(f, err);
-	return f->opts.is_raw_input ? each_line(f, run_line, err) : take_native(f, err);
+	return f->opts.is_raw_input ? filter_each_line(f, run_line, err) : take_native(f, err);
 }
 
 /* ---- open and close ---- */
@@ -409,7 +399,15 @@ static void close_stage(struct stage *g)
 	filter_close((struct filter *)g);
 }
 
-static const struct stage_ops ops = {.batch = take_batch, .close = close_stage};
+static int end(struct stage *g, bool is_stopped, struct buf *out, struct err *err)
+{
+	struct filter *f = (struct filter *)g;
+
+	f->out = out;
+	return f->reading ? reading_end(f, is_stopped, err) : 0;
+}
+
+static const struct stage_ops ops = {.batch = take_batch, .end = end, .close = close_stage};
 
 struct stage *filter_stage(struct filter *f, struct sink *sink)
 {
@@ -447,6 +445,7 @@ static int open_worker(struct filter *f, struct err *err)
 		.lib_dirs = f->opts.lib_dirs,
 		.program_dir = f->opts.program_dir,
 		.form = (format->is_raw ? JQWORKER_RAW : 0u) | (format->is_joined ? JQWORKER_JOIN : 0u) |
+			(format->is_nul ? JQWORKER_NUL : 0u) | (format->is_seq ? JQWORKER_SEQ : 0u) |
 			(format->is_ascii ? JQWORKER_ASCII : 0u) | (format->is_sorted ? JQWORKER_SORTED : 0u) |
 			(format->is_colored ? JQWORKER_COLOR : 0u),
 		.indent = format->indent,
@@ -455,14 +454,32 @@ static int open_worker(struct filter *f, struct err *err)
 		.is_proven = f->run != NULL,
 		.workers = 1};
 
-	f->worker = jqworker_open(&opts, err);
+	if (f->opts.is_reading)
+		f->reading = reading_open(f, &opts, err);
+	else
+		f->worker = jqworker_open(&opts, err);
 	free(program);
-	return f->worker ? 0 : -1;
+	return f->worker || f->reading ? 0 : -1;
+}
+
+/* What the options ask of the evaluator and the program does not have. */
+static int check_evaluator(const struct filter *f, bool is_native, struct err *err)
+{
+	if (f->opts.evaluator == FILTER_NATIVE && !is_native)
+		return err_set(err, ERR_PROGRAM, "--evaluator=native: only libjq runs %s",
+			f->opts.is_reading ? "programs that read by themselves" : jq_foreign(f->program));
+	if (!is_native && jq_is_native_only(f->program))
+		return err_set(err, ERR_PROGRAM,
+			"%s: tlm:: functions, input_line_number and input_filename are native only",
+			f->opts.is_reading ? "a program that reads by itself" : "--evaluator=libjq");
+	return 0;
 }
 
 struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err)
 {
 	struct filter *f = mem_alloc(1, sizeof *f);
+	/* -n is one run that its user waits for, not one of many records */
+	const struct jq_limits unlimited = {UINT64_MAX, UINT64_MAX};
 	bool is_native;
 
 	f->stage.ops = &ops;
@@ -470,24 +487,21 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 	f->program = jq_program_open(opts->program, opts->vars, opts->n_vars, at, err);
 	if (!f->program)
 		goto fail;
-	if (jq_input_call(f->program)) {
-		err_set(err, ERR_USAGE,
-			"the program calls %s: programs that read their own input are not in this version",
-			jq_input_call(f->program));
-		goto fail;
-	}
 	*at = SIZE_MAX;
-	is_native = opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program);
-	if (opts->evaluator == FILTER_NATIVE && !is_native) {
-		err_set(err, ERR_PROGRAM, "--evaluator=native: only libjq runs %s", jq_foreign(f->program));
+	f->calls_input = opts->is_slurp || opts->is_stream || jq_input_call(f->program);
+	is_native = opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program) && !f->calls_input;
+	f->opts.is_reading = f->calls_input || (opts->is_null_input && !is_native);
+	/* the one input is null, not a line of text */
+	if (opts->is_null_input && !f->calls_input)
+		f->opts.is_raw_input = false;
+	if (f->opts.is_reading && opts->has_marks) {
+		err_set(err, ERR_USAGE, "--marks: a program that reads by itself has no place for them");
 		goto fail;
 	}
-	if (!is_native && jq_is_native_only(f->program)) {
-		err_set(err, ERR_PROGRAM, "--evaluator=libjq: libjq has no tlm:: functions");
+	if (check_evaluator(f, is_native, err))
 		goto fail;
-	}
 	if (is_native)
-		f->run = jq_run_open(f->program, &opts->format, NULL);
+		f->run = jq_run_open(f->program, &opts->format, opts->is_null_input ? &unlimited : NULL);
 	else if (open_worker(f, err))
 		goto fail;
 	f->scan = json_scan_open(is_native ? jq_paths(f->program) : NULL, opts->max_depth);
@@ -497,22 +511,38 @@ fail:
 	return NULL;
 }
 
+const char *filter_lines(const struct filter *f)
+{
+	if (!f->opts.is_null_input || f->calls_input)
+		return NULL;
+	return f->reading ? "" : "null\n";
+}
+
 void filter_close(struct filter *f)
 {
 	if (!f)
 		return;
 	jqworker_close(f->worker);
+	reading_close(f->reading);
 	jq_run_close(f->run);
 	json_scan_close(f->scan);
 	jq_program_close(f->program);
 	buf_release(&f->halt_message);
+	buf_release(&f->plain);
 	free(f->sent);
 	free(f);
 }
 
 void filter_explain(const struct filter *f, struct buf *out)
 {
-	if (f->run || jq_foreign(f->program))
+	if (f->reading)
+		buf_addf(out, "evaluator: libjq, in one process, because of %s\n",
+			f->opts.is_slurp         ? "--slurp"
+			: f->opts.is_stream      ? "--stream"
+			: f->calls_input         ? jq_input_call(f->program)
+			: jq_foreign(f->program) ? jq_foreign(f->program)
+						 : "--evaluator=libjq");
+	else if (f->run || jq_foreign(f->program))
 		jq_explain(f->program, out);
 	else
 		buf_add_str(out, "evaluator: libjq, in a worker process, because of --evaluator=libjq\n");

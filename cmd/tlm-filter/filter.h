@@ -22,8 +22,10 @@ struct filter_opts {
 	struct slice program;
 	int evaluator; /* enum filter_evaluator */
 	struct jq_format format;
-	bool is_raw_input; /* -R */
-	bool has_marks;    /* --marks */
+	bool is_raw_input;                       /* -R */
+	bool is_null_input, is_slurp, is_stream; /* -n, -s, --stream */
+	bool is_reading;                         /* set by filter_open(): one process of libjq reads, see reading.c */
+	bool has_marks;                          /* --marks */
 	const struct jq_var *vars;
 	size_t n_vars;
 	const char *named_json, *positional_json; /* the same for libjq: $ARGS */
@@ -42,6 +44,9 @@ void filter_close(struct filter *f);
 
 /* sink is where the run writes: borrowed, large outputs of a batch go there while they are made. */
 struct stage *filter_stage(struct filter *f, struct sink *sink);
+
+/* NULL, or the lines that stand for the sources: of -n and a program without `input`, which runs once, on null. */
+const char *filter_lines(const struct filter *f);
 
 /* For --explain and --dry-run. */
 void filter_explain(const struct filter *f, struct buf *out);

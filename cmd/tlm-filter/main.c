@@ -20,6 +20,9 @@ static struct filter *open_filter(struct tool *t, const struct options *o, struc
 		.evaluator = o->evaluator,
 		.format = options_format(o, is_colored),
 		.is_raw_input = o->is_raw_input,
+		.is_null_input = o->is_null_input,
+		.is_slurp = o->is_slurp,
+		.is_stream = o->is_stream,
 		.has_marks = o->has_marks,
 		.vars = o->vars,
 		.n_vars = o->n_vars,
@@ -79,7 +82,8 @@ static int run(struct tool *t, struct options *o, struct buf *program, struct er
 		fwrite(text.p, 1, text.len, stdout);
 		goto out;
 	}
-	if (!(source = tool_source(t, n_used, err)) || !(sink = tool_sink(t, err)))
+	source = filter_lines(f) ? source_text("-n", filter_lines(f)) : tool_source(t, n_used, err);
+	if (!source || !(sink = tool_sink(t, err)))
 		goto out;
 	pump_run(&t->pump, source, filter_stage(f, sink), sink, err);
 	take_verdict(t, o, f, err);

@@ -250,25 +250,6 @@ static int take_operand(void *opts, const char *word, struct err *err)
 	return 1;
 }
 
-static int refuse(void *opts, const char *name, const char *const *args, struct err *err)
-{
-	static const struct {
-		const char *name, *why;
-	} reasons[] = {
-		{"null-input", "every record is run through the program here; for one answer without input: jq -n"},
-		{"slurp", "a stream has no end to wait for; tlm-agg computes over many records, jq -s over a file"},
-		{"stream", "records are taken whole; for one huge document: jq --stream"},
-		{"seq", "input and output are lines; for RFC 7464: jq --seq"},
-	};
-
-	(void)opts;
-	(void)args;
-	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-		if (strcmp(name, reasons[i].name) == 0)
-			return err_set(err, ERR_USAGE, "--%s is not in this version: %s", name, reasons[i].why);
-	return err_set(err, ERR_USAGE, "--%s is not in this version", name);
-}
-
 /* clang-format off */
 static const struct opt table[] = {
 	{.kind = OPT_HEADING, .help = "Program"},
@@ -301,8 +282,18 @@ static const struct opt table[] = {
 	 .help = "write strings without quotes and escapes."},
 	{.name = "join-output", .letter = 'j', .kind = OPT_FLAG, .offset = AT(is_joined),
 	 .help = "like -r, without a line end behind each output."},
+	{.name = "raw-output0", .kind = OPT_FLAG, .offset = AT(is_raw_nul),
+	 .help = "like -r, with a NUL behind each output instead of a line end."},
 	{.name = "raw-input", .letter = 'R', .kind = OPT_FLAG, .offset = AT(is_raw_input), .is_short = true,
 	 .help = "each line is a string, not JSON."},
+	{.name = "null-input", .letter = 'n', .kind = OPT_FLAG, .offset = AT(is_null_input), .is_short = true,
+	 .help = "run the program once, on null; input and inputs take the records."},
+	{.name = "slurp", .letter = 's', .kind = OPT_FLAG, .offset = AT(is_slurp),
+	 .help = "run the program once, on the array of all records (with -R: on the whole text); all of it is held in memory."},
+	{.name = "stream", .kind = OPT_FLAG, .offset = AT(is_stream),
+	 .help = "each record as events [PATH, LEAF] and [PATH], one by one."},
+	{.name = "seq", .kind = OPT_FLAG, .offset = AT(is_seq),
+	 .help = "RFC 7464: the separator 0x1e before each record, in the input (where it is there) and in the output."},
 	{.name = "exit-status", .letter = 'e', .kind = OPT_FLAG, .offset = AT(is_status), .is_short = true,
 	 .help = "status 1 if the last output was false or null, 4 if there was none."},
 	{.name = "compact-output", .letter = 'c', .kind = OPT_CALL, .call = call_layout,
@@ -316,16 +307,11 @@ static const struct opt table[] = {
 	 .help = "write characters beyond ASCII as escapes."},
 	{.name = "color-output", .letter = 'C', .kind = OPT_FLAG, .offset = AT(is_color), .help = "colour, wherever the output goes."},
 	{.name = "monochrome-output", .letter = 'M', .kind = OPT_FLAG, .offset = AT(is_mono), .help = "no colour."},
-	{.name = "null-input", .letter = 'n', .kind = OPT_CALL, .call = refuse, .is_hidden = true, .help = "is refused: see tlm-filter(1)."},
-	{.name = "slurp", .letter = 's', .kind = OPT_CALL, .call = refuse, .is_hidden = true, .help = "is refused: see tlm-filter(1)."},
-	{.name = "stream", .kind = OPT_CALL, .call = refuse, .is_hidden = true, .help = "is refused: see tlm-filter(1)."},
-	{.name = "seq", .kind = OPT_CALL, .call = refuse, .is_hidden = true, .help = "is refused: see tlm-filter(1)."},
 	{.kind = OPT_END},
 };
 
 static const struct opt_hint hints[] = {
 	{"--jobs", "one job is what this version has"},
-	{"--raw-output0", "-j writes outputs without line ends"},
 	{"--argfile", "--slurpfile NAME FILE reads a file"},
 	{"--compact", "outputs are compact by default; -c says so"},
 	{NULL, NULL},
@@ -413,6 +399,8 @@ struct jq_format options_format(const struct options *o, bool is_colored)
 	return (struct jq_format){.indent = (int)o->indent,
 		.is_raw = o->is_raw_output,
 		.is_joined = o->is_joined,
+		.is_nul = o->is_raw_nul,
+		.is_seq = o->is_seq,
 		.is_ascii = o->is_ascii,
 		.is_sorted = o->is_sorted,
 		.is_colored = is_colored};
@@ -452,6 +440,8 @@ void options_show_place(struct tool *t, struct slice program, size_t at)
 int options_check_marks(const struct options *o, struct err *err)
 {
 	const char *other = o->is_joined       ? "-j"
+			    : o->is_raw_nul    ? "--raw-output0"
+			    : o->is_seq        ? "--seq"
 			    : o->is_raw_output ? "-r"
 			    : o->is_raw_input  ? "-R"
 			    : o->is_color      ? "-C"

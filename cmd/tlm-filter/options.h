@@ -16,6 +16,7 @@ struct options {
 	int evaluator;
 	bool is_explain;
 	bool has_marks;
+	bool is_null_input, is_slurp, is_stream, is_seq, is_raw_nul;
 	bool is_raw_output, is_joined, is_raw_input, is_ascii, is_sorted, is_color, is_mono;
 	bool is_status; /* -e */
 	int64_t indent; /* see struct jq_format */

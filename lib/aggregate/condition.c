@@ -95,7 +95,7 @@ static int compile(struct agg_condition *c, struct slice text, size_t *at, struc
 	if (!alone)
 		return -1;
 	*at = 0;
-	foreign = jq_foreign(alone);
+	foreign = jq_place_call(alone) ? jq_place_call(alone) : jq_foreign(alone);
 	if (foreign)
 		err_set(err, ERR_PROGRAM, "%.80s cannot be part of a condition here: filter with tlm-filter before",
 			foreign);

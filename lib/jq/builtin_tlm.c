@@ -1,6 +1,6 @@
 /*
- * What telemetry needs and jq lacks: tlm::time, tlm::iso, tlm::haversine. Native only: a program that also needs libjq
- * is refused.
+ * What telemetry needs and jq lacks: tlm::time, tlm::iso, tlm::haversine; and where the record stands. Native only: a
+ * program that also needs libjq is refused.
  */
 #include "jq/impl.h"
 
@@ -65,8 +65,26 @@ static int b_haversine(struct run *r, struct value in, const struct value *args,
 	return 0;
 }
 
-static const struct builtin builtins[] = {
-	{"tlm::haversine", 4, b_haversine}, {"tlm::time", 1, b_time}, {"tlm::iso", 0, b_iso}};
+static int b_input_line_number(struct run *r, struct value in, const struct value *args, struct value *out)
+{
+	(void)in;
+	(void)args;
+	*out = value_number((double)(r->first_line + (r->record ? r->record->line : 0)));
+	return 0;
+}
+
+static int b_input_filename(struct run *r, struct value in, const struct value *args, struct value *out)
+{
+	const char *name = r->input_name;
+
+	(void)in;
+	(void)args;
+	*out = name && strcmp(name, "-") != 0 ? value_borrow(name, strlen(name)) : value_literal(JSON_NULL);
+	return 0;
+}
+
+static const struct builtin builtins[] = {{"tlm::haversine", 4, b_haversine}, {"tlm::time", 1, b_time},
+	{"tlm::iso", 0, b_iso}, {"input_line_number", 0, b_input_line_number}, {"input_filename", 0, b_input_filename}};
 
 const struct builtin *builtin_find_tlm(struct slice name, uint32_t n_args)
 {

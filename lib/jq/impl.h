@@ -178,8 +178,9 @@ struct jq_program {
 	struct node *root;
 	char *foreign;          /* owned, why not native */
 	const char *input_call; /* see jq_input_call() */
+	const char *place_call; /* see jq_place_call() */
 	bool reads_environment;
-	bool is_native_only; /* calls tlm:: functions */
+	bool is_native_only; /* calls tlm:: functions, or asks for the place of the record */
 	struct json_paths *paths;
 	struct buf explain_paths;
 	uint32_t n_vars;
@@ -259,7 +260,9 @@ struct run {
 	struct value *vars;
 	struct value root;
 	const struct json_record *record; /* NULL for -R */
-	bool is_simple;                   /* jq_judge() may decide */
+	const char *input_name;           /* see jq_run_place() */
+	uint64_t first_line;
+	bool is_simple; /* jq_judge() may decide */
 	struct buf *out;
 	size_t out_start;
 	struct jq_result *result;

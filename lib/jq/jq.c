@@ -71,6 +71,11 @@ const char *jq_input_call(const struct jq_program *program)
 	return program->input_call;
 }
 
+const char *jq_place_call(const struct jq_program *program)
+{
+	return program->place_call;
+}
+
 bool jq_reads_environment(const struct jq_program *program)
 {
 	return program->reads_environment;
@@ -125,7 +130,8 @@ struct jq_run *jq_run_open(
 	r->arena.on_limit = &r->on_limit;
 	r->vars = mem_alloc(program->n_vars + 1, sizeof *r->vars);
 	r->is_simple = program->test && !format->indent && !format->is_ascii && !format->is_sorted &&
-		       !format->is_colored && !format->is_raw && !format->is_joined;
+		       !format->is_colored && !format->is_raw && !format->is_joined && !format->is_nul &&
+		       !format->is_seq;
 	return r;
 }
 
@@ -149,8 +155,9 @@ void run_limit(struct run *r, const char *what)
 
 void run_elsewhere(struct run *r)
 {
-	r->limit_message =
-		r->program->is_native_only ? "only libjq could go on here, and it has no tlm:: functions" : NULL;
+	r->limit_message = r->program->is_native_only
+				   ? "only libjq could go on here, and it lacks a function of the program"
+				   : NULL;
 	longjmp(r->on_limit, 1);
 }
 
@@ -208,6 +215,12 @@ static void run_root(struct run *r, struct buf *out, struct jq_result *result)
 	}
 	if (eval(r, r->program->root, r->root, &output) == -1 && r->error.type != JSON_NULL)
 		tell_error(r);
+}
+
+void jq_run_place(struct jq_run *r, const char *input, uint64_t first_line)
+{
+	r->input_name = input;
+	r->first_line = first_line;
 }
 
 void jq_run_record(struct jq_run *r, const struct json_record *record, struct buf *out, struct jq_result *result)

@@ -43,10 +43,14 @@ void jq_program_close(struct jq_program *program); /* does nothing for NULL */
 /* NULL when the native evaluator runs the program, else why not: "'reduce' at line 1, column 1". */
 const char *jq_foreign(const struct jq_program *program);
 
-/* Whether it calls functions that libjq does not have: tlm::time(f), tlm::iso, tlm::haversine(a; b; c; d). */
+/* "input_line_number", "input_filename" when the program calls it: it needs jq_run_place(); or NULL. */
+const char *jq_place_call(const struct jq_program *program);
+
+/* Whether it calls what libjq does not have: tlm::time(f), tlm::iso, tlm::haversine(a; b; c; d), and those of
+ * jq_place_call(). */
 bool jq_is_native_only(const struct jq_program *program);
 
-/* "input", "inputs" ...: a call of the program that reads its own input, so that records are not alone; or NULL. */
+/* "input" or "inputs" when the program calls it, so that records are not alone; or NULL. */
 const char *jq_input_call(const struct jq_program *program);
 
 /* Whether the program calls $ENV or env: libjq's workers see no environment otherwise. */
@@ -71,6 +75,8 @@ struct jq_format {
 	int indent;     /* 0: one compact line; 1..7 blanks; -1: tabs */
 	bool is_raw;    /* -r: strings without quotes and escapes */
 	bool is_joined; /* -j: as raw, and no line end */
+	bool is_nul;    /* --raw-output0: as raw, a NUL behind each output instead of a line end */
+	bool is_seq;    /* --seq: 0x1e in front of each output */
 	bool is_ascii;  /* -a */
 	bool is_sorted; /* -S */
 	bool is_colored;
@@ -106,6 +112,10 @@ struct jq_run;
 struct jq_run *jq_run_open(
 	const struct jq_program *program, const struct jq_format *format, const struct jq_limits *limits);
 void jq_run_close(struct jq_run *run);
+
+/* For programs with a jq_place_call(): the input of the records that follow (borrowed; NULL or "-": null), and the
+ * number of the line where json_record.line is 0. */
+void jq_run_place(struct jq_run *run, const char *input, uint64_t first_line);
 
 /* The short way: what simple programs do with a record, decided on its spans. */
 enum jq_verdict {

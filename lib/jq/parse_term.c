@@ -198,7 +198,7 @@ static bool parse_args(struct parser *p, struct node *call)
 
 static void note_input_call(struct parser *p, struct slice name, uint32_t n_args)
 {
-	static const char *const calls[] = {"input", "inputs", "input_line_number", "input_filename"};
+	static const char *const calls[] = {"input", "inputs"};
 
 	for (size_t i = 0; n_args == 0 && i < sizeof calls / sizeof *calls; i++)
 		if (slice_eq(name, slice_str(calls[i])))

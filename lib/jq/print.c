@@ -271,14 +271,18 @@ void value_print(struct run *r, struct buf *out, struct value v)
 	struct printer p = {.r = r, .out = out, .start = r->out_start};
 
 	p.is_plain = !f->indent && !f->is_ascii && !f->is_sorted && !f->is_colored;
-	if ((f->is_raw || f->is_joined) && v.type == JSON_STRING && !f->is_ascii) {
+	if (f->is_seq)
+		buf_add_char(out, '\x1e');
+	if ((f->is_raw || f->is_joined || f->is_nul) && v.type == JSON_STRING && !f->is_ascii) {
 		buf_add_slice(out, value_text(r, v));
 	} else if (p.is_plain && r->record && v.form == FORM_TEXT && v.p == r->root.p && v.len == r->root.len) {
 		buf_add(out, r->record->p, r->record->len);
 	} else {
 		print(&p, v, 0);
 	}
-	if (!f->is_joined)
+	if (f->is_nul)
+		buf_add_char(out, '\0');
+	else if (!f->is_joined)
 		buf_add_char(out, '\n');
 	check_output(r, out, r->out_start);
 }

@@ -109,4 +109,54 @@ int jqworker_add(struct jqworker *w, struct slice record, struct err *err);
  */
 int jqworker_next(struct jqworker *w, struct jqworker_answer *answer, struct err *err);
 
+/* ---- sessions: programs that read their records themselves (-n, -s, --stream, `input`, `inputs`) ----
+ *
+ * One child runs the program, with no limit of time or memory, as the jq command would; its death ends the run.
+ *
+ *     jqworker_session_give(s, record) ...                    records of a batch, each copied
+ *     while (jqworker_session_next(s, &e, &err) == 0)         until JQWORKER_NEED: all were taken, more are wanted
+ *     jqworker_session_no_more(s)                             then until JQWORKER_ENDED
+ */
+enum jqworker_reading {
+	JQWORKER_EACH, /* the program starts with each record that no `input` has taken */
+	JQWORKER_NULL, /* -n: once, with null */
+	JQWORKER_SLURP /* -s: once, with the array of all */
+};
+
+struct jqworker_session_opts {
+	const struct jqworker_opts *worker; /* limits, workers and is_proven do not matter */
+	enum jqworker_reading reading;
+	bool is_stream; /* --stream: each record as events of its leaves */
+};
+
+enum jqworker_event {
+	JQWORKER_COMPILED, /* not for callers */
+	JQWORKER_OUTPUT,   /* text: outputs, each with its newline */
+	JQWORKER_NOTES,    /* text: what debug and stderr said */
+	JQWORKER_RUN,      /* one run has ended: fate, outputs, last, status, text: the message of its error */
+	JQWORKER_NEED,
+	JQWORKER_ENDED
+};
+
+struct jqworker_session_event {
+	enum jqworker_event what;
+	enum jqworker_fate fate;
+	enum jqworker_last last;
+	uint32_t outputs;
+	int status;
+	uint64_t taken;    /* records that were taken, ever */
+	struct slice text; /* until the next call */
+};
+
+struct jqworker_session;
+
+/* NULL with ERR_PROGRAM when it does not compile, ERR_IO. What opts points to is borrowed for this call. */
+struct jqworker_session *jqworker_session_open(const struct jqworker_session_opts *opts, struct err *err);
+void jqworker_session_close(struct jqworker_session *s); /* does nothing for NULL */
+void jqworker_session_give(struct jqworker_session *s, struct slice record);
+void jqworker_session_no_more(struct jqworker_session *s);
+
+/* Waits for what happens next. 0, or -1: ERR_DATA when the child has died, ERR_IO. */
+int jqworker_session_next(struct jqworker_session *s, struct jqworker_session_event *e, struct err *err);
+
 #endif

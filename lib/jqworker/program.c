@@ -247,7 +247,7 @@ static bool is_raw(const struct program *p)
 }
 
 /* The parser wants all of its bytes taken before it gets more: the newline behind the record ends a number. */
-static jv read_record(struct program *p, const char *record, size_t len)
+jv program_read(struct program *p, const char *record, size_t len)
 {
 	jv value, more;
 
@@ -399,7 +399,7 @@ static void say_too_much(const struct program *p, struct result *r)
 
 void program_run(struct program *p, const char *record, size_t len, struct result *r)
 {
-	jv input = read_record(p, record, len);
+	jv input = program_read(p, record, len);
 	jv end;
 
 	reset(r);
@@ -417,4 +417,43 @@ void program_run(struct program *p, const char *record, size_t len, struct resul
 	else if (jv_invalid_has_msg(jv_copy(end)))
 		say_error(r, jv_copy(end));
 	jv_free(end);
+}
+
+void program_take_inputs(struct program *p, jq_input_cb give, void *ctx)
+{
+	jq_set_input_cb(p->jq, give, ctx);
+}
+
+void program_play(struct program *p, jv input, struct result *r, void (*add)(void *ctx, struct slice text), void *ctx)
+{
+	enum { PIECE_BYTES = 16 << 10 };
+	jv value;
+
+	reset(r);
+	p->notes = &r->notes;
+	if (!jv_is_valid(input)) {
+		say_error(r, input);
+		return;
+	}
+	jq_start(p->jq, input, 0);
+	while (jv_is_valid(value = jq_next(p->jq))) {
+		jv_kind kind = jv_get_kind(value);
+
+		r->last = kind == JV_KIND_FALSE || kind == JV_KIND_NULL ? JQWORKER_LAST_FALSE : JQWORKER_LAST_TRUE;
+		r->outputs++;
+		add_output(p, &r->out, value);
+		if (r->out.len >= PIECE_BYTES) {
+			add(ctx, buf_slice(&r->out));
+			buf_reset(&r->out);
+		}
+	}
+	if (r->out.len)
+		add(ctx, buf_slice(&r->out));
+	buf_reset(&r->out);
+	take_stderr(p);
+	if (jq_halted(p->jq))
+		say_halt(p, r);
+	else if (jv_invalid_has_msg(jv_copy(value)))
+		say_error(r, jv_copy(value));
+	jv_free(value);
 }

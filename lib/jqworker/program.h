@@ -2,6 +2,9 @@
 #ifndef TLM_JQWORKER_PROGRAM_H
 #define TLM_JQWORKER_PROGRAM_H
 
+#include <jq.h>
+#include <jv.h>
+
 #include "buf/buf.h"
 #include "jqworker/jqworker.h"
 
@@ -22,5 +25,15 @@ struct program *program_open(const struct jqworker_opts *opts, struct buf *why);
 
 /* record[len] is followed by a newline that may be read. */
 void program_run(struct program *p, const char *record, size_t len, struct result *r);
+
+/* ---- for sessions ---- */
+
+jv program_read(struct program *p, const char *record, size_t len); /* a record as a value, or an error */
+
+/* Where `input` and `inputs` take their values. */
+void program_take_inputs(struct program *p, jq_input_cb give, void *ctx);
+
+/* One run whose outputs leave through add() while they are made; input is consumed, and may be an error. */
+void program_play(struct program *p, jv input, struct result *r, void (*add)(void *ctx, struct slice text), void *ctx);
 
 #endif

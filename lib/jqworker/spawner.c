@@ -137,6 +137,20 @@ static void limit_memory(size_t more_bytes)
 	fclose(f);
 }
 
+void spawner_leave(pid_t parent, const int *kept, int n_kept, const char *const *env)
+{
+	end_with(parent);
+	leave_signals();
+	leave_files(kept, n_kept);
+	leave_environment(env);
+	limit(RLIMIT_CORE, 0);
+}
+
+void spawner_open_no_files(void)
+{
+	limit(RLIMIT_NOFILE, 0);
+}
+
 /* ---- the worker ---- */
 
 static void answer(struct channel *c, int door, uint64_t *head, const struct result *r)
@@ -193,7 +207,7 @@ static _Noreturn void be_worker(struct spawner *s, uint32_t slot, struct program
 	leave_signals();
 	leave_files(&s->doors[slot], 1);
 	limit_memory(s->opts->memory_bytes);
-	limit(RLIMIT_NOFILE, 0);
+	spawner_open_no_files();
 	work(s->channels[slot], s->doors[slot], program);
 }
 
@@ -276,13 +290,9 @@ void spawner_run(struct spawner *s)
 	struct pollfd p[2];
 	sigset_t children;
 
-	end_with(s->parent);
-	leave_signals();
 	kept[0] = s->control;
 	memcpy(kept + 1, s->doors, (size_t)s->n * sizeof *kept);
-	leave_files(kept, s->n + 1);
-	leave_environment(s->opts->env);
-	limit(RLIMIT_CORE, 0);
+	spawner_leave(s->parent, kept, s->n + 1, s->opts->env);
 	program = compile(s);
 	sigemptyset(&children);
 	sigaddset(&children, SIGCHLD);

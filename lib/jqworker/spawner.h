@@ -42,6 +42,10 @@ struct spawner {
 /* Runs in the forked child. */
 _Noreturn void spawner_run(struct spawner *s);
 
+/* In a forked child: ends with its parent, and leaves signals, files but those kept, environment and cores behind. */
+void spawner_leave(pid_t parent, const int *kept, int n_kept, const char *const *env);
+void spawner_open_no_files(void);
+
 /* ---- the parent's side of its control socket ---- */
 
 void spawner_command(int control, uint32_t what, uint32_t slot);

@@ -76,4 +76,7 @@ void source_close(struct source *s);
  */
 struct source *source_files(const char *const *names, size_t n_names, size_t line_max_bytes);
 
+/* Whole lines that are there already, as one input of that name. Both are borrowed. */
+struct source *source_text(const char *name, const char *text);
+
 #endif

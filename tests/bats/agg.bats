@@ -16,7 +16,6 @@ END
 agg() { status_of tlm-agg "$@"; }
 
 # has FILE TEXT : the text stands in out or err
-has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }
 
 @test "random streams agree with the second implementation, to the byte" {
 	TLM_AGG=tlm-agg python3 "$TLM_TOP/tests/reference/agg.py" hunt 250 1

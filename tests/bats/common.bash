@@ -39,3 +39,6 @@ status_of() {
 	status=0
 	"$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
 }
+
+# Whether a file holds a text; shows the file when it does not.
+has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }

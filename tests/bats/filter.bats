@@ -315,17 +315,92 @@ stat_of() {
 	same old "$(cat rejects)"
 }
 
-@test "-n -s --stream --seq and programs that read are refused with what to use instead" {
-	for o in -n -s --stream --seq --null-input --slurp; do
-		status_of tlm-filter $o . trips.ndjson
-		[ "$status" -eq 2 ]
-		grep -q 'not in this version' err
-		[ ! -s out ]
+@test "-n -s --stream and programs that read by themselves do as the jq command does" {
+	printf '%s\n' '{"a":1,"b":[1,2]}' '' '{"a":2}' 3 '"x"' >in
+	printf '%s\n' null true >more
+	like_jq -n '1 + 1'
+	like_jq -n '[inputs]' in more
+	like_jq -n 'reduce inputs as $x (0; . + 1)' in
+	like_jq -n 'first(inputs)' in
+	like_jq -n '[limit(3; repeat(input))]' in
+	like_jq -n '[range(2000000)] | length'
+	like_jq -n 'error("x")'
+	like_jq -n '"x" | halt_error(3)'
+	like_jq -ne 'null'
+	like_jq '[., input]' in
+	like_jq 'input' in
+	like_jq -s . in more
+	like_jq -s 'map(.a?) | add' in
+	like_jq -s . /dev/null
+	like_jq -Rs 'length' in
+	like_jq -nR '[inputs]' in
+	like_jq --stream . in
+	like_jq -n --stream '[inputs | select(length == 2)]' in
+	like_jq -s --stream . in
+	like_jq 'input_line_number' in
+	like_jq '[input_filename]' in more
+	seq 100000 >big
+	like_jq -n '[inputs] | add' big
+	like_jq 'input - .' big
+}
+
+@test "the books, the rejects and the death of a program that reads by itself" {
+	seq 10 >in
+	status_of tlm-filter --stats --rejects bad 'if . == 5 then error("five") else [., input] end' in
+	[ "$status" -eq 0 ]
+	has err '"read":10,"kept":9,"filtered":0,"late":0,"rejected":1,'
+	same '5 five in' "$(jq -r '"\(.line) \(.message) \(.source)"' bad)"
+	status_of tlm-filter --rejects bad -n '[inputs] | error("end")' in
+	[ "$status" -eq 0 ]
+	same '10 end' "$(jq -r '"\(.line) \(.message)"' bad)"
+	printf '1\n{"a":\n2\n' >in
+	status_of tlm-filter --rejects bad -s -c . in
+	same '[1,2]' "$(cat out)"
+	same json "$(jq -r .reason bad)"
+	status_of tlm-filter 'input | 1e19 % -1' in
+	[ "$status" -eq 5 ]
+	has err 'the program ended the worker of libjq'
+	status_of tlm-filter --marks 'input' in
+	[ "$status" -eq 2 ]
+	has err 'a program that reads by itself has no place for them'
+	status_of tlm-filter 'inputs | tlm::iso' in
+	[ "$status" -eq 3 ]
+	has err "tlm::iso is native only, and only libjq runs 'inputs'"
+}
+
+@test "a program that reads by itself answers a live line at once" {
+	mkfifo live
+	tlm-filter 'input' <live >out &
+	exec 9>live
+	printf '1\n2\n' >&9
+	for _ in $(seq 100); do
+		[ -s out ] && break
+		sleep 0.05
 	done
-	for p in input '[inputs]' 'input_line_number' 'input_filename'; do
-		status_of tlm-filter "$p" trips.ndjson
-		[ "$status" -eq 2 ]
-	done
+	same 2 "$(cat out)"
+	exec 9>&-
+	wait
+}
+
+@test "--seq and --raw-output0: the separators of RFC 7464, and NUL" {
+	printf '\036{"a":1}\n\036{"a":2}\n' >in
+	same "$(printf '\0361\n\0362\n' | od -c)" "$(tlm-filter --seq .a in | od -c)"
+	same "$(printf '\0361\n\0362\n' | od -c)" "$(tlm-filter --seq --evaluator libjq .a in | od -c)"
+	same "$(printf '\036{"a":1}\n\036{"a":2}\n' | od -c)" "$(tlm-filter --seq . in | od -c)"
+	same "$(printf 'x\0001\000' | od -c)" "$(tlm-filter -n --raw-output0 '"x", 1' | od -c)"
+	same "$(printf 'x\0001\000' | od -c)" "$(tlm-filter -n --evaluator libjq --raw-output0 '"x", 1' | od -c)"
+}
+
+@test "tlm::time, tlm::iso and tlm::haversine" {
+	echo '{"t":"2026-11-22T10:00:00.5+01:00","lat":52.2,"lon":21}' >in
+	same '1795338000500000' "$(tlm-filter 'tlm::time(.t)' in)"
+	same '"2026-11-22T09:00:00.500Z"' "$(tlm-filter 'tlm::time(.t) | tlm::iso' in)"
+	same '111195' "$(tlm-filter 'tlm::haversine(.lat; .lon; .lat + 1; .lon) | round' in)"
+	status_of tlm-filter 'tlm::time(.t) | todate' in
+	[ "$status" -eq 3 ]
+	has err "tlm::time is native only, and only libjq runs 'todate'"
+	status_of tlm-filter --evaluator libjq 'tlm::time(.t)' in
+	[ "$status" -eq 3 ]
 }
 
 @test "long names of options and jq's own spellings mean the same" {

@@ -1,0 +1,199 @@
+/*
+ * Programs that read their records themselves: -s, --stream, and those that call input or inputs. One process of libjq
+ * takes what each batch holds; a record's fate is that of the run that took it: the last one of a run that raised an
+ * error is rejected.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "filter_impl.h"
+#include "mem/mem.h"
+
+struct reading {
+	struct jqworker_session *session;
+	uint64_t given, settled; /* records: handed over; whose fate is known */
+	uint64_t base;           /* handed over before the batch at hand */
+	struct buf last;         /* the last record of the batch before, for an error at the end */
+	uint64_t last_line;
+	struct batch last_in;
+	bool is_all_given; /* the session knows that there is no more */
+	bool is_over;
+};
+
+struct reading *reading_open(struct filter *f, const struct jqworker_opts *worker, struct err *err)
+{
+	struct jqworker_session_opts opts = {.worker = worker,
+		.reading = f->opts.is_null_input ? JQWORKER_NULL
+			   : f->opts.is_slurp    ? JQWORKER_SLURP
+						 : JQWORKER_EACH,
+		.is_stream = f->opts.is_stream};
+	struct reading *r = mem_alloc(1, sizeof *r);
+
+	r->session = jqworker_session_open(&opts, err);
+	if (r->session)
+		return r;
+	reading_close(r);
+	return NULL;
+}
+
+void reading_close(struct reading *r)
+{
+	if (!r)
+		return;
+	jqworker_session_close(r->session);
+	buf_release(&r->last);
+	free(r);
+}
+
+/* The last record that was taken, as a reject. */
+static int reject_last(struct filter *f, struct slice message, struct err *err)
+{
+	struct reading *r = f->reading;
+	const struct batch *in = f->in;
+	int result;
+
+	if (f->n_sent && r->settled > r->base) {
+		const struct sent *sent = &f->sent[r->settled - r->base - 1];
+
+		return filter_reject(f, REJECT_PROGRAM, sent->raw, sent->line, 0, message, err);
+	}
+	f->in = &r->last_in;
+	result = filter_reject(f, REJECT_PROGRAM, buf_slice(&r->last), r->last_line, 0, message, err);
+	f->in = in;
+	return result;
+}
+
+/* One run has ended: the records that it took have their fate. */
+static int settle(struct filter *f, const struct jqworker_session_event *e, struct err *err)
+{
+	struct reading *r = f->reading;
+	struct ledger *l = f->opts.ledger;
+	uint64_t n = e->taken - r->settled;
+	bool is_failed = e->fate == JQWORKER_ERROR;
+
+	r->settled = e->taken;
+	l->open -= n;
+	filter_count_outputs(f, e->outputs, e->last == JQWORKER_LAST_TRUE);
+	if (e->outputs)
+		l->kept += n - (is_failed && n);
+	else
+		l->filtered += n - (is_failed && n);
+	if (e->fate == JQWORKER_HALTED) {
+		filter_halt(f, e->status, e->text);
+		r->is_over = true;
+		return 1;
+	}
+	if (!is_failed)
+		return 0;
+	if (n)
+		return reject_last(f, e->text, err);
+	return err_set(err, ERR_DATA, "the program failed: %.*s", (int)e->text.len, e->text.p);
+}
+
+/* What the program says, until it wants more than it was given. */
+static int listen(struct filter *f, struct err *err)
+{
+	struct reading *r = f->reading;
+	struct jqworker_session_event e;
+	int result = 0;
+
+	while (!result) {
+		if (jqworker_session_next(r->session, &e, err))
+			return -1;
+		switch (e.what) {
+		case JQWORKER_OUTPUT:
+			buf_add_slice(f->out, e.text);
+			result = filter_spill(f, err);
+			break;
+		case JQWORKER_NOTES:
+			fwrite(e.text.p, 1, e.text.len, stderr);
+			break;
+		case JQWORKER_RUN:
+			result = settle(f, &e, err);
+			break;
+		case JQWORKER_NEED:
+			/* said in the middle of what was given when that comes in pieces */
+			if (e.taken == r->given && !r->is_all_given)
+				return 0;
+			break;
+		case JQWORKER_ENDED:
+			r->is_over = true;
+			return 1;
+		case JQWORKER_COMPILED:
+			break;
+		}
+	}
+	return result;
+}
+
+static void give(struct filter *f, struct slice record, struct slice raw, uint64_t line)
+{
+	filter_note_sent(f, raw, line, false);
+	jqworker_session_give(f->reading->session, record);
+	f->reading->given++;
+	f->opts.ledger->read++;
+	f->opts.ledger->open++;
+}
+
+static int give_line(struct filter *f, struct slice text, uint64_t line, struct err *err)
+{
+	(void)err;
+	give(f, text, text, line);
+	return 0;
+}
+
+static int give_records(struct filter *f, struct err *err)
+{
+	struct json_record record;
+	int result = 0;
+
+	json_scan_batch(f->scan, f->in->p, f->in->len);
+	while (!result && json_scan_next(f->scan, &record)) {
+		if (record.status == JSON_BLANK)
+			f->opts.ledger->empty++;
+		else if (record.status == JSON_OK)
+			give(f, (struct slice){record.value.p, record.value.len}, (struct slice){record.p, record.len},
+				record.line);
+		else
+			result = filter_reject_json(f, &record, err);
+	}
+	return result;
+}
+
+/* The batch goes; its last record stays for an error that comes later. */
+static void keep_last(struct filter *f)
+{
+	struct reading *r = f->reading;
+
+	if (f->n_sent) {
+		buf_reset(&r->last);
+		buf_add_slice(&r->last, f->sent[f->n_sent - 1].raw);
+		r->last_line = f->sent[f->n_sent - 1].line;
+		r->last_in =
+			(struct batch){.name = f->in->name, .input = f->in->input, .first_line = f->in->first_line};
+	}
+	f->n_sent = 0;
+	r->base = r->given;
+}
+
+int reading_batch(struct filter *f, struct err *err)
+{
+	int result = f->opts.is_raw_input ? filter_each_line(f, give_line, err) : give_records(f, err);
+
+	if (!result)
+		result = listen(f, err);
+	keep_last(f);
+	return result;
+}
+
+int reading_end(struct filter *f, bool is_stopped, struct err *err)
+{
+	struct reading *r = f->reading;
+
+	/* what a stopped run would say of half its input is no answer */
+	if (r->is_over || is_stopped)
+		return 0;
+	jqworker_session_no_more(r->session);
+	r->is_all_given = true;
+	return listen(f, err) < 0 ? -1 : 0;
+}
