@@ -90,6 +90,7 @@ static void grow(char **arg)
 {
 	char text[512];
 	rd_kafka_NewPartitions_t *parts = rd_kafka_NewPartitions_new(arg[0], (size_t)atoi(arg[1]), text, sizeof text);
+	const rd_kafka_topic_result_t **results;
 	rd_kafka_event_t *event;
 	size_t n;
 
