@@ -237,10 +237,6 @@ int agg_plan_emit(struct agg *g, struct err *err)
 		return err_set(err, ERR_USAGE, "--fill: a window without records has nothing to tell before it closes");
 	if (g->frame.rotate)
 		return err_set(err, ERR_USAGE, "--emit %.60s: files by the time hold one row for each window", o->emit);
-	if (g->list.carried_bytes && !g->window.session_us && !g->window.is_all)
-		return err_set(err, ERR_USAGE,
-			"--emit %.60s: twa, integral and others whose values hold need the window before closed",
-			o->emit);
 	return 0;
 }
 

@@ -851,14 +851,21 @@ class Reference:
                                 watermark > session_bounds(s)[0] + self.o["session"]], False)
         elif before == -math.inf or watermark // every > before // every:
             for key in sorted(self.windows):
-                self.tell_groups(key, [g for g in self.windows[key] if (key, g) in self.changed])
+                self.tell_groups(key, [g for g in self.windows[key] if (key, g) in self.changed], watermark)
             self.changed.clear()
             self.tell_sessions([s for s in self.sessions if s[2].has_changed], False)
 
-    def tell_groups(self, key, groups):
+    def tell_groups(self, key, groups, known=math.inf):
         for group in sorted(groups):
             self.counts["out"] += 1
-            self.rows.append(self.row(key, group, self.windows[key][group], extra=self.next_revision(key, group, False)))
+            self.rows.append(self.row(key, group, self.windows[key][group], span=self.span_of(key, group, known),
+                                      extra=self.next_revision(key, group, False)))
+
+    def span_of(self, key, group, known):
+        """Of values that hold: the bounds of a window as far as time is known, and the older records of the group."""
+        if not self.o["window"]:
+            return None
+        return key[1], min(key[0], known), [e for e in self.taken.get(group, []) if e.place[0] < key[1]]
 
     def next_revision(self, key, group, is_final):
         if not self.o["emit"]:
@@ -867,7 +874,7 @@ class Reference:
         self.told[key, group] = rev + 1
         return revision(rev, is_final)
 
-    def emit(self, key, is_final=True, known=None):
+    def emit(self, key, is_final=True, known=math.inf):
         groups = self.windows.pop(key, {})
         if self.o["fill"]:
             self.seen.update(groups)
@@ -875,11 +882,8 @@ class Reference:
             self.last_window = key
         for group in sorted(groups):
             self.counts["out"] += 1
-            span = None
-            if self.o["window"]:
-                older = [e for e in self.taken.get(group, []) if e.place[0] < key[1]]
-                span = (key[1], key[0] if known is None else min(key[0], known), older)
-            self.rows.append(self.row(key, group, groups[group], span=span, extra=self.next_revision(key, group, is_final)))
+            self.rows.append(self.row(key, group, groups[group], span=self.span_of(key, group, known),
+                                      extra=self.next_revision(key, group, is_final)))
             if is_final:
                 self.kept_ids.update(e.place for e in groups[group])
 
@@ -1312,8 +1316,7 @@ class Stream:
         """Rows before the final one, where they may be asked for."""
         o, r = self.o, random.Random("emit %d" % self.seed)
         o["emit"] = None
-        is_held = re.search("|".join(HELD), o["list"]) and o["window"]
-        if o["runs"] or o["fill"] or is_held or not o["time"] or r.random() < 0.5:
+        if o["runs"] or o["fill"] or not o["time"] or r.random() < 0.5:
             return
         o["emit"] = int(r.choice([0.25, 1, 3, 10, 60]) * 1000000 * self.pace)
         if (o["window"] or o["session"]) and r.random() < 0.6:
