@@ -49,9 +49,10 @@ static int end_call(struct agg *g, struct err *err)
 
 /* ---- records in ---- */
 
-static int start_engine(struct agg *g, struct json_span record, struct err *err)
+int agg_start_engine(struct agg *g, struct err *err)
 {
 	struct engine_opts opts = {.window = g->window,
+		.has_time = g->time_from != TIME_NONE,
 		.is_filling = g->opts.is_filling,
 		.emit = g->emit,
 		.emit_every_us = g->emit_every_us,
@@ -60,9 +61,8 @@ static int start_engine(struct agg *g, struct json_span record, struct err *err)
 		.row = agg_take_row,
 		.context = g};
 
-	if (agg_plan_first_record(g, record, err))
+	if (agg_plan_outputs(g, err))
 		return -1;
-	opts.has_time = g->time_from != TIME_NONE;
 	g->engine = engine_open(&opts);
 	return 0;
 }
@@ -93,9 +93,9 @@ static int take_batch(struct stage *stage, struct batch *in, struct buf *out, st
 				continue;
 			result = 0;
 		}
-		if (record.status == JSON_OK && record.type == JSON_OBJECT && !g->engine) {
+		if (record.status == JSON_OK && record.type == JSON_OBJECT && !g->engine && !g->opts.is_merging) {
 			/* the first record: from here on with the paths that it needs */
-			if (start_engine(g, record.value, err))
+			if (agg_plan_first_record(g, record.value, err) || agg_start_engine(g, err))
 				return -1;
 			json_scan_batch(g->scan, record.p, (size_t)(in->p + in->len - record.p));
 			first_line = at.line;
@@ -103,7 +103,7 @@ static int take_batch(struct stage *stage, struct batch *in, struct buf *out, st
 		}
 		g->frame.ledger->read++;
 		if (record.status == JSON_OK && record.type == JSON_OBJECT)
-			result = agg_take_object(g, &at, err);
+			result = g->opts.is_merging ? agg_take_part(g, &at, err) : agg_take_object(g, &at, err);
 		else
 			result = agg_reject_record(g, &at, err);
 	}
@@ -127,6 +127,7 @@ static int take_input_end(struct stage *stage, uint32_t input, struct buf *out, 
 static int end(struct stage *stage, bool is_stopped, struct buf *out, struct err *err)
 {
 	struct agg *g = (struct agg *)stage;
+	int64_t known_us;
 
 	g->out = out;
 	if (!g->engine)
@@ -135,7 +136,8 @@ static int end(struct stage *stage, bool is_stopped, struct buf *out, struct err
 		g->n_rows += lateness_write(g->lateness, (enum rows_format)g->opts.format, g->groups, g->n_groups, out);
 		return end_call(g, err);
 	}
-	if (!g->opts.no_flush && engine_flush(g->engine, g->clock.max_us, !is_stopped, err))
+	known_us = g->opts.is_merging ? g->merge.known_us : g->clock.max_us;
+	if (!g->opts.no_flush && engine_flush(g->engine, known_us, !is_stopped, err))
 		return -1;
 	rows_flush(g->rows, out);
 	if (g->latest && latest_write(g->latest, false, err))
@@ -172,6 +174,10 @@ static int plan(struct agg *g, const char *list, struct err *err)
 	if (g->opts.max_gap_us)
 		agg_list_hold(&g->list, g->opts.max_gap_us);
 	g->list.exact_max = (uint32_t)g->opts.exact_max;
+	if ((g->opts.is_partial || g->opts.is_merging) && agg_plan_partial(g, err))
+		return -1;
+	if (g->opts.is_merging)
+		agg_plan_merge(g);
 	/* names that clash are told before anything is read */
 	rows = agg_plan_rows(g, (enum rows_format)g->opts.format, err);
 	if (!rows)
@@ -187,15 +193,17 @@ struct agg *agg_open(const struct agg_options *opts, const char *list, const str
 	g->stage.ops = &ops;
 	g->opts = *opts;
 	g->frame = *frame;
-	window_clock_init(&g->clock, frame->n_inputs, opts->is_explaining ? 0 : opts->delay_us,
+	g->has_delay = opts->delay_us >= 0;
+	g->opts.delay_us = g->has_delay ? opts->delay_us : 0;
+	window_clock_init(&g->clock, frame->n_inputs, opts->is_explaining ? 0 : g->opts.delay_us,
 		opts->max_ahead_us < 0 ? WINDOW_FOREVER : opts->max_ahead_us);
 	g->oldest_us = WINDOW_FOREVER;
 	if (plan(g, list, err))
 		goto fail;
 	if (opts->is_explaining)
-		g->lateness = lateness_open(&g->window, opts->grace_us, opts->delay_us);
+		g->lateness = lateness_open(&g->window, opts->grace_us, g->opts.delay_us);
 	g->values = mem_alloc(g->list.n_fields + g->list.n_conditions, sizeof *g->values);
-	g->scan = json_scan_open(g->paths, frame->max_depth);
+	g->scan = json_scan_open(g->paths, g->frame.max_depth);
 	if (opts->late && !frame->is_dry_run && !opts->is_explaining) {
 		g->late = sink_file(opts->late, err);
 		if (!g->late)
@@ -236,7 +244,9 @@ void agg_close(struct agg *g)
 	timefield_release(&g->time);
 	timefield_release(&g->time_end);
 	rows_fields_release(g->groups, g->n_groups);
+	agg_merge_release(g);
 	agg_list_release(&g->list);
+	buf_release(&g->window_text);
 	etime_zone_close(g->zone);
 	free(g->group_slots);
 	free(g->field_slots);

@@ -29,7 +29,7 @@ struct agg_options {
 	bool is_filling;        /* --fill */
 	const char *start;      /* --start PROGRAM, NULL: none */
 	const char *end;        /* --end PROGRAM */
-	int64_t delay_us;       /* --delay */
+	int64_t delay_us;       /* --delay, -1: not given */
 	int64_t grace_us;       /* --grace */
 	int64_t max_ahead_us;   /* --max-ahead, -1: no limit */
 	const char *quorum;     /* --quorum N:FIELD, NULL: none */
@@ -48,6 +48,8 @@ struct agg_options {
 	const char *output;     /* -o, NULL: none */
 	int64_t exact_max;      /* --exact */
 	int64_t max_gap_us;     /* --max-gap, 0: no limit */
+	bool is_partial;        /* --partial */
+	bool is_merging;        /* --merge */
 };
 
 /* What the stage works with; all borrowed. */

@@ -19,6 +19,18 @@ enum time_from {
 	TIME_WINDOW   /* max(window_start, window_end - 1 ms) of a row */
 };
 
+/* The partial rows that --merge reads: agg_merge.c. */
+struct agg_merge {
+	size_t state_slot, final_slot, window_slots[2], session_slots[2];
+	struct buf there;                   /* the windows of the last part in words */
+	struct buf misfit;                  /* why those do not fit here, "" if they do */
+	bool is_session, is_all, is_window; /* of those windows; is_window: they hop, and are ours */
+	void *states;                       /* of the part, zero between */
+	uint32_t *n_inputs, *first_inputs;  /* by producer */
+	int64_t known_us; /* up to when values hold at the end: the largest time of all producers, as far as it matters
+			   */
+};
+
 struct agg {
 	struct stage stage;
 	struct agg_options opts;
@@ -67,6 +79,11 @@ struct agg {
 	struct lateness *lateness; /* what each delay would lose, instead of windows */
 	uint64_t n_explained;      /* records given to it */
 
+	bool has_delay;              /* --delay was given */
+	struct buf window_text;      /* the windows in words */
+	struct rows_partial partial; /* what partial rows have in common */
+	struct agg_merge merge;
+
 	struct sink *late;
 	struct buf late_rows;
 	struct agg_value *values;
@@ -84,6 +101,7 @@ int agg_plan_quorum(struct agg *g, struct err *err);
 int agg_plan_where(struct agg *g, struct err *err); /* and the paths */
 int agg_plan_time(struct agg *g, struct err *err);
 int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err);
+int agg_plan_outputs(struct agg *g, struct err *err);
 int agg_plan_files(struct agg *g, struct err *err); /* of -o with the time in their names */
 struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct err *err);
 
@@ -94,6 +112,9 @@ struct at {
 	uint64_t line;
 };
 
+/* agg.c: the engine and the outputs, when it is known where times come from */
+int agg_start_engine(struct agg *g, struct err *err);
+
 /* agg_record.c */
 int agg_ask_where(
 	struct agg *g, const struct at *at, struct err *err); /* 1: taken, 0: left out or rejected, -1 with err */
@@ -103,6 +124,17 @@ int agg_reject_record(struct agg *g, const struct at *at, struct err *err); /* n
 /* 0, 1 when the record was rejected, -1 with err. */
 int agg_reject_field(struct agg *g, const struct at *at, enum reject_reason reason, const char *field, const char *what,
 	struct err *err);
+
+/* The group values into g->key: 0, 1 when the record was rejected, -1 with err. */
+int agg_read_group(struct agg *g, const struct at *at, struct err *err);
+
+/* agg_partial.c: what --partial and --merge go together with, and the head of partial rows */
+int agg_plan_partial(struct agg *g, struct err *err);
+
+/* agg_merge.c */
+void agg_plan_merge(struct agg *g);
+int agg_take_part(struct agg *g, const struct at *at, struct err *err); /* a valid object: 0, or -1 with err */
+void agg_merge_release(struct agg *g);
 
 /* agg_late.c */
 void agg_add_late_row(struct agg *g, const struct at *at, int64_t time_us);

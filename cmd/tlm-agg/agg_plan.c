@@ -358,7 +358,8 @@ struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct 
 		.has_cut = g->window.session_max_us > 0,
 		.fields = g->groups,
 		.n_fields = g->n_groups,
-		.list = &g->list};
+		.list = &g->list,
+		.partial = g->opts.is_partial ? &g->partial : NULL};
 
 	return rows_open(&opts, err);
 }
@@ -380,10 +381,8 @@ static void plan_slots(struct agg *g)
 		g->field_slots[i] = json_paths_add(g->paths, &g->list.fields[i].path);
 }
 
-int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err)
+int agg_plan_outputs(struct agg *g, struct err *err)
 {
-	if (g->time_from == TIME_UNKNOWN && guess_time(g, record, err))
-		return -1;
 	if (g->frame.rotate && g->time_from == TIME_NONE)
 		return err_set(err, ERR_USAGE, "-o %.100s: no --time for the names of files; %%%% is a percent sign",
 			g->opts.output);
@@ -402,6 +401,13 @@ int agg_plan_first_record(struct agg *g, struct json_span record, struct err *er
 			return -1;
 		g->latest = latest_open(g->opts.latest, rows, g->latest_form, (enum rows_time)g->opts.time_out);
 	}
+	return 0;
+}
+
+int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err)
+{
+	if (g->time_from == TIME_UNKNOWN && guess_time(g, record, err))
+		return -1;
 	json_scan_close(g->scan);
 	plan_slots(g);
 	g->scan = json_scan_open(g->paths, g->frame.max_depth);
@@ -463,8 +469,12 @@ void agg_explain(const struct agg *g, struct buf *out)
 	struct err err = ERR_INIT;
 	struct rows *rows = agg_plan_rows(g, (enum rows_format)g->opts.format, &err);
 
-	buf_addf(out, "time: %s\n",
-		g->opts.time ? g->opts.time : "of the window_end or session_end of the records, if they have it");
+	if (g->opts.is_merging)
+		buf_addf(out, "reads partial rows: config %016llx\n", (unsigned long long)g->partial.head.config);
+	else
+		buf_addf(out, "time: %s\n",
+			g->opts.time ? g->opts.time
+				     : "of the window_end or session_end of the records, if they have it");
 	if (g->opts.where)
 		buf_addf(out, "records: those with %s\n", g->opts.where);
 	explain_window(g, out);
@@ -481,6 +491,9 @@ void agg_explain(const struct agg *g, struct buf *out)
 		buf_addf(out, "\nrows: those with %s", g->opts.having);
 	if (g->opts.top)
 		buf_addf(out, "\nrows of a window: the largest of %s", g->opts.top);
+	if (g->opts.is_partial)
+		buf_addf(out, "\nrows are partial: config %016llx, window %.*s",
+			(unsigned long long)g->partial.head.config, (int)g->window_text.len, g->window_text.p);
 	buf_addf(out, "\nstate of a group: %u bytes and its key\n", g->list.state_bytes);
 	rows_close(rows);
 }

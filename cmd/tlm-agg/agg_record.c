@@ -31,7 +31,7 @@ static int read_time(struct agg *g, const struct at *at, int64_t *us, struct err
 	return 0;
 }
 
-static int read_group(struct agg *g, const struct at *at, struct err *err)
+int agg_read_group(struct agg *g, const struct at *at, struct err *err)
 {
 	buf_reset(&g->key);
 	for (size_t i = 0; i < g->n_groups; i++) {
@@ -144,7 +144,7 @@ int agg_take_object(struct agg *g, const struct at *at, struct err *err)
 	if (!bad && g->clock.quorum)
 		bad = check_voter(g, at, err);
 	if (!bad)
-		bad = read_group(g, at, err);
+		bad = agg_read_group(g, at, err);
 	if (!bad)
 		bad = read_values(g, at, err);
 	if (!bad)

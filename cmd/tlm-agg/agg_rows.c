@@ -17,12 +17,20 @@ static int spill(struct agg *g, struct err *err)
 
 static int write_row(struct agg *g, const struct engine_row *row, struct err *err)
 {
+	size_t start;
+
 	g->n_rows++;
 	if (g->latest && (row->is_final || row->has_rev))
 		latest_add(g->latest, row);
 	if (g->frame.rotate)
 		return rotate_add(g->frame.rotate, g->rows, row, &g->frame.ledger->bytes_out, err);
+	start = g->out->len;
 	rows_add(g->rows, row, g->out);
+	if (g->opts.is_partial && g->out->len - start > BATCH_LINE_MAX_BYTES)
+		return err_set(err, ERR_DATA,
+			"a partial row of %zu bytes is longer than --merge can read: take shorter windows or more "
+			"groups",
+			g->out->len - start);
 	return g->out->len < SPILL_BYTES ? 0 : spill(g, err);
 }
 

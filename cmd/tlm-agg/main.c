@@ -67,6 +67,8 @@ static int run(struct tool *t, const struct agg_options *o, struct err *err)
 	if (kafka_has_group(&t->common.kafka, names, n_names))
 		return err_set(err, ERR_USAGE,
 			"-G: windows of a group are not in this version; without -G all partitions are read");
+	if (o->is_merging && t->common.max_line_bytes == BATCH_LINE_DEFAULT_BYTES)
+		t->common.max_line_bytes = BATCH_LINE_MAX_BYTES; /* the states of a row may be many */
 	source = tool_source(t, 1, err);
 	if (!source || check_places(t, o, err))
 		goto out;
@@ -100,7 +102,8 @@ out:
 
 int main(int argc, char **argv)
 {
-	struct agg_options o = {.window = "all", .max_ahead_us = -1, .exact_max = AGG_EXACT_DEFAULT, .format = -1};
+	struct agg_options o = {
+		.window = "all", .delay_us = -1, .max_ahead_us = -1, .exact_max = AGG_EXACT_DEFAULT, .format = -1};
 	struct err err = ERR_INIT;
 	struct tool t;
 	int status;

@@ -177,9 +177,9 @@ void agg_states_release(const struct agg_list *list, void *states);
 /* ---- values that hold ---- */
 
 /*
- * twa, integral, duration, time_above and increase take a value to hold until the next one. In a window [start, end) it may come
- * from before the start, and it holds up to the end: agg_states_settle() says so before agg_result(). States that were
- * not settled (sessions, a whole stream) count from their earliest value to the latest.
+ * twa, integral, duration, time_above and increase take a value to hold until the next one. In a window [start, end) it
+ * may come from before the start, and it holds up to the end: agg_states_settle() says so before agg_result(). States
+ * that were not settled (sessions, a whole stream) count from their earliest value to the latest.
  *
  * What a group carries over is a zeroed block of carried_bytes, without memory of its own: agg_carried_take() puts the
  * latest values of a window into it, once no older window is open.
@@ -202,12 +202,15 @@ int64_t agg_carried_end(const struct agg_list *list, const void *carried);
 
 /* ---- written states: docs/formats.md, partial rows ---- */
 
-/* What all written states that are merged must have in common, and how many inputs their places tell apart. */
+/* What is told beside the states: what all that are merged must have in common, and what one row needs. */
 struct agg_head {
 	uint64_t config;     /* agg_config() */
 	struct slice window; /* a text of the caller */
 	uint32_t n_inputs;   /* 1 .. AGG_INPUTS_MAX */
+	int64_t known_us;    /* up to when values hold that the window does not end; AGG_KNOWN_ALL: it does */
 };
+
+#define AGG_KNOWN_ALL INT64_MAX
 
 /* A hash of what decides what the states of a list mean, and of more, what the caller knows besides. */
 uint64_t agg_config(const struct agg_list *list, struct slice more);

@@ -469,7 +469,7 @@ static int read_head(const char *text, struct agg_head *head, struct err *err)
 
 static void heads_come_back(void **state)
 {
-	struct agg_head head = {UINT64_C(0x0123456789abcdef), SLICE_LIT("1m"), 3}, back;
+	struct agg_head head = {UINT64_C(0x0123456789abcdef), SLICE_LIT("1m"), 3, -7}, back;
 	struct buf out = BUF_INIT;
 	struct err err = ERR_INIT;
 
@@ -477,12 +477,15 @@ static void heads_come_back(void **state)
 	buf_add_char(&out, '{');
 	agg_head_write(&head, &out);
 	buf_add_char(&out, '}');
-	assert_string_equal(buf_cstr(&out), "{\"v\":1,\"config\":\"0123456789abcdef\",\"window\":\"1m\",\"inputs\":3}");
+	assert_string_equal(buf_cstr(&out),
+		"{\"v\":1,\"config\":\"0123456789abcdef\",\"window\":\"1m\",\"inputs\":3,\"known\":-7}");
 	assert_int_equal(read_head(buf_cstr(&out), &back, &err), 0);
-	assert_true(back.config == head.config && slice_eq(back.window, head.window) && back.n_inputs == 3);
+	assert_true(back.config == head.config && slice_eq(back.window, head.window) && back.n_inputs == 3 &&
+		    back.known_us == -7);
 	assert_int_equal(
 		read_head("{\"v\":1,\"config\":\"0123456789abcdef\",\"window\":\"1m\",\"x\":{}}", &back, &err), 0);
 	assert_int_equal(back.n_inputs, 1);
+	assert_true(back.known_us == AGG_KNOWN_ALL);
 	assert_int_equal(read_head("[]", &back, &err), -1);
 	assert_string_equal(err.msg, "_state is no object");
 	assert_int_equal(read_head("{\"config\":\"0123456789abcdef\"}", &back, &err), -1);

@@ -210,8 +210,8 @@ typedef void agg_finish(const struct agg_call *call, const void *state, struct a
 agg_finish agg_finish_skew, agg_finish_kurt, agg_finish_covar, agg_finish_corr, agg_finish_slope, agg_finish_r2,
 	agg_finish_arg, agg_finish_values, agg_finish_mode, agg_finish_topk, agg_finish_set, agg_finish_delta,
 	agg_finish_rate, agg_finish_transitions, agg_finish_max_gap, agg_finish_ewma, agg_finish_distance,
-	agg_finish_bbox, agg_finish_hist, agg_finish_lttb, agg_finish_increase, agg_finish_twa, agg_finish_integral, agg_finish_duration,
-	agg_finish_time_above;
+	agg_finish_bbox, agg_finish_hist, agg_finish_lttb, agg_finish_increase, agg_finish_twa, agg_finish_integral,
+	agg_finish_duration, agg_finish_time_above;
 
 uint64_t agg_distinct_count(const struct agg_distinct *d);
 

@@ -13,7 +13,7 @@
  */
 enum { VERSION = 1 };
 
-static const char *const head_names[] = {"v", "config", "window", "inputs"};
+static const char *const head_names[] = {"v", "config", "window", "inputs", "known"};
 
 bool agg_is_head_name(struct slice name)
 {
@@ -49,7 +49,7 @@ static void describe_field(struct buf *out, const struct agg_list *list, int32_t
 {
 	buf_add_char(out, '(');
 	if (field >= 0)
-		fieldpath_column(out, &list->fields[field].path);
+		fieldpath_canonical(out, &list->fields[field].path);
 	buf_add_char(out, ')');
 }
 
@@ -92,6 +92,10 @@ void agg_head_write(const struct agg_head *head, struct buf *out)
 		json_add_key(out, "inputs");
 		form_add_u64(out, head->n_inputs);
 	}
+	if (head->known_us != AGG_KNOWN_ALL) {
+		json_add_key(out, "known");
+		form_add_i64(out, head->known_us);
+	}
 }
 
 static int read_version(struct json_span span, struct err *err)
@@ -108,10 +112,10 @@ static int read_version(struct json_span span, struct err *err)
 
 int agg_head_read(struct json_span object, struct agg_head *head, struct err *err)
 {
-	struct json_span key, value, version = {0}, config = {0}, window = {0}, inputs = {0};
-	struct json_span *const members[] = {&version, &config, &window, &inputs};
+	struct json_span key, value, version = {0}, config = {0}, window = {0}, inputs = {0}, known = {0};
+	struct json_span *const members[] = {&version, &config, &window, &inputs, &known};
 	struct json_iter it;
-	int64_t n;
+	int64_t n = 1;
 
 	if (object.type != JSON_OBJECT)
 		return err_set(err, ERR_DATA, "_state is no object");
@@ -129,12 +133,12 @@ int agg_head_read(struct json_span object, struct agg_head *head, struct err *er
 	if (window.type != JSON_STRING || window.is_escaped)
 		return err_set(err, ERR_DATA, "_state does not say of which window it is");
 	head->window = json_inside(window);
-	head->n_inputs = 1;
-	if (inputs.type == JSON_ABSENT)
-		return 0;
-	if (!form_i64(inputs, &n) || n < 1 || n > AGG_INPUTS_MAX)
+	if (inputs.type != JSON_ABSENT && (!form_i64(inputs, &n) || n < 1 || n > AGG_INPUTS_MAX))
 		return err_set(err, ERR_DATA, "inputs of _state is not a number from 1 to %d", AGG_INPUTS_MAX);
 	head->n_inputs = (uint32_t)n;
+	head->known_us = AGG_KNOWN_ALL;
+	if (known.type != JSON_ABSENT && !form_time(known, &head->known_us))
+		return err_set(err, ERR_DATA, "known of _state is no time in microseconds");
 	return 0;
 }
 

@@ -306,6 +306,30 @@ void fieldpath_column(struct buf *out, const struct fieldpath *path)
 	}
 }
 
+/* A key is quoted as it stands, with a backslash before a quote or a backslash. */
+void fieldpath_canonical(struct buf *out, const struct fieldpath *path)
+{
+	char index[NUM_DOUBLE_BYTES];
+
+	for (size_t i = 0; i < path->n_steps; i++) {
+		struct slice key = path->steps[i].key;
+
+		buf_add_char(out, '[');
+		if (path->steps[i].is_index) {
+			buf_add(out, index, num_print_i64(index, path->steps[i].index));
+			key.len = 0;
+		} else {
+			buf_add_char(out, '"');
+		}
+		for (size_t k = 0; k < key.len; k++) {
+			if (key.p[k] == '"' || key.p[k] == '\\')
+				buf_add_char(out, '\\');
+			buf_add_char(out, key.p[k]);
+		}
+		buf_add_str(out, path->steps[i].is_index ? "]" : "\"]");
+	}
+}
+
 void fieldpath_name(struct buf *out, const struct fieldpath *path)
 {
 	size_t from = out->len;

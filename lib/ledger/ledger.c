@@ -18,6 +18,7 @@ static const char *const reason_names[REJECT_REASONS] = {
 	[REJECT_CSV] = "csv",
 	[REJECT_PROGRAM] = "program",
 	[REJECT_LIMIT] = "limit",
+	[REJECT_STATE] = "state",
 	[REJECT_MARK] = "mark",
 };
 

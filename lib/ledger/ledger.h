@@ -26,6 +26,7 @@ enum reject_reason {
 	REJECT_CSV,         /* csv: short or long row, broken quotes, not UTF-8 */
 	REJECT_PROGRAM,     /* program: the program raised an error on this record */
 	REJECT_LIMIT,       /* limit: the record ended a worker, or went over its time, memory or output */
+	REJECT_STATE,       /* state: no partial row that can be merged here */
 	REJECT_MARK,        /* mark: a line of --marks without a usable time, or with more than a mark */
 	REJECT_REASONS
 };

@@ -198,16 +198,11 @@ static void make_prefix(struct rows *r, const struct engine_row *row)
 	rows_add_time(&r->prefix, r->opts.time, row->end_us);
 }
 
-void rows_add_ndjson(struct rows *r, const struct engine_row *row, struct buf *out)
+static void add_results(struct rows *r, const struct engine_row *row, struct buf *out)
 {
 	const struct agg_list *list = r->opts.list;
 	struct agg_result result;
 
-	if (row->is_first_of_window)
-		make_prefix(r, row);
-	buf_reset(&r->approximate);
-	buf_add_slice(out, buf_slice(&r->prefix));
-	add_members(r, &r->root, out);
 	for (size_t i = 0; i < list->n_calls; i++) {
 		agg_result(list, i, row->states, &result);
 		if (out->p[out->len - 1] != '{')
@@ -217,6 +212,32 @@ void rows_add_ndjson(struct rows *r, const struct engine_row *row, struct buf *o
 		if (result.is_approximate)
 			buf_addf(&r->approximate, "%s\"%s\"", r->approximate.len ? "," : "", list->calls[i].name);
 	}
+}
+
+/* Up to when values hold is told where it is not the end of the window. */
+static void add_states(struct rows *r, const struct engine_row *row, struct buf *out)
+{
+	struct agg_head head = r->opts.partial->head;
+
+	head.known_us = r->opts.list->carried_bytes && row->known_us < row->end_us ? row->known_us : AGG_KNOWN_ALL;
+	json_add_key(out, "_state");
+	buf_add_char(out, '{');
+	agg_head_write(&head, out);
+	agg_states_write(r->opts.list, row->states, r->opts.partial->first_inputs, out);
+	buf_add_char(out, '}');
+}
+
+void rows_add_ndjson(struct rows *r, const struct engine_row *row, struct buf *out)
+{
+	if (row->is_first_of_window)
+		make_prefix(r, row);
+	buf_reset(&r->approximate);
+	buf_add_slice(out, buf_slice(&r->prefix));
+	add_members(r, &r->root, out);
+	if (r->opts.partial)
+		add_states(r, row, out);
+	else
+		add_results(r, row, out);
 	if (row->has_rev)
 		buf_addf(out, ",\"rev\":%u", row->rev);
 	if (row->has_rev || !row->is_final)

@@ -101,8 +101,10 @@ static void name_columns(struct rows *r)
 			fieldpath_column(&name, &f->path);
 		add_column(r, buf_slice(&name));
 	}
-	for (size_t i = 0; i < r->opts.list->n_calls; i++)
+	for (size_t i = 0; i < r->opts.list->n_calls && !r->opts.partial; i++)
 		add_column(r, slice_str(r->opts.list->calls[i].name));
+	if (r->opts.partial)
+		add_column(r, SLICE_LIT("_state"));
 	if (r->opts.has_rev && r->opts.format != ROWS_NDJSON) {
 		add_column(r, SLICE_LIT("rev"));
 		if (r->opts.format != ROWS_TABLE)
@@ -121,7 +123,7 @@ static void name_columns(struct rows *r)
 static bool is_reserved(const char *name)
 {
 	static const char *const names[] = {"window_start", "window_end", "session_start", "session_end", "partition",
-		"rev", "final", "replaces", "cut", "approx"};
+		"rev", "final", "replaces", "cut", "approx", "_state"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (strcmp(name, names[i]) == 0)
@@ -132,7 +134,8 @@ static bool is_reserved(const char *name)
 
 static int check_columns(const struct rows *r, struct err *err)
 {
-	size_t first = r->opts.has_bounds ? 2 : 0, end = first + r->opts.n_fields + r->opts.list->n_calls;
+	size_t first = r->opts.has_bounds ? 2 : 0;
+	size_t end = first + r->opts.n_fields + (r->opts.partial ? 0 : r->opts.list->n_calls);
 
 	for (size_t i = first; i < end; i++) {
 		if (is_reserved(r->columns[i]))

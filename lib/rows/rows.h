@@ -32,6 +32,12 @@ struct rows_field {
 int rows_fields_parse(struct rows_field **fields, size_t *n, const char *text, struct err *err);
 void rows_fields_release(struct rows_field *fields, size_t n);
 
+/* Rows hold the states of the aggregates, not their results. All borrowed, and may change between rows. */
+struct rows_partial {
+	struct agg_head head;         /* known_us is that of the row */
+	const uint32_t *first_inputs; /* see agg_states_write() */
+};
+
 struct rows_opts {
 	enum rows_format format;
 	enum rows_time time;
@@ -42,6 +48,7 @@ struct rows_opts {
 	const struct rows_field *fields; /* borrowed, as is list */
 	size_t n_fields;
 	const struct agg_list *list;
+	const struct rows_partial *partial; /* NULL: results; else format is ndjson */
 };
 
 struct rows;
