@@ -123,6 +123,10 @@ agg() { status_of tlm-agg "$@"; }
 	has err 'No such file'
 }
 
+@test "sums do not depend on the order of records, as far as the manual says" {
+	TLM_AGG=tlm-agg python3 "$TLM_TOP/tests/kit/sums.py" 2000
+}
+
 @test "values hold over the borders of windows: the integrals of minutes are that of the hour" {
 	python3 - >power <<'END'
 import json, random
