@@ -127,6 +127,9 @@ static int take_result(
 		count_fate(f, result->outputs, result->is_last_true);
 		return 0;
 	}
+	/* of -n it is not one of many records that failed */
+	if (f->opts.is_null_input)
+		return err_set(err, ERR_DATA, "the program failed: %.*s", (int)result->message.len, result->message.p);
 	/* outputs before the error stand, as in jq; the fate of the record is that it was rejected */
 	f->opts.ledger->read++;
 	filter_count_outputs(f, result->outputs, result->is_last_true);
@@ -366,13 +369,15 @@ static int take_libjq(struct filter *f, struct err *err)
 /* RFC 7464: a separator stands in front of each record. */
 static void take_separators(struct filter *f, struct batch *in)
 {
+	char *to;
+
 	buf_reset(&f->plain);
-	buf_add(&f->plain, in->p, in->len);
-	buf_reserve(&f->plain, JSON_PAD_BYTES);
+	to = buf_reserve(&f->plain, in->len + JSON_PAD_BYTES);
 	for (size_t i = 0; i < in->len; i++)
-		if (f->plain.p[i] == '\x1e' && (i == 0 || f->plain.p[i - 1] == '\n'))
-			f->plain.p[i] = ' ';
+		if (in->p[i] != '\x1e' || (i && in->p[i - 1] != '\n'))
+			*to++ = in->p[i];
 	in->p = f->plain.p;
+	in->len = (size_t)(to - f->plain.p);
 }
 
 static int take_batch(struct stage *g, struct batch *in, struct buf *out, struct err *err)
