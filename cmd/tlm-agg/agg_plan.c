@@ -8,6 +8,8 @@
 #include "mem/mem.h"
 #include "num/num.h"
 
+enum { WINDOWS_MAX = 1000000 }; /* that one record is in */
+
 static const char *const calendars[] = {[WINDOW_DAY] = "day", [WINDOW_WEEK] = "week", [WINDOW_MONTH] = "month"};
 
 static enum window_calendar find_calendar(const char *name)
@@ -182,6 +184,9 @@ int agg_plan_window(struct agg *g, struct err *err)
 	if (w->size_us <= 0)
 		return err_set(err, ERR_USAGE, "-w %.60s: a window cannot be empty", o->window);
 	w->advance_us = o->every_us ? o->every_us : w->size_us;
+	if (w->size_us / w->advance_us > WINDOWS_MAX)
+		return err_set(err, ERR_USAGE, "--every: a record would be in %lld windows of -w %.60s, more than %d",
+			(long long)(w->size_us / w->advance_us), o->window, (int)WINDOWS_MAX);
 	if (w->advance_us > w->size_us)
 		return err_set(err, ERR_USAGE,
 			"--every is more than the window of -w %.60s: records would be in no window", o->window);
@@ -340,6 +345,9 @@ static int guess_time(struct agg *g, struct json_span record, struct err *err)
 	} else if (has_field(record, "session_end")) {
 		return set_time(g, "session_end", err);
 	} else if (can_do_without_time(g) && g->emit == ENGINE_FINAL && !g->opts.quorum && !g->opts.is_explaining) {
+		if (g->list.timed)
+			return err_set(err, ERR_PROGRAM,
+				"%s: means nothing without the time of the records: say --time", g->list.timed);
 		g->time_from = TIME_NONE;
 	} else {
 		return err_set(err, ERR_USAGE,

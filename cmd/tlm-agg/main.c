@@ -20,6 +20,8 @@ static int check_place(const struct tool *t, const char *option, const char *pla
 		return err_set(err, ERR_USAGE, "%s %.100s: the output goes there already", option, place);
 	if (t->common.rejects && strcmp(place, t->common.rejects) == 0)
 		return err_set(err, ERR_USAGE, "%s %.100s: the rejects go there already", option, place);
+	if (tool_reads(t, 1, place))
+		return err_set(err, ERR_USAGE, "%s %.100s: is read, and cannot be written too", option, place);
 	return 0;
 }
 

@@ -130,6 +130,7 @@ struct agg_list {
 	size_t n_fields;
 	struct agg_condition *conditions;
 	size_t n_conditions;
+	const char *timed;      /* the first function of the list that means nothing without times, or NULL */
 	uint32_t state_bytes;   /* of one group, a multiple of 8 */
 	uint32_t carried_bytes; /* what a group carries from window to window; 0: no value holds */
 	uint32_t exact_max;

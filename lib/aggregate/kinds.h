@@ -37,6 +37,7 @@ enum {
 	AGG_PERCENTILE = 1, /* the name is p and a number */
 	AGG_SKETCHED = 2,   /* may be approximate */
 	AGG_COMPOUND = 4,   /* an array: cannot be rounded */
+	AGG_TIMED = 16,     /* means nothing without the time of records */
 	AGG_HELD = 8        /* values hold until the next one; the kind is a series of SERIES_VALUE_WORDS */
 };
 

@@ -417,6 +417,8 @@ static int parse_call(struct parser *p, struct agg_call *call, struct buf *name,
 		if (parse_arguments(p, call, name, fields))
 			return -1;
 	}
+	if (!p->list->timed && call->function->flags & (AGG_TIMED | AGG_HELD))
+		p->list->timed = call->function->name;
 	p->list->has_sketch |= (call->function->flags & AGG_SKETCHED) != 0;
 	return 0;
 }

@@ -17,6 +17,8 @@ struct story {
 	struct agg_list list;
 	struct buf text;
 	uint64_t line;
+	bool is_inside; /* rows of the window of the last row are still to come */
+	int64_t start_us, end_us;
 };
 
 static int tell_row(void *context, const struct engine_row *row, struct err *err)
@@ -25,6 +27,12 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 	struct agg_result r;
 
 	(void)err;
+	/* a window is told from its first row to its last one, without another between */
+	assert_int_equal(row->is_first_of_window, !s->is_inside);
+	assert_true(!s->is_inside || (row->start_us == s->start_us && row->end_us == s->end_us));
+	s->is_inside = !row->is_last_of_window;
+	s->start_us = row->start_us;
+	s->end_us = row->end_us;
 	agg_result(&s->list, 0, row->states, &r);
 	buf_addf(&s->text, "[%lld,%lld%s%s)%.*s=", (long long)row->start_us, (long long)row->end_us,
 		row->is_final ? "" : "?", row->is_cut ? "!" : "", (int)row->key.len, row->key.p);
@@ -91,6 +99,7 @@ static void story_end(struct story *s, const char *text)
 	size_t bytes, groups;
 
 	assert_string_equal(buf_cstr(&s->text), text);
+	assert_false(s->is_inside);
 	assert_true(c->kept <= c->taken);
 	engine_memory(s->e, &bytes, &groups);
 	assert_int_equal(groups != 0, bytes != 0);
@@ -117,6 +126,28 @@ static void a_window_closes_at_its_end(void **state)
 	assert_int_equal(engine_counts(s.e)->kept, 5);
 	assert_int_equal(engine_counts(s.e)->late, 1);
 	story_end(&s, "| [0,10)=2 late(0,10,1,0) [10,20)=2 [30,40)=1 ");
+}
+
+static void the_first_and_the_last_row_of_a_window_say_so(void **state)
+{
+	struct story s;
+
+	(void)state;
+	/* tell_row() looks: rows of one pane, of merged panes, of one group, and of those that a signal sends out */
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}}, (struct window_clock){0});
+	for (int64_t us = 0; us < 20; us += 4) {
+		add_key(&s, 0, us, "a");
+		add_key(&s, 0, us, "b");
+	}
+	add_key(&s, 0, 31, "c");
+	flush(&s, false);
+	story_end(&s, "[-5,5)a=2 [-5,5)b=2 [0,10)a=3 [0,10)b=3 [5,15)a=2 [5,15)b=2 [10,20)a=2 [10,20)b=2 [15,25)a=1 "
+		      "[15,25)b=1 [25,35?)c=1 [30,40?)c=1 ");
+	story_open(&s, (struct engine_opts){.window = {.session_us = 3}}, (struct window_clock){0});
+	add_key(&s, 0, 0, "b");
+	add_key(&s, 0, 0, "a");
+	flush(&s, true);
+	story_end(&s, "[0,0)a=1 [0,0)b=1 ");
 }
 
 static void delay_and_grace_keep_it_open(void **state)
@@ -542,6 +573,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_window_closes_at_its_end),
+		cmocka_unit_test(the_first_and_the_last_row_of_a_window_say_so),
 		cmocka_unit_test(delay_and_grace_keep_it_open),
 		cmocka_unit_test(hopping_windows_refuse_one_by_one),
 		cmocka_unit_test(an_empty_window_does_not_open_again),

@@ -298,6 +298,19 @@ int tool_source_names(
 	return check_kafka_use(t, (*names)[0], err);
 }
 
+bool tool_reads(const struct tool *t, int first_operand, const char *name)
+{
+	struct stat a, b;
+
+	if (stat(name, &a) || !S_ISREG(a.st_mode))
+		return false;
+	for (int i = first_operand; i < t->n_operands; i++) {
+		if (stat(t->operands[i], &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+			return true;
+	}
+	return false;
+}
+
 struct source *tool_source(struct tool *t, int first_operand, struct err *err)
 {
 	const char *const *names;

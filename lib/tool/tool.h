@@ -78,6 +78,9 @@ bool tool_color(const struct tool *t, int fd);
 int tool_source_names(
 	const struct tool *t, int first_operand, const char *const **names, size_t *n_names, struct err *err);
 
+/* Whether one of the sources is the regular file of this name: it must not be written over. */
+bool tool_reads(const struct tool *t, int first_operand, const char *name);
+
 /*
  * The source of these names, and the sink of -o (none: stdout); NULL with err. Names are all topics or none is. With a
  * group the first rejected record ends the run unless --rejects has a place.

@@ -169,7 +169,7 @@ END
 	agg --time s:s 'integral(v) as i, twa(v) where .v > 3 as t' in
 	has out '"i":280,"t":null}'
 	agg 'integral(v) as i, twa(v)' in
-	same '{"i":0,"twa_v":null}' "$(cat out)"
+	[ "$status" = 3 ]
 	# with a group of its own each
 	printf '%s\n' '{"s":1,"g":"a","v":true}' '{"s":2,"g":"b","v":true}' '{"s":13,"g":"b"}' '{"s":19,"g":"a","v":false}' >in
 	agg --time s:s --time-out s -w 10s -g g 'duration(v, true) as d' in
@@ -395,6 +395,72 @@ until_true() {
 	kill -0 $pid # the record of 250 s is not yet due
 	wait $pid
 	same '{"window_start":0,"window_end":60,"count":1}' "$(cat live)"
+}
+
+@test "places for rows must not be files that are read" {
+	cp trips copy
+	for option in --late --latest; do
+		ln -sf trips link.csv
+		agg --time ts -w 1m count copy trips $option link.csv
+		[ "$status" = 2 ]
+		has err "$option link.csv: is read, and cannot be written too"
+		cmp trips copy
+	done
+}
+
+@test "what means nothing without times is refused without them" {
+	local f
+	for f in 'rate(v)' max_gap 'max_gap(v)' 'lttb(v, 3)' 'twa(v)' 'integral(v)' 'duration(v, 1)' 'time_above(v, 1)' \
+		'increase(v)' 'round(rate(v), 1)' 'rate(v) where .v > 1 as r'; do
+		agg "count, $f" trips
+		[ "$status" = 3 ] || { echo "$f: $status"; false; }
+		grep -qE '(rate|max_gap|lttb|twa|integral|duration|time_above|increase): means nothing without the time of the records: say --time' err
+		agg --time ts "count, $f" trips
+		[ "$status" = 0 ] || { echo "$f: $status"; false; }
+	done
+	# order is enough for these; rows carry their own time
+	agg 'delta(v), transitions(v), ewma(v, 0.5), first(v)' trips
+	[ "$status" = 0 ]
+	tlm-agg --time ts -w 1m 'max(v) as v' trips | tlm-agg 'rate(v)' >out
+	grep -q '"rate_v":-0.' out || grep -q '"rate_v":-1.45' out
+}
+
+@test "the ends of the calendar and the longest durations: right rows" {
+	local w g d
+	printf '{"ts":"%s"}\n' 0001-01-01T00:00:00Z 9999-12-31T23:59:59.999999Z >ends
+	for w in '-w 1us' '-w 1s' '-w 100000d' '-w 100000d --every 1d' '-w 100000d --offset 99999d' '-w day' '-w week' '-w month' \
+		'-w day --tz Pacific/Apia' '-w week --tz America/New_York' '--session 1us' '--session 100000d' \
+		'--session 100000d --session-max 100000d' '-w all' '--every-n 1'; do
+		for g in 0s 100000d; do
+			for d in 0s 100000d; do
+				# shellcheck disable=SC2086
+				agg --time ts $w --grace $g --delay $d --max-ahead 0s count ends --rejects bad
+				[ "$status" = 0 ] || { cat err; echo "$w"; false; }
+				[ "$(wc -l <bad)" = 1 ]
+				# shellcheck disable=SC2086
+				agg --time ts $w --grace $g --delay $d count ends
+				[ "$status" = 0 ] || { cat err; echo "$w"; false; }
+				[[ $w = *every\ * || $(jq -s 'map(.count) | add' out) = 2 ]] || { cat out; echo "$w"; false; }
+			done
+		done
+	done
+	agg --time ts -w day count ends
+	same '{"window_start":"0001-01-01T00:00:00Z","window_end":"0001-01-02T00:00:00Z","count":1}
+{"window_start":"9999-12-31T00:00:00Z","window_end":"10000-01-01T00:00:00Z","count":1}' "$(cat out)"
+	# times beyond are no times
+	printf '{"t":%s}\n' 9223372036854775807 -9223372036854775808 1e300 -62135596800000001 253402300800000000 1 >ends
+	agg --time t:us -w 1m count ends --rejects bad
+	[ "$(jq -r .reason bad | uniq -c | xargs)" = '5 no_time' ]
+	agg --time ts -w 1000000d count trips
+	[ "$status" = 2 ]
+	has err 'longer than 100000 days'
+	agg --time ts -w 1d --delay 99999999999999999999s count trips
+	[ "$status" = 2 ]
+	agg --time ts -w 1d --grace 1000000d count trips
+	[ "$status" = 2 ]
+	agg --time ts -w 1d --every 1us count trips
+	[ "$status" = 2 ]
+	has err '--every: a record would be in 86400000000 windows of -w 1d, more than 1000000'
 }
 
 @test "--coerce takes numbers written as text" {

@@ -1196,6 +1196,10 @@ def print_tree(node):
     return "{" + ",".join(escape(k) + ":" + print_tree(v) for k, v in node.items()) + "}"
 
 
+# what means nothing without times
+TIMED = re.compile(r"\b(rate|max_gap|lttb|twa|integral|duration|time_above|increase)\b")
+
+
 # ---- random streams ----
 
 def number_text(r, kind):
@@ -1280,6 +1284,8 @@ class Stream:
                 "hist(u, 25)", "hist(u, 0.125)", "hist(v, 10)", "hist(v, 0.1) as h1", "hist(u, 7.5) where .u > 0 as h2",
                 "lttb(u, 2)", "lttb(u, 5)", "lttb(u, 20)", "values(w, 1)", "values(w,3)", "values(v, 1000)", "round(mean(u), 1)", "round(mean(u), 0) as r0",
                 "round(first(w),2) as rf", "round(p90(u),1) as rp", "round(sum(u), 15) as rs"] + moments
+        if not has_time:
+            pool = [text for text in pool if not TIMED.search(text)]
         groups = r.sample(["g", "h", "o.k", "o.l", "g as renamed", "n"], r.choice([0, 1, 1, 2, 3]))
         if "g" in groups and "g as renamed" in groups:
             groups.remove("g")
@@ -1523,7 +1529,7 @@ def check(seed, folder):
     for name in ("out", "late", "rejects"):
         if os.path.exists(os.path.join(folder, name)):
             os.remove(os.path.join(folder, name))
-    if not s.o["time"] and (s.o["window"] or s.o["session"] or "start" in s.runs or "end" in s.runs):
+    if not s.o["time"] and (s.o["window"] or s.o["session"] or "start" in s.runs or "end" in s.runs or TIMED.search(s.o["list"])):
         first = next((p for _, lines in s.inputs for p in map(parse_line, lines) if p and p.kind == "object"), None)
         if first and "window_end" not in first.members:
             return None  # the tool refuses: another test
