@@ -150,6 +150,30 @@ END
 	done
 }
 
+@test "values that hold: parts of a stream, merged, are the whole stream" {
+	local list='twa(v), integral(v), increase(v), duration(g, "D") as d, time_above(v, 3) as t, count'
+	for seed in 1 2 3; do
+		python3 - $seed <<'END'
+import random, sys
+r, now = random.Random(int(sys.argv[1])), 0
+parts = [open("part%d" % i, "w") for i in range(2)]
+for i in range(150):
+    now += r.choice([0, 1, 3, 10, 40])
+    parts[r.random() < 0.4].write('{"s":%d,"k":"%s","v":%d,"g":"%s"}\n' % (
+        max(0, now - r.choice([0, 0, 0, 5])), r.choice("ab"), r.randint(-5, 9), r.choice("DR")))
+END
+		for w in "-w 10s" "-w 1m" "-w 30s --every 10s" "-w 7s --every 3s" ""; do
+			for gap in "" "--max-gap 12s"; do
+				tlm-agg --time s:s -g k --delay 20s $w $gap "$list" part0 part1 >whole
+				for i in 0 1; do
+					tlm-agg --time s:s -g k --delay 20s $w $gap --partial "$list" part$i >states$i
+				done
+				tlm-agg --merge -g k --delay 20s $w $gap "$list" states0 states1 | cmp - whole
+			done
+		done
+	done
+}
+
 @test "values that hold: what carries over, how long, and up to where" {
 	printf '%s\n' '{"s":50,"v":2}' '{"s":130,"v":null}' '{"s":190,"v":4}' '{"s":200}' >in
 	# nothing before the first value; an empty window between; the end of the input
