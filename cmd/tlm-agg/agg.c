@@ -53,6 +53,7 @@ int agg_start_engine(struct agg *g, struct err *err)
 {
 	struct engine_opts opts = {.window = g->window,
 		.has_time = g->time_from != TIME_NONE,
+		.limits = {(uint64_t)g->opts.max_keys, g->opts.max_mem_bytes, g->opts.on_full == ON_FULL_EMIT_EARLY},
 		.is_filling = g->opts.is_filling,
 		.emit = g->emit,
 		.emit_every_us = g->emit_every_us,
@@ -168,7 +169,7 @@ static int plan(struct agg *g, const char *list, struct err *err)
 	agg_plan_format(g);
 	if (agg_list_parse(&g->list, list, err) || agg_plan_window(g, err) || agg_plan_emit(g, err) ||
 		agg_plan_groups(g, err) || agg_plan_time(g, err) || agg_plan_quorum(g, err) || agg_plan_where(g, err) ||
-		agg_plan_choice(g, err) || agg_plan_files(g, err))
+		agg_plan_choice(g, err) || agg_plan_limits(g, err) || agg_plan_files(g, err))
 		return -1;
 	g->list.is_coercing = g->opts.is_coercing;
 	if (g->opts.max_gap_us)

@@ -16,6 +16,8 @@
 #include "sink/sink.h"
 #include "stage/stage.h"
 
+enum agg_on_full { ON_FULL_FAIL, ON_FULL_EMIT_EARLY, ON_FULL_DROP };
+
 struct agg_options {
 	const char *time;       /* --time FIELD[:FORMAT], NULL: see the semantics of its default */
 	const char *window;     /* -w: "all", a duration, "day", "week", "month" */
@@ -36,6 +38,9 @@ struct agg_options {
 	bool has_marks;         /* --marks */
 	bool is_explaining;     /* --explain-lateness */
 	struct opt_list groups; /* -g */
+	int64_t max_keys;       /* --max-keys, 0: no limit */
+	uint64_t max_mem_bytes; /* --max-mem, 0: no limit */
+	int on_full;            /* --on-full: enum agg_on_full, -1: not given */
 	const char *where;      /* --where PROGRAM, NULL: all records */
 	const char *having;     /* --having PROGRAM, NULL: all rows */
 	const char *top;        /* --top N:NAME, NULL: all rows */

@@ -102,6 +102,7 @@ int agg_plan_where(struct agg *g, struct err *err); /* and the paths */
 int agg_plan_time(struct agg *g, struct err *err);
 int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err);
 int agg_plan_outputs(struct agg *g, struct err *err);
+int agg_plan_limits(struct agg *g, struct err *err);
 int agg_plan_files(struct agg *g, struct err *err); /* of -o with the time in their names */
 struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct err *err);
 
@@ -138,6 +139,7 @@ void agg_merge_release(struct agg *g);
 
 /* agg_late.c */
 void agg_add_late_row(struct agg *g, const struct at *at, int64_t time_us);
+int agg_refuse_full(struct agg *g, const struct at *at, struct err *err); /* as --on-full says */
 int agg_reject_ahead(struct agg *g, const struct at *at, int64_t time_us, struct err *err);
 void agg_tell_late(const struct engine_counts *c, struct buf *out);
 

@@ -54,6 +54,30 @@ int agg_take_mark(struct agg *g, const struct at *at, struct err *err)
 	return reject_add(g->frame.reject, reason, at->batch, at->line, 0, raw, raw.len, err, "%s", why);
 }
 
+int agg_refuse_full(struct agg *g, const struct at *at, struct err *err)
+{
+	const struct engine_counts *c = engine_counts(g->engine);
+	bool is_keys = g->opts.max_keys && c->groups >= (uint64_t)g->opts.max_keys;
+	struct slice raw = {at->record->p, at->record->len};
+	struct buf what = BUF_INIT;
+	int result;
+
+	if (is_keys)
+		buf_addf(&what, "no room for one more group: %lld are open, all that --max-keys allows",
+			(long long)g->opts.max_keys);
+	else
+		buf_addf(&what, "no room: the %llu groups that are open fill --max-mem", (unsigned long long)c->groups);
+	if (g->opts.on_full == ON_FULL_DROP) {
+		result = reject_add(
+			g->frame.reject, REJECT_FULL, at->batch, at->line, 0, raw, raw.len, err, "%s", buf_cstr(&what));
+	} else {
+		err_set(err, ERR_IO, "%s; --on-full drop refuses such records and goes on", buf_cstr(&what));
+		result = err_at(err, at->batch->name, at->line, 0);
+	}
+	buf_release(&what);
+	return result;
+}
+
 void agg_tell_late(const struct engine_counts *c, struct buf *out)
 {
 	if (c->late == 1)

@@ -270,6 +270,8 @@ static int merge_part(
 		if (g->late)
 			agg_add_late_row(g, at, g->window.session_us ? part->end_us : part->end_us - 1);
 		return 0;
+	case ENGINE_FULL:
+		return agg_refuse_full(g, at, err);
 	case ENGINE_MISFIT:
 		return reject_part(g, at, "a window here begins or ends within its window", err);
 	case ENGINE_ERROR:

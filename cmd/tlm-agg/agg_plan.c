@@ -136,6 +136,35 @@ void agg_plan_format(struct agg *g)
 	}
 }
 
+/* What cannot go out in parts that add up. */
+static int check_early(const struct agg *g, struct err *err)
+{
+	const struct window_spec *w = &g->window;
+	const char *why = NULL;
+
+	if (w->session_us || w->every_n || w->has_start || w->has_end ||
+		(!w->is_all && !w->calendar && w->advance_us < w->size_us))
+		why = "needs windows that do not overlap: -w, without --every";
+	else if (g->emit != ENGINE_FINAL)
+		why = "does not go with --emit update or every";
+	else if (g->opts.is_filling)
+		why = "does not go with --fill";
+	else if (g->opts.top || g->opts.having)
+		why = "a part of a window cannot be judged: no --top and --having";
+	else if (g->list.carried_bytes)
+		why = "values that hold over borders of windows do not come in parts";
+	return why ? err_set(err, ERR_USAGE, "--on-full emit-early: %s", why) : 0;
+}
+
+int agg_plan_limits(struct agg *g, struct err *err)
+{
+	const struct agg_options *o = &g->opts;
+
+	if (o->on_full >= 0 && !o->max_keys && !o->max_mem_bytes)
+		return err_set(err, ERR_USAGE, "--on-full: needs --max-keys or --max-mem");
+	return o->on_full == ON_FULL_EMIT_EARLY ? check_early(g, err) : 0;
+}
+
 int agg_plan_files(struct agg *g, struct err *err)
 {
 	if (!g->frame.rotate)
@@ -143,6 +172,10 @@ int agg_plan_files(struct agg *g, struct err *err)
 	if (g->opts.format == ROWS_TABLE)
 		return err_set(err, ERR_USAGE,
 			"-o %.100s: a table is for people, not for files by the time; %%%% is a percent sign",
+			g->opts.output);
+	if (g->emit != ENGINE_FINAL)
+		return err_set(err, ERR_USAGE,
+			"-o %.100s: files by time take final rows only, not those of --emit; %%%% is a percent sign",
 			g->opts.output);
 	rotate_start(g->frame.rotate, g->zone, g->opts.format != ROWS_NDJSON);
 	return 0;
@@ -364,6 +397,7 @@ struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct 
 		.is_session = g->window.session_us || g->window.has_start || g->window.has_end,
 		.has_rev = g->emit != ENGINE_FINAL,
 		.has_cut = g->window.session_max_us > 0,
+		.has_part = g->opts.on_full == ON_FULL_EMIT_EARLY,
 		.fields = g->groups,
 		.n_fields = g->n_groups,
 		.list = &g->list,

@@ -170,6 +170,8 @@ int agg_take_object(struct agg *g, const struct at *at, struct err *err)
 			agg_add_late_row(g, at, r.place.time_us);
 		return 0;
 	case ENGINE_ERROR:
+	case ENGINE_FULL:
+		return agg_refuse_full(g, at, err);
 	case ENGINE_MISFIT: /* of parts alone */
 		break;
 	}

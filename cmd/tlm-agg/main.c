@@ -104,8 +104,12 @@ out:
 
 int main(int argc, char **argv)
 {
-	struct agg_options o = {
-		.window = "all", .delay_us = -1, .max_ahead_us = -1, .exact_max = AGG_EXACT_DEFAULT, .format = -1};
+	struct agg_options o = {.window = "all",
+		.delay_us = -1,
+		.max_ahead_us = -1,
+		.exact_max = AGG_EXACT_DEFAULT,
+		.format = -1,
+		.on_full = -1};
 	struct err err = ERR_INIT;
 	struct tool t;
 	int status;

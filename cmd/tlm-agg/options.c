@@ -6,6 +6,7 @@
 #include "tool/tool.h"
 
 static const char *const time_forms[] = {"iso", "s", "ms", "us", NULL};
+static const char *const on_full[] = {"fail", "emit-early", "drop", NULL};
 static const char *const formats[] = {"ndjson", "csv", "tsv", "table", NULL};
 
 #define SESSION_MAX_US (INT64_C(3652425) * 86400 * 1000000) /* the calendar: 10,000 years */
@@ -65,6 +66,12 @@ static const struct opt options[] = {
 	 .help = "how long a value holds at most in twa, integral, duration, time_above and increase. Default: until the next one."},
 	{.name = "exact", .kind = OPT_INT, .offset = AT(exact_max), .arg = "N", .min = 1, .max = AGG_EXACT_MAX,
 	 .help = "values of a group that percentiles and distinct keep before they become approximate. Default 512."},
+	{.name = "max-keys", .kind = OPT_INT, .offset = AT(max_keys), .arg = "N", .min = 1, .max = INT64_MAX,
+	 .help = "how many groups may be open, over all windows. Default: no limit."},
+	{.name = "max-mem", .kind = OPT_SIZE, .offset = AT(max_mem_bytes), .arg = "SIZE", .min = 1, .max = INT64_MAX,
+	 .help = "how much memory their states may take. Default: no limit."},
+	{.name = "on-full", .kind = OPT_ENUM, .offset = AT(on_full), .arg = "HOW", .values = on_full,
+	 .help = "when there is no room: fail (default), emit-early: the oldest window goes out in parts, or drop: reject the record."},
 	{.kind = OPT_HEADING, .help = "In parts"},
 	{.name = "partial", .kind = OPT_FLAG, .offset = AT(is_partial),
 	 .help = "rows hold the states of the aggregates in place of results, for --merge."},

@@ -178,6 +178,9 @@ void agg_states_merge_samples(struct agg_list *list, void *into, const void *fro
 void agg_states_merge_bounded(struct agg_list *list, void *into, const void *from);
 void agg_states_release(const struct agg_list *list, void *states);
 
+/* Bytes of the memory that states own, about, in constant time: results and the blocks of malloc(3) are not counted. */
+size_t agg_states_owned(const struct agg_list *list, const void *states);
+
 /* ---- values that hold ---- */
 
 /*

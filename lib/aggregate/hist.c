@@ -128,6 +128,13 @@ static void merge_hist(void *into, const void *from, struct agg_list *list)
 		put_bin(h, group_entry_key(&f->table, e), e->state[0]);
 }
 
+static size_t owned_hist(const void *state)
+{
+	const struct hist *h = ((const struct hist_state *)state)->hist;
+
+	return h ? sizeof *h + group_table_bytes(&h->table) : 0;
+}
+
 static void release_hist(void *state)
 {
 	struct hist *h = ((struct hist_state *)state)->hist;
@@ -206,6 +213,7 @@ const struct agg_kind agg_kind_hist = {
 	.add_input = add_hist,
 	.merge = merge_hist,
 	.release = release_hist,
+	.owned = owned_hist,
 	.write = write_hist,
 	.read = read_hist,
 };

@@ -370,6 +370,11 @@ static void merge_last(void *into, const void *from, struct agg_list *list)
 		agg_text_set(s, &f->place, f->text, f->len);
 }
 
+static size_t owned_text(const void *state)
+{
+	return ((const struct agg_text_state *)state)->cap;
+}
+
 static void release_text(void *state)
 {
 	struct agg_text_state *s = state;
@@ -397,6 +402,7 @@ const struct agg_kind agg_kind_first = {
 	.add = add_first,
 	.merge = merge_first,
 	.release = release_text,
+	.owned = owned_text,
 	.write = write_text,
 	.read = read_text,
 };
@@ -407,6 +413,7 @@ const struct agg_kind agg_kind_last = {
 	.add = add_last,
 	.merge = merge_last,
 	.release = release_text,
+	.owned = owned_text,
 	.write = write_text,
 	.read = read_text,
 };

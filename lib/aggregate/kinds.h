@@ -26,7 +26,8 @@ struct agg_kind {
 	void (*add)(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list);
 	void (*add_input)(void *state, const struct agg_input *in); /* in place of add, which is NULL then */
 	void (*merge)(void *into, const void *from, struct agg_list *list);
-	void (*release)(void *state); /* NULL: owns no memory */
+	void (*release)(void *state);       /* NULL: owns no memory */
+	size_t (*owned)(const void *state); /* bytes of that memory, about; beside release */
 	/* The members of a state that is not empty, without the braces, and back into an empty one; form.h,
 	 * docs/formats.md. read returns false for what write would not have written. */
 	void (*write)(const void *state, const struct form_writer *w);
@@ -56,6 +57,7 @@ extern const struct agg_kind agg_kind_records, agg_kind_present, agg_kind_sum, a
 	agg_kind_powers, agg_kind_pairs, agg_kind_tally, agg_kind_values, agg_kind_edges, agg_kind_changes,
 	agg_kind_times, agg_kind_numbers, agg_kind_positions, agg_kind_box, agg_kind_hist;
 
+enum { AGG_TEXT_BYTES = 16 };    /* what a kept text costs, about, for agg_states_owned() */
 enum { AGG_CARRIED_BYTES = 24 }; /* of a state whose values hold */
 
 extern const struct agg_function agg_functions[]; /* name NULL is the end */

@@ -80,6 +80,16 @@ static void merge_quantile(void *into, const void *from, struct agg_list *list)
 		agg_quantile_push(q, (struct agg_num){f->values[i], f->rests ? f->rests[i] : 0}, list->exact_max);
 }
 
+static size_t owned_quantile(const void *state)
+{
+	const struct agg_quantile *q = ((const struct agg_quantile_state *)state)->q;
+
+	if (!q)
+		return 0;
+	return sizeof *q + (q->sketch ? ddsketch_bytes(q->sketch)
+				      : q->cap * (sizeof *q->values + (q->rests ? sizeof *q->rests : 0)));
+}
+
 static void release_quantile(void *state)
 {
 	struct agg_quantile *q = ((struct agg_quantile_state *)state)->q;
@@ -138,6 +148,7 @@ const struct agg_kind agg_kind_quantile = {
 	.add = add_quantile,
 	.merge = merge_quantile,
 	.release = release_quantile,
+	.owned = owned_quantile,
 };
 
 /* ---- distinct ---- */
@@ -230,6 +241,13 @@ static void merge_distinct(void *into, const void *from, struct agg_list *list)
 	}
 }
 
+static size_t owned_distinct(const void *state)
+{
+	const struct agg_distinct *d = ((const struct agg_distinct_state *)state)->d;
+
+	return d ? sizeof *d + (d->hll ? sizeof *d->hll : d->cap * sizeof *d->hashes) : 0;
+}
+
 static void release_distinct(void *state)
 {
 	struct agg_distinct *d = ((struct agg_distinct_state *)state)->d;
@@ -258,4 +276,5 @@ const struct agg_kind agg_kind_distinct = {
 	.add = add_distinct,
 	.merge = merge_distinct,
 	.release = release_distinct,
+	.owned = owned_distinct,
 };

@@ -612,6 +612,19 @@ void agg_states_merge_bounded(struct agg_list *list, void *into, const void *fro
 	}
 }
 
+size_t agg_states_owned(const struct agg_list *list, const void *states)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; list->has_memory && i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (s->kind->owned)
+			sum += s->kind->owned((const char *)states + s->offset);
+	}
+	return sum;
+}
+
 void agg_states_release(const struct agg_list *list, void *states)
 {
 	for (size_t i = 0; list->has_memory && i < list->n_states; i++) {

@@ -94,6 +94,13 @@ static void merge_series(void *into, const void *from, struct agg_list *list)
 	s->n += f->n;
 }
 
+static size_t owned_series(const void *state)
+{
+	const struct series *s = ((const struct series_state *)state)->series;
+
+	return s ? sizeof *s + s->cap * s->n_words * sizeof *s->words : 0;
+}
+
 static void release_series(void *state)
 {
 	struct series *s = ((struct series_state *)state)->series;
@@ -245,6 +252,7 @@ const struct agg_kind agg_kind_times = {
 	.merge = merge_series,
 	.keeps_samples = true,
 	.release = release_series,
+	.owned = owned_series,
 };
 
 void agg_finish_max_gap(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -299,6 +307,7 @@ const struct agg_kind agg_kind_changes = {
 	.merge = merge_series,
 	.keeps_samples = true,
 	.release = release_series,
+	.owned = owned_series,
 };
 
 void agg_finish_transitions(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -332,6 +341,7 @@ const struct agg_kind agg_kind_numbers = {
 	.merge = merge_series,
 	.keeps_samples = true,
 	.release = release_series,
+	.owned = owned_series,
 };
 
 void agg_finish_ewma(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -463,6 +473,7 @@ const struct agg_kind agg_kind_positions = {
 	.merge = merge_series,
 	.keeps_samples = true,
 	.release = release_series,
+	.owned = owned_series,
 };
 
 void agg_finish_distance(const struct agg_call *call, const void *state, struct agg_result *r)

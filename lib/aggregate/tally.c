@@ -85,6 +85,13 @@ static void merge_tally(void *into, const void *from, struct agg_list *list)
 	}
 }
 
+static size_t owned_tally(const void *state)
+{
+	const struct tally *t = ((const struct tally_state *)state)->tally;
+
+	return t ? sizeof *t + group_table_bytes(&t->table) + t->table.n * AGG_TEXT_BYTES : 0;
+}
+
 static void release_tally(void *state)
 {
 	struct tally *t = ((struct tally_state *)state)->tally;
@@ -171,6 +178,7 @@ const struct agg_kind agg_kind_tally = {
 	.add = add_tally,
 	.merge = merge_tally,
 	.release = release_tally,
+	.owned = owned_tally,
 	.write = write_tally,
 	.read = read_tally,
 };

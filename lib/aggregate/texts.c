@@ -54,6 +54,11 @@ static void merge_argmax(void *into, const void *from, struct agg_list *list)
 	merge_arg(into, 1, from);
 }
 
+static size_t owned_arg(const void *state)
+{
+	return ((const struct arg_state *)state)->value.cap;
+}
+
 static void release_arg(void *state)
 {
 	free(((struct arg_state *)state)->value.text);
@@ -85,6 +90,7 @@ const struct agg_kind agg_kind_argmin = {
 	.add_input = add_argmin,
 	.merge = merge_argmin,
 	.release = release_arg,
+	.owned = owned_arg,
 	.write = write_arg,
 	.read = read_arg,
 };
@@ -97,6 +103,7 @@ const struct agg_kind agg_kind_argmax = {
 	.add_input = add_argmax,
 	.merge = merge_argmax,
 	.release = release_arg,
+	.owned = owned_arg,
 	.write = write_arg,
 	.read = read_arg,
 };
@@ -162,6 +169,13 @@ static void merge_values(void *into, const void *from, struct agg_list *list)
 		put_value(into, f->limit, &f->items[i].place, f->items[i].text, f->items[i].len);
 }
 
+static size_t owned_values(const void *state)
+{
+	const struct values *v = ((const struct values_state *)state)->values;
+
+	return v ? sizeof *v + v->cap * sizeof *v->items + v->n * AGG_TEXT_BYTES : 0;
+}
+
 static void release_values(void *state)
 {
 	struct values *v = ((struct values_state *)state)->values;
@@ -215,6 +229,7 @@ const struct agg_kind agg_kind_values = {
 	.add_input = add_values,
 	.merge = merge_values,
 	.release = release_values,
+	.owned = owned_values,
 	.write = write_values,
 	.read = read_values,
 };

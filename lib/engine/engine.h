@@ -37,6 +37,7 @@ struct engine_row {
 	size_t n_replaces;
 	int64_t known_us; /* the largest time of the stream, where values of an unfinished window hold no longer; else
 			     WINDOW_FOREVER */
+	uint32_t part;    /* of a window whose groups went out before it closed, from 1 on; 0: the whole */
 	bool is_cut;      /* a session or trip that a border of session_max parts: it may go on in its neighbour */
 };
 
@@ -51,8 +52,20 @@ enum engine_emit {
 	ENGINE_EVERY   /* and whenever W reaches a multiple of emit_every_us, of what has changed */
 };
 
+/*
+ * How much may be open: 0 is no limit. A group counts in each window (in each pane of hopping ones), as each session
+ * does, and each group with a run or records that wait. Bytes are those of states, keys and what states own.
+ */
+struct engine_limits {
+	uint64_t groups, bytes;
+	/* What has no room makes the oldest windows go out as a part; else it is ENGINE_FULL. Only for windows of one
+	 * pane that are not filled and have no values that hold, and without rows before the final one. */
+	bool is_early;
+};
+
 struct engine_opts {
 	struct window_spec window;
+	struct engine_limits limits;
 	bool has_time;         /* false: records have no time (window.is_all, every_n) */
 	bool is_filling;       /* time windows have a row for each group that was seen before */
 	int64_t grace_us;      /* how long a complete window stays open */
@@ -83,6 +96,7 @@ enum engine_fate {
 	ENGINE_ERROR = -1, /* the callback failed */
 	ENGINE_TAKEN,      /* accepted by at least one window */
 	ENGINE_LATE,       /* refused by all: see engine_late() */
+	ENGINE_FULL,       /* refused: the limits are reached. Time has gone on all the same */
 	ENGINE_MISFIT      /* a part that is in no window as a whole, or only in some: a border lies in it */
 };
 
@@ -97,6 +111,7 @@ struct engine_late {
 struct engine_counts {
 	uint64_t taken, kept, outside, late, late_partial, rows;
 	int64_t late_max_us;
+	uint64_t groups, bytes; /* that are open now, as engine_limits counts them; bytes only if they are limited */
 };
 
 struct engine;

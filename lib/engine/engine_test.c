@@ -76,6 +76,7 @@ static void add_key(struct story *s, uint32_t input, int64_t us, const char *key
 			(long long)engine_late(s->e)->late_us);
 		break;
 	case ENGINE_ERROR:
+	case ENGINE_FULL:
 	case ENGINE_MISFIT:
 		fail();
 	}

@@ -22,11 +22,19 @@ static void release_groups(struct panes *w, struct group_table *t)
 	group_table_release(t);
 }
 
+static void uncount(struct panes *w, struct pane *p)
+{
+	w->counts->groups -= p->n_groups;
+	w->counts->bytes -= p->bytes;
+	p->n_groups = p->bytes = 0;
+}
+
 /* It is in no row any more. */
 static void forget_pane(struct panes *w, struct pane *p)
 {
 	if (w->hot == p)
 		w->hot = NULL;
+	uncount(w, p);
 	if (p->is_ready) {
 		w->n_ready--;
 		if (w->roll)
@@ -81,6 +89,7 @@ struct engine_row panes_row(const struct panes *w, int64_t k, bool is_final)
 		.end_us = spec->is_all ? w->last_us : window_end(spec, k),
 		.closes_us = closing_of(w, k),
 		.is_final = is_final,
+		.part = w->part,
 		.known_us = w->known_us,
 		.is_first_of_window = true};
 }
@@ -170,6 +179,7 @@ static int emit_window(struct panes *w, int64_t k, bool is_final, struct err *er
 	}
 	if (w->carry.n_rests)
 		carry_begin(&w->carry, window_start(&w->opts->window, k));
+	w->part = w->n_ready && w->panes[0]->n_parts ? w->panes[0]->n_parts + 1 : 0;
 	if (w->roll)
 		return emit_rolled(w, k, is_final, err);
 	return w->n_ready ? emit_table(w, k, &w->panes[0]->groups, is_final, err) : emit_empty(w, k, is_final, err);
@@ -291,7 +301,7 @@ static struct pane *make_pane(struct panes *w, size_t at, const struct window_pa
 	return p;
 }
 
-/* The pane that starts at `where`, made if it is not there. */
+/* The pane that starts at `where`, made if it is not there; NULL when a new one has no room. */
 static struct pane *get_pane(struct panes *w, const struct window_pane *where, int64_t watermark_us)
 {
 	size_t low = 0, high = w->n_panes;
@@ -307,6 +317,8 @@ static struct pane *get_pane(struct panes *w, const struct window_pane *where, i
 	}
 	if (low < w->n_panes && w->panes[low]->at.start_us == where->start_us)
 		return w->panes[low];
+	if (windows_are_full(w->opts, w->counts) && !w->opts->limits.is_early)
+		return NULL;
 	p = make_pane(w, low, where);
 	/* windows of it that are closed by now closed without it */
 	if (watermark_us > w->closed_us)
@@ -329,16 +341,19 @@ static void refuse(struct panes *w, const struct window_pane *where, int64_t wat
 		w->counts->late_max_us = w->late->late_us;
 }
 
-/* Finds the pane of a time that is not in the hot one; NULL when every window of it is closed. */
-static struct pane *find_pane(struct panes *w, int64_t us, int64_t watermark_us)
+/* Finds the pane of a time that is not in the hot one. */
+static enum engine_fate find_pane(struct panes *w, int64_t us, int64_t watermark_us, struct pane **p)
 {
 	struct window_pane where = window_pane_at(&w->opts->window, us);
 
 	if (closing_of(w, where.last) <= watermark_us) {
 		refuse(w, &where, watermark_us);
-		return NULL;
+		return ENGINE_LATE;
 	}
-	return w->hot = get_pane(w, &where, watermark_us);
+	*p = get_pane(w, &where, watermark_us);
+	if (*p)
+		w->hot = *p;
+	return *p ? ENGINE_TAKEN : ENGINE_FULL;
 }
 
 static void note_time(struct panes *w, int64_t us)
@@ -347,6 +362,64 @@ static void note_time(struct panes *w, int64_t us)
 		w->first_us = us;
 	if (us > w->last_us)
 		w->last_us = us;
+}
+
+/* The oldest window with groups goes out as a part and begins anew. */
+static int emit_part(struct panes *w, struct err *err)
+{
+	struct pane *p;
+	size_t i = 0;
+
+	while (!w->panes[i]->n_groups)
+		i++;
+	p = w->panes[i];
+	w->part = ++p->n_parts;
+	w->counts->kept += p->n_records;
+	p->n_records = 0;
+	if (emit_table(w, p->at.first, &p->groups, true, err))
+		return -1;
+	uncount(w, p);
+	release_groups(w, &p->groups);
+	group_table_init(&p->groups, w->opts->list->state_bytes);
+	w->first_us = WINDOW_FOREVER;
+	w->last_us = WINDOW_NEVER;
+	return 0;
+}
+
+/* Whether a group of a pane may grow, or be made; -1 with err. */
+static int find_room(struct panes *w, const struct pane *p, struct slice key, uint64_t hash, struct err *err)
+{
+	while (windows_are_full(w->opts, w->counts)) {
+		if (!windows_cannot_grow(w->opts, w->counts) && group_table_find(&p->groups, key, hash))
+			return 1;
+		if (!w->opts->limits.is_early)
+			return 0;
+		if (emit_part(w, err))
+			return -1;
+	}
+	return 1;
+}
+
+static void count_group(struct panes *w, struct pane *p)
+{
+	p->n_groups++;
+	w->counts->groups++;
+}
+
+/* Where bytes are limited: what a group owned before it takes something; and the difference, behind it. */
+static uint64_t owned_by(const struct panes *w, const struct group_entry *entry)
+{
+	return w->opts->limits.bytes ? agg_states_owned(w->opts->list, entry->state) : 0;
+}
+
+static void charge(struct panes *w, struct pane *p, const struct group_entry *entry, uint64_t before, bool is_new)
+{
+	const uint64_t slot_bytes = 2 * sizeof *p->groups.slots;
+	uint64_t fixed = is_new ? sizeof *entry + w->opts->list->state_bytes + entry->key_bytes + slot_bytes : 0;
+	uint64_t charged = before;
+
+	windows_charge(w->opts, w->counts, &charged, fixed, entry->state);
+	p->bytes += charged - before;
 }
 
 /* A pane has taken something for a group. Where it was in a row already: returns the state that must take it too, or
@@ -369,23 +442,35 @@ static enum engine_fate add(
 	struct group_entry *entry;
 	struct pane *p;
 	void *also;
+	uint64_t before;
 	bool is_new;
+	int room;
 
 	if (is_due(w, watermark_us) && step(w, watermark_us, true, err))
 		return ENGINE_ERROR;
 	/* a pane that is there has a window that is open */
 	p = w->hot;
 	if (!p || us < p->at.start_us || us >= p->at.end_us) {
-		p = find_pane(w, us, watermark_us);
-		if (!p)
-			return ENGINE_LATE;
+		enum engine_fate fate = find_pane(w, us, watermark_us, &p);
+
+		if (fate != ENGINE_TAKEN)
+			return fate;
+	}
+	if (windows_are_full(w->opts, w->counts)) {
+		room = find_room(w, p, record->key, record->hash, err);
+		if (room <= 0)
+			return room ? ENGINE_ERROR : ENGINE_FULL;
 	}
 	if (watermark_us >= p->first_closes_us)
 		w->counts->late_partial++;
 	if (w->opts->window.is_all && w->opts->has_time)
 		note_time(w, us);
 	entry = group_table_get(&p->groups, record->key, record->hash, &is_new);
+	if (is_new)
+		count_group(w, p);
+	before = owned_by(w, entry);
 	agg_states_add(w->opts->list, entry->state, record->values, &record->place);
+	charge(w, p, entry, before, is_new);
 	also = note_taken(w, p, record->key, entry);
 	if (also)
 		agg_states_add(w->opts->list, also, record->values, &record->place);
@@ -417,7 +502,9 @@ static enum engine_fate merge(
 	struct group_entry *entry;
 	struct pane *p;
 	void *also;
+	uint64_t before;
 	bool is_new;
+	int room;
 
 	if (is_due(w, watermark_us) && step(w, watermark_us, true, err))
 		return ENGINE_ERROR;
@@ -428,6 +515,13 @@ static enum engine_fate merge(
 		return ENGINE_LATE;
 	}
 	p = get_pane(w, &where, watermark_us);
+	if (!p)
+		return ENGINE_FULL;
+	if (windows_are_full(w->opts, w->counts)) {
+		room = find_room(w, p, part->key, group_hash(part->key), err);
+		if (room <= 0)
+			return room ? ENGINE_ERROR : ENGINE_FULL;
+	}
 	if (watermark_us >= p->first_closes_us)
 		w->counts->late_partial++;
 	if (w->opts->window.is_all && w->opts->has_time) {
@@ -435,7 +529,11 @@ static enum engine_fate merge(
 		note_time(w, part->end_us - 1);
 	}
 	entry = group_table_get(&p->groups, part->key, group_hash(part->key), &is_new);
+	if (is_new)
+		count_group(w, p);
+	before = owned_by(w, entry);
 	agg_states_merge(w->opts->list, entry->state, part->states);
+	charge(w, p, entry, before, is_new);
 	also = note_taken(w, p, part->key, entry);
 	if (also)
 		agg_states_merge(w->opts->list, also, part->states);

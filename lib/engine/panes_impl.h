@@ -21,6 +21,7 @@ struct panes {
 	int64_t closed_us;         /* W up to which windows were closed */
 	int64_t next_close_us;     /* nothing closes before W is here */
 	int64_t first_us, last_us; /* times of a whole stream */
+	uint32_t part;             /* of the rows that go out, see engine_row */
 	int64_t known_us;          /* a value of an unfinished window holds up to here */
 	struct carry carry;
 	struct fill fill;

@@ -21,6 +21,7 @@ struct run {
 	int64_t closes_us; /* W from which it leaves */
 	int64_t border_us; /* where session_max cuts it, or WINDOW_FOREVER */
 	bool is_cut;
+	uint64_t charged; /* see windows_charge() */
 	uint64_t states[];
 };
 
@@ -31,6 +32,7 @@ struct owner {
 	int64_t last_us;     /* of the last record in a run */
 	uint32_t n_holds;    /* waiting and closing things that point here */
 	bool is_going;       /* inside a run */
+	bool is_counted;     /* by the limits: something is open or waits */
 	bool is_cut, is_due; /* the run goes on behind a border; the heap knows this owner */
 	uint32_t key_bytes;
 	char key[];
@@ -39,6 +41,7 @@ struct owner {
 /* A record that waits. */
 struct held {
 	struct owner *owner;
+	uint64_t charged;
 	bool is_start, is_end;
 	uint64_t states[];
 };
@@ -92,12 +95,19 @@ static void grow_buckets(struct runs *r)
 	r->n_buckets = n;
 }
 
-static struct owner *get_owner(struct runs *r, struct slice key, uint64_t hash)
+static struct owner *find_owner(const struct runs *r, struct slice key, uint64_t hash)
 {
-	struct owner *o = r->buckets[hash & (r->n_buckets - 1)], **bucket;
+	struct owner *o = r->buckets[hash & (r->n_buckets - 1)];
 
 	while (o && (o->hash != hash || !slice_eq((struct slice){o->key, o->key_bytes}, key)))
 		o = o->next;
+	return o;
+}
+
+static struct owner *get_owner(struct runs *r, struct slice key, uint64_t hash)
+{
+	struct owner *o = find_owner(r, key, hash), **bucket;
+
 	if (o)
 		return o;
 	if (r->n_owners == r->n_buckets)
@@ -113,12 +123,23 @@ static struct owner *get_owner(struct runs *r, struct slice key, uint64_t hash)
 	return o;
 }
 
+/* The limits count a group of which something is open or waits. */
+static void count_owner(struct runs *r, struct owner *o)
+{
+	bool is_busy = o->is_going || o->n_holds;
+
+	if (is_busy != o->is_counted)
+		r->counts->groups += is_busy ? 1 : -UINT64_C(1);
+	o->is_counted = is_busy;
+}
+
 /* Forgets an owner that nothing needs any more. */
 static void drop_if_idle(struct runs *r, struct owner *o)
 {
 	struct owner **at = &r->buckets[o->hash & (r->n_buckets - 1)];
 
-	if (o->is_going || o->is_due || o->n_holds)
+	count_owner(r, o);
+	if (o->is_counted || o->is_due)
 		return;
 	while (*at != o)
 		at = &(*at)->next;
@@ -200,6 +221,14 @@ static struct run *find_run(struct runs *r, struct owner *o, int64_t us, bool is
 	return is_start || !s->has_start ? open_run(r, o, us) : NULL;
 }
 
+static void charge_run(struct runs *r, struct run *run)
+{
+	const struct owner *o = run->owner;
+
+	windows_charge(r->opts, r->counts, &run->charged,
+		sizeof *run + r->opts->list->state_bytes + sizeof *o + o->key_bytes, run->states);
+}
+
 /* Behind the record that was folded. */
 static void end_record(struct runs *r, struct owner *o, int64_t us, bool is_end)
 {
@@ -222,10 +251,12 @@ static void fold_held(struct runs *r, struct held *h, int64_t us)
 
 	if (run) {
 		agg_states_merge(r->opts->list, run->states, h->states);
+		charge_run(r, run);
 		end_record(r, o, us, h->is_end);
 	} else {
 		r->counts->outside++;
 	}
+	r->counts->bytes -= h->charged;
 	agg_states_release(r->opts->list, h->states);
 	free(h);
 	o->n_holds--;
@@ -289,6 +320,7 @@ static int emit(struct runs *r, const struct run *run, bool is_final, struct err
 
 static void free_run(struct runs *r, struct run *run)
 {
+	r->counts->bytes -= run->charged;
 	agg_states_release(r->opts->list, run->states);
 	free(run);
 	r->n_runs--;
@@ -363,6 +395,19 @@ static enum engine_fate refuse(struct runs *r, int64_t us, int64_t watermark_us)
 	return ENGINE_LATE;
 }
 
+/* A record that waits needs room, whatever its group. */
+static bool has_room(const struct runs *r, const struct engine_record *record)
+{
+	const struct owner *o;
+
+	if (!windows_are_full(r->opts, r->counts))
+		return true;
+	if (r->opts->limits.bytes && r->counts->bytes >= r->opts->limits.bytes && r->opts->has_time)
+		return false;
+	o = find_owner(r, record->key, record->hash);
+	return o && o->is_counted && !windows_cannot_grow(r->opts, r->counts);
+}
+
 /* Without times the order of records is that in which they come. */
 static enum engine_fate fold_now(struct runs *r, const struct engine_record *record, struct err *err)
 {
@@ -372,7 +417,9 @@ static enum engine_fate fold_now(struct runs *r, const struct engine_record *rec
 	r->counts->taken++;
 	if (run) {
 		agg_states_add(r->opts->list, run->states, record->values, &record->place);
+		charge_run(r, run);
 		end_record(r, o, 0, record->is_end);
+		count_owner(r, o);
 	} else {
 		r->counts->outside++;
 		drop_if_idle(r, o);
@@ -387,15 +434,20 @@ static enum engine_fate add(
 	struct held *h;
 
 	if (!r->opts->has_time)
-		return fold_now(r, record, err);
+		return has_room(r, record) ? fold_now(r, record, err) : ENGINE_FULL;
 	if (advance(windows, watermark_us, WINDOW_FOREVER, true, err))
 		return ENGINE_ERROR;
 	if (is_past(r, record->place.time_us, watermark_us))
 		return refuse(r, record->place.time_us, watermark_us);
+	if (!has_room(r, record))
+		return ENGINE_FULL;
 	h = mem_alloc(1, sizeof *h + r->opts->list->state_bytes);
-	*h = (struct held){get_owner(r, record->key, record->hash), record->is_start, record->is_end};
+	*h = (struct held){get_owner(r, record->key, record->hash), 0, record->is_start, record->is_end};
 	h->owner->n_holds++;
+	count_owner(r, h->owner);
 	agg_states_add(r->opts->list, h->states, record->values, &record->place);
+	windows_charge(r->opts, r->counts, &h->charged, sizeof *h + r->opts->list->state_bytes + sizeof *r->held.items,
+		h->states);
 	waiting_add(&r->held, &record->place, h);
 	r->counts->taken++;
 	return ENGINE_TAKEN;

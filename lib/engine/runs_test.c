@@ -10,6 +10,7 @@
 
 #include "engine/engine.h"
 #include "group/group.h"
+#include "group/group.h"
 
 /* A story is told as text: records of a group at a time, and the rows that came out where they came out. */
 struct story {
@@ -35,23 +36,30 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 	return 0;
 }
 
-static void story_open(struct story *s, struct window_spec window, int64_t delay_us, int64_t grace_us, bool has_time)
+static void open_engine(struct story *s, struct engine_opts opts, int64_t delay_us, bool has_time)
 {
-	struct engine_opts opts = {.window = window, .grace_us = grace_us, .row = tell_row, .context = s};
 	struct err err = ERR_INIT;
 
 	*s = (struct story){.has_time = has_time};
 	assert_int_equal(agg_list_parse(&s->list, "count", &err), 0);
 	opts.list = &s->list;
+	opts.row = tell_row;
+	opts.context = s;
 	opts.has_time = has_time;
 	window_clock_init(&s->clock, 1, delay_us, WINDOW_FOREVER);
 	s->e = engine_open(&opts);
+}
+
+static void story_open(struct story *s, struct window_spec window, int64_t delay_us, int64_t grace_us, bool has_time)
+{
+	open_engine(s, (struct engine_opts){.window = window, .grace_us = grace_us}, delay_us, has_time);
 }
 
 /* Records: key, time, and "<" or ">" where a trip begins or ends: "a5< a7 b7 a9>". */
 static void add(struct story *s, const char *records)
 {
 	char key[2] = "", sides[3];
+	enum engine_fate fate;
 	int us, n;
 
 	for (const char *p = records; *p; p += n) {
@@ -61,13 +69,17 @@ static void add(struct story *s, const char *records)
 		sides[0] = '\0';
 		assert_true(sscanf(p, "%1[a-z]%d%n%2[<>]%n", key, &us, &n, sides, &n) >= 2);
 		n += (int)strspn(p + n, " ");
+		r.hash = group_hash(r.key);
 		r.place = (struct agg_place){.time_us = s->has_time ? us : 0, .line = ++s->line};
 		r.hash = group_hash(r.key);
 		r.is_start = strchr(sides, '<');
 		r.is_end = strchr(sides, '>');
 		if (s->has_time)
 			window_clock_see(&s->clock, 0, us);
-		if (engine_add(s->e, &r, s->clock.watermark_us, &err) == ENGINE_LATE)
+		fate = engine_add(s->e, &r, s->clock.watermark_us, &err);
+		if (fate == ENGINE_FULL)
+			buf_add_str(&s->text, "full ");
+		if (fate == ENGINE_LATE)
 			buf_addf(&s->text, "late(%lld,%lld) ", (long long)engine_late(s->e)->start_us,
 				(long long)engine_late(s->e)->late_us);
 	}
@@ -183,6 +195,19 @@ static void borders_cut_a_trip(void **state)
 	story_end(&s, true, "[3,9!]a=2 | [25,26!]a=2 [31,39]b=2 | [40,49]b=2 ", 2);
 }
 
+static void a_group_needs_room(void **state)
+{
+	struct story s;
+
+	(void)state;
+	open_engine(&s, (struct engine_opts){.window = {.has_start = true, .has_end = true}, .limits = {.groups = 1}},
+		0, true);
+	add(&s, "a1< a2 b3< a4 a5> ");
+	add(&s, "b6< b7 b8> ");
+	add(&s, "a9< ");
+	story_end(&s, true, "full | [1,5]a=4 | [6,8]b=3 | [9,9]a=1 ", 0);
+}
+
 /* A gap that ends just at a border ends the trip there. */
 static void a_gap_wins_at_a_border(void **state)
 {
@@ -206,6 +231,7 @@ int main(void)
 		cmocka_unit_test(a_gap_ends_a_trip),
 		cmocka_unit_test(borders_cut_a_trip),
 		cmocka_unit_test(a_gap_wins_at_a_border),
+		cmocka_unit_test(a_group_needs_room),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

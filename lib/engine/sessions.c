@@ -24,6 +24,7 @@ struct session {
 	bool is_changed, is_ripening; /* since the last row; the heap of sessions to complete knows it */
 	struct engine_bounds *told;   /* rows that were told and are not void yet */
 	size_t n_told;
+	uint64_t charged; /* see windows_charge() */
 	uint64_t states[];
 };
 
@@ -55,6 +56,7 @@ struct sessions {
 	int64_t next_border_us;   /* with --emit every */
 	struct session **closing; /* or told early */
 	size_t n_closing, cap_closing;
+	bool is_full;                  /* find_place() found no room */
 	const struct session *leaving; /* whose row goes out */
 	size_t key_bytes;
 	struct engine_late *late;
@@ -258,12 +260,19 @@ static int emit(struct sessions *s, struct session *x, bool is_final, struct err
 	return result;
 }
 
+static void uncount(struct sessions *s, struct session *x)
+{
+	s->counts->groups--;
+	s->counts->bytes -= x->charged;
+}
+
 /* Sessions of one owner close in the order of time: it is the first. */
 static void drop_session(struct sessions *s, struct session *x)
 {
 	struct owner *o = x->owner;
 
 	assert(o->open[0] == x);
+	uncount(s, x);
 	agg_states_release(s->opts->list, x->states);
 	x->owner = NULL;
 	let_go(s, x);
@@ -439,6 +448,7 @@ static struct session *insert_session(struct sessions *s, struct owner *o, size_
 	o->open[at] = x;
 	o->n++;
 	push(s, x);
+	s->counts->groups++;
 	return x;
 }
 
@@ -462,6 +472,7 @@ static void merge_sessions(struct sessions *s, struct owner *o, size_t first, si
 		struct session *x = o->open[i];
 
 		agg_states_merge(s->opts->list, into->states, x->states);
+		uncount(s, x);
 		agg_states_release(s->opts->list, x->states);
 		into->last_us = x->last_us;
 		into->n_records += x->n_records;
@@ -489,7 +500,7 @@ static size_t find_session(const struct owner *o, int64_t from_us)
 }
 
 /* The open session that takes what lies between two times, made or merged if need be; NULL when there is none and it is
- * late. */
+ * late, or full. */
 static struct session *find_place(
 	struct sessions *s, struct slice key, uint64_t hash, int64_t first_us, int64_t last_us, int64_t watermark_us)
 {
@@ -499,11 +510,16 @@ static struct session *find_place(
 	size_t first = 0, end;
 
 	/* no session spans a border, so those that are reached within the borders are whole */
+	s->is_full = false;
 	from_us = from_us < s->between.start_us ? s->between.start_us : from_us;
 	to_us = to_us >= s->between.end_us ? s->between.end_us - 1 : to_us;
 	first = o ? find_session(o, from_us) : 0;
 	for (end = first; o && end < o->n && o->open[end]->first_us <= to_us; end++)
 		;
+	if (windows_are_full(s->opts, s->counts) && (end == first || windows_cannot_grow(s->opts, s->counts))) {
+		s->is_full = end > first || !is_closed(s, last_us, watermark_us);
+		return NULL;
+	}
 	if (end > first) {
 		merge_sessions(s, o, first, end);
 		x = o->open[first];
@@ -516,6 +532,14 @@ static struct session *find_place(
 	x->last_us = last_us > x->last_us ? last_us : x->last_us;
 	x->n_records++;
 	return x;
+}
+
+static void charge(struct sessions *s, struct session *x)
+{
+	const struct owner *o = x->owner;
+
+	windows_charge(s->opts, s->counts, &x->charged,
+		sizeof *x + s->opts->list->state_bytes + sizeof(struct due) + sizeof *o + o->key_bytes, x->states);
 }
 
 static void go_between(struct sessions *s, int64_t us)
@@ -535,9 +559,12 @@ static enum engine_fate add(
 		return ENGINE_ERROR;
 	go_between(s, us);
 	x = find_place(s, record->key, record->hash, us, us, watermark_us);
+	if (!x && s->is_full)
+		return ENGINE_FULL;
 	if (!x)
 		return refuse(s, us, us, watermark_us - add_capped(us, s->keep_us));
 	agg_states_add(s->opts->list, x->states, record->values, &record->place);
+	charge(s, x);
 	return note_taken(s, x, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
 }
 
@@ -566,8 +593,11 @@ static enum engine_fate merge(
 	if (watermark_us > latest_us)
 		return refuse(s, part->start_us, part->end_us, watermark_us - latest_us);
 	x = find_place(s, part->key, group_hash(part->key), part->start_us, part->end_us, watermark_us);
-	assert(x);
+	assert(x || s->is_full);
+	if (!x)
+		return ENGINE_FULL;
 	agg_states_merge(s->opts->list, x->states, part->states);
+	charge(s, x);
 	return note_taken(s, x, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
 }
 

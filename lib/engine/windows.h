@@ -12,6 +12,28 @@ struct engine_windows {
 	const struct engine_windows_ops *ops;
 };
 
+/* Whether a group that is new has no room; whether one that is there has none either. */
+static inline bool windows_are_full(const struct engine_opts *opts, const struct engine_counts *counts)
+{
+	return (opts->limits.groups && counts->groups >= opts->limits.groups) ||
+	       (opts->limits.bytes && counts->bytes >= opts->limits.bytes);
+}
+
+static inline bool windows_cannot_grow(const struct engine_opts *opts, const struct engine_counts *counts)
+{
+	return opts->limits.bytes && counts->bytes >= opts->limits.bytes && opts->list->has_memory;
+}
+
+/* One group, session or run: what it is charged with, and what it costs now; fixed: besides what its states own. */
+static inline void windows_charge(const struct engine_opts *opts, struct engine_counts *counts, uint64_t *charged,
+	uint64_t fixed_bytes, const void *states)
+{
+	uint64_t bytes = opts->limits.bytes ? fixed_bytes + agg_states_owned(opts->list, states) : 0;
+
+	counts->bytes += bytes - *charged;
+	*charged = bytes;
+}
+
 struct engine_windows_ops {
 	/* As engine_add(): W has been raised by the record. */
 	enum engine_fate (*add)(struct engine_windows *windows, const struct engine_record *record,

@@ -75,6 +75,12 @@ static inline struct slice group_entry_key(const struct group_table *t, const st
 	return (struct slice){(const char *)e->state + t->state_bytes, e->key_bytes};
 }
 
+/* Bytes of its memory. */
+static inline size_t group_table_bytes(const struct group_table *t)
+{
+	return t->n_slots * sizeof *t->slots + t->cap_words * sizeof *t->words;
+}
+
 /* Entries in the order in which they came: offset 0, then what the call returns; NULL at the end. */
 struct group_entry *group_table_next(struct group_table *t, size_t *offset);
 

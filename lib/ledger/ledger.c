@@ -19,6 +19,7 @@ static const char *const reason_names[REJECT_REASONS] = {
 	[REJECT_PROGRAM] = "program",
 	[REJECT_LIMIT] = "limit",
 	[REJECT_STATE] = "state",
+	[REJECT_FULL] = "full",
 	[REJECT_MARK] = "mark",
 };
 

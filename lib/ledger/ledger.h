@@ -27,6 +27,7 @@ enum reject_reason {
 	REJECT_PROGRAM,     /* program: the program raised an error on this record */
 	REJECT_LIMIT,       /* limit: the record ended a worker, or went over its time, memory or output */
 	REJECT_STATE,       /* state: no partial row that can be merged here */
+	REJECT_FULL,        /* full: no room under --max-keys or --max-mem */
 	REJECT_MARK,        /* mark: a line of --marks without a usable time, or with more than a mark */
 	REJECT_REASONS
 };

@@ -159,6 +159,13 @@ void rows_add_csv(struct rows *r, const struct engine_row *row, struct buf *out)
 	}
 	if (r->opts.has_rev)
 		add_revision(r, row, out);
+	if (r->opts.has_part) {
+		struct buf *cell = next_cell(r, false, out);
+
+		if (row->part)
+			buf_addf(cell, "%u", row->part);
+		add_cell(r, row->part, out);
+	}
 	if (r->opts.has_cut) {
 		buf_add_str(next_cell(r, false, out), row->is_cut ? "true" : "");
 		add_cell(r, row->is_cut, out);

@@ -246,6 +246,8 @@ void rows_add_ndjson(struct rows *r, const struct engine_row *row, struct buf *o
 		buf_add_str(out, ",\"replaces\":");
 		rows_add_replaces(r, row, out);
 	}
+	if (row->part)
+		buf_addf(out, ",\"part\":%u", row->part);
 	if (row->is_cut)
 		buf_add_str(out, ",\"cut\":true");
 	if (r->approximate.len) {

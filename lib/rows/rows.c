@@ -112,6 +112,8 @@ static void name_columns(struct rows *r)
 		if (r->opts.is_session)
 			add_column(r, SLICE_LIT("replaces"));
 	}
+	if (r->opts.has_part && r->opts.format != ROWS_NDJSON)
+		add_column(r, SLICE_LIT("part"));
 	if (r->opts.has_cut && r->opts.format != ROWS_NDJSON)
 		add_column(r, SLICE_LIT("cut"));
 	if (r->opts.list->has_sketch && r->opts.format != ROWS_NDJSON)
@@ -123,7 +125,7 @@ static void name_columns(struct rows *r)
 static bool is_reserved(const char *name)
 {
 	static const char *const names[] = {"window_start", "window_end", "session_start", "session_end", "partition",
-		"rev", "final", "replaces", "cut", "approx", "_state"};
+		"rev", "final", "replaces", "part", "cut", "approx", "_state"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (strcmp(name, names[i]) == 0)

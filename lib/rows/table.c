@@ -124,6 +124,15 @@ void rows_add_table(struct rows *r, const struct engine_row *row, struct buf *ou
 	}
 	if (r->opts.has_rev)
 		add_revision(r, row);
+	if (r->opts.has_part) {
+		struct rows_cell *cell = new_cell(t);
+
+		if (row->part)
+			buf_addf(&t->text, "%u", row->part);
+		else
+			buf_add_char(&t->text, '-');
+		end_cell(t, cell);
+	}
 	if (r->opts.has_cut) {
 		struct rows_cell *cell = new_cell(t);
 
@@ -139,7 +148,8 @@ void rows_add_table(struct rows *r, const struct engine_row *row, struct buf *ou
 static bool measure(struct rows *r)
 {
 	struct rows_table *t = &r->table;
-	size_t n = columns(r), n_behind = r->opts.has_cut + r->opts.has_rev * (1 + (size_t)r->opts.is_session),
+	size_t n = columns(r),
+	       n_behind = r->opts.has_cut + r->opts.has_part + r->opts.has_rev * (1 + (size_t)r->opts.is_session),
 	       first_call = n - r->opts.list->n_calls - n_behind;
 	bool has_grown = false;
 

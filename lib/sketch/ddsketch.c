@@ -203,6 +203,11 @@ void ddsketch_widen(struct ddsketch *s, double min, double max)
 	s->max = max > s->max ? max : s->max;
 }
 
+size_t ddsketch_bytes(const struct ddsketch *s)
+{
+	return sizeof *s + (s->positive.n + s->negative.n) * sizeof *s->positive.counts;
+}
+
 uint64_t ddsketch_count(const struct ddsketch *s)
 {
 	return s->n;

@@ -28,6 +28,7 @@ void ddsketch_close(struct ddsketch *s); /* does nothing for NULL */
 /* value: anything but NaN; infinities have buckets of their own. */
 void ddsketch_add(struct ddsketch *s, double value);
 void ddsketch_merge(struct ddsketch *into, const struct ddsketch *from);
+size_t ddsketch_bytes(const struct ddsketch *s);
 uint64_t ddsketch_count(const struct ddsketch *s);
 
 /* An estimate of the rank-th smallest value, rank from 1 to ddsketch_count(); exact for the first and the last. */

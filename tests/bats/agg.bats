@@ -1179,6 +1179,8 @@ END
 	has err 'no --time'
 	agg --time ts -w 1m --format table -o 'x-%Y.csv' count trips
 	[ "$status" = 2 ]
+	agg --time ts -w 1m --emit every=10s -o 'x-%Y.csv' count trips
+	[ "$status" = 2 ]
 	agg --time ts -w 1m -o 'none/x-%Y.csv' count trips
 	[ "$status" = 2 ]
 	has err 'none/x-2026.csv: '
@@ -1217,4 +1219,96 @@ END
 		[ "$status" = 2 ] || { echo "$kind"; false; }
 		has err '--fill: needs a window of time'
 	done
+}
+
+@test "limits: --max-keys fails, drops, or emits early" {
+	printf '{"s":%d,"id":"%s"}\n' 0 a 1 b 2 a 3 c 4 a 12 d 13 e >keys
+	agg --time s:s --time-out s -w 10s -g id --max-keys 2 count keys
+	[ "$status" = 2 ]
+	[ ! -s out ]
+	has err 'keys:4: no room for one more group: 2 are open'
+	agg --time s:s --time-out s -w 10s -g id --max-keys 2 --on-full drop --rejects rejected --stats count keys
+	[ "$status" = 0 ]
+	same '{"window_start":0,"window_end":10,"id":"a","count":3}
+{"window_start":0,"window_end":10,"id":"b","count":1}
+{"window_start":10,"window_end":20,"id":"d","count":1}
+{"window_start":10,"window_end":20,"id":"e","count":1}' "$(cat out)"
+	has rejected '"reason":"full"'
+	has err '"rejects":{"full":1}'
+	agg --time s:s --time-out s -w 10s -g id --max-keys 2 --on-full drop count keys
+	[ "$status" = 5 ]
+	agg --time s:s --time-out s -w 10s -g id --max-keys 2 --on-full emit-early count keys
+	[ "$status" = 0 ]
+	same '{"window_start":0,"window_end":10,"id":"a","count":2,"part":1}
+{"window_start":0,"window_end":10,"id":"b","count":1,"part":1}
+{"window_start":0,"window_end":10,"id":"a","count":1,"part":2}
+{"window_start":0,"window_end":10,"id":"c","count":1,"part":2}
+{"window_start":10,"window_end":20,"id":"d","count":1}
+{"window_start":10,"window_end":20,"id":"e","count":1}' "$(cat out)"
+	agg --time s:s --time-out s -g id --max-keys 2 --on-full emit-early --format csv count keys
+	same 'window_start,window_end,id,count,part
+0,2,a,2,1
+0,2,b,1,1
+3,4,a,1,2
+3,4,c,1,2
+12,13,d,1,3
+12,13,e,1,3' "$(cat out)"
+	# the states of parts make the whole
+	tlm-agg --time s:s -w 10s -g id --max-keys 2 --on-full emit-early --partial 'count, p50(s)' keys >parts
+	same 6 "$(wc -l <parts)"
+	tlm-agg --time s:s -w 10s -g id 'count, p50(s)' keys >whole
+	tlm-agg --merge -w 10s -g id 'count, p50(s)' parts | cmp - whole
+	tlm-agg --merge -w 10s -g id --max-keys 2 --on-full drop 'count, p50(s)' --rejects bad parts >out
+	same 1 "$(wc -l <bad)"
+	# sessions, trips and count windows
+	agg --time s:s --session 2s -g id --max-keys 2 --on-full drop count keys
+	[ "$status" = 5 ]
+	same 4 "$(wc -l <out)"
+	agg --time s:s --every-n 2 -g id --max-keys 2 --on-full drop --stats count keys
+	has err '"kept":4'
+	has err '"rejects":{"full":3}'
+	agg --every-n 1 -g id --max-keys 1 count keys
+	[ "$status" = 0 ]
+	agg --time s:s --start '.id != "a"' -g id --max-keys 1 count keys
+	[ "$status" = 2 ]
+}
+
+@test "limits: --max-mem counts what states keep, the same however input is cut" {
+	seq 1 20000 | sed 's/.*/{"s":&,"id":"g&"}/; s/"g[0-9]*\(..\)"/"g\1"/' >many
+	agg --time s:s -w 1h -g id --max-mem 4K 'count, values(s, 1000)' many
+	[ "$status" = 2 ]
+	has err 'fill --max-mem'
+	for how in drop emit-early; do
+		tlm-agg --time s:s -w 1h -g id --max-mem 64K --on-full $how --rejects bad 'count, values(s, 1000) as v, distinct(s)' many >whole
+		perl -e '$| = 1; while (read(STDIN, $c, 10007)) { print $c; }' <many |
+			tlm-agg --time s:s -w 1h -g id --max-mem 64K --on-full $how --rejects bad2 'count, values(s, 1000) as v, distinct(s)' |
+			cmp whole -
+		same "$(wc -l <bad)" "$(wc -l <bad2)"
+		same 20000 "$(($(jq .count whole | paste -sd+) + $(wc -l <bad)))"
+	done
+	has whole '"part":2'
+	# a limit that is not reached changes nothing, and groups of fixed size go on under one that is
+	tlm-agg --time s:s -w 1h -g id --max-mem 1G 'p95(s), topk(s, 3), last(s), hist(s, 7), twa(s)' many >whole
+	tlm-agg --time s:s -w 1h -g id 'p95(s), topk(s, 3), last(s), hist(s, 7), twa(s)' many | cmp - whole
+	agg -g id --max-mem 15K count many
+	[ "$status" = 0 ]
+	agg -g id --max-mem 3K --on-full drop count many
+	[ "$status" = 5 ]
+}
+
+@test "limits: what does not go together" {
+	agg --on-full drop count trips
+	[ "$status" = 2 ]
+	agg --max-keys 0 count trips
+	[ "$status" = 2 ]
+	for options in '--session 1m' '--every-n 2' '--start .v' '-w 1m --every 30s' '-w 1m --fill' '-w 1m --top 1:count' \
+		'-w 1m --having .count>1'; do
+		agg --time ts --max-keys 5 --on-full emit-early $options count trips
+		[ "$status" = 2 ] || { echo "$options"; false; }
+		has err 'emit-early: '
+	done
+	agg --time ts -w 1m --max-keys 5 --on-full emit-early 'twa(v)' trips
+	[ "$status" = 2 ]
+	agg --time ts -w 1m --grace 1m --max-keys 5 --on-full emit-early --emit update count trips
+	[ "$status" = 2 ]
 }

@@ -720,6 +720,7 @@ class Reference:
         self.before = -math.inf  # W when rows before the final ones were told last
         self.accepted, self.steps = [], []  # of runs: records, and the watermarks in their order
         self.bounds = None
+        self.parts = {}  # how often a window went out
         self.seen, self.last_window = set(), None  # of --fill
         self.time_field = None
         self.maxima = {}  # input -> {value: largest time}, with a quorum
@@ -817,7 +818,7 @@ class Reference:
                 self.kept_ids.update(e.place for e in entries)
 
     def place_in_session(self, group, entry, watermark):
-        """False: it is late."""
+        """False: it is late, None: there is no room."""
         us, gap = entry.place[0], self.o["session"]
         low, high = self.borders(us)
 
@@ -827,6 +828,8 @@ class Reference:
         near = [s for s in self.sessions if is_near(s)]
         if not near and watermark is not None and watermark > us + gap + self.o["grace"]:
             return False
+        if not near and self.is_full(len(self.sessions)):
+            return None
         self.sessions = [s for s in self.sessions if s not in near]
         told = Told()
         told.rev = max((s[2].rev for s in near), default=0)
@@ -874,8 +877,10 @@ class Reference:
         self.told[key, group] = rev + 1
         return revision(rev, is_final)
 
-    def emit(self, key, is_final=True, known=math.inf):
+    def emit(self, key, is_final=True, known=math.inf, is_part=False):
         groups = self.windows.pop(key, {})
+        self.parts[key] = self.parts.get(key, 0) + 1
+        is_part = is_part or self.parts[key] > 1
         if self.o["fill"]:
             self.seen.update(groups)
             groups.update((g, []) for g in self.seen if g not in groups)
@@ -883,7 +888,8 @@ class Reference:
         for group in sorted(groups):
             self.counts["out"] += 1
             self.rows.append(self.row(key, group, groups[group], span=self.span_of(key, group, known),
-                                      extra=self.next_revision(key, group, is_final)))
+                                      extra=self.next_revision(key, group, is_final),
+                                      part=self.parts[key] if is_part else None))
             if is_final:
                 self.kept_ids.update(e.place for e in groups[group])
 
@@ -971,7 +977,7 @@ class Reference:
             finish(end, False)
         return found
 
-    def row(self, key, group, entries, is_cut=None, span=None, extra=()):
+    def row(self, key, group, entries, is_cut=None, span=None, extra=(), part=None):
         o = self.o
         columns, approx = [], []
         if self.time_field != "none":
@@ -997,6 +1003,8 @@ class Reference:
         columns += extra
         if is_cut:
             columns.append(("cut", "true"))
+        if part:
+            columns.append(("part", str(part)))
         if o["session_max"] and not o["runs"]:
             low, high = self.borders(key[0])
             if key[0] + o["session"] >= high or key[1] - o["session"] < low:
@@ -1130,12 +1138,18 @@ class Reference:
     def place_record(self, name, number, line, us, watermark, group, entry):
         o = self.o
         if o["session"]:
-            if self.place_in_session(group, entry, watermark):
+            is_taken = self.place_in_session(group, entry, watermark)
+            if is_taken:
                 self.taken_ids.add(entry.place)
+            elif is_taken is None:
+                self.reject(name, number, "full")
             else:
                 self.say_late(name, number, line, us, [(us, us)], watermark - (us + o["session"] + o["grace"]))
             return
         if not o["window"]:
+            if not self.find_room((0, 0), group):
+                self.reject(name, number, "full")
+                return
             if self.time_field != "none":
                 low, high = self.bounds or (us, us)
                 self.bounds = (min(low, us), max(high, us))
@@ -1148,6 +1162,9 @@ class Reference:
         if len(closed) == len(windows):
             self.say_late(name, number, line, us, windows, watermark - (windows[0][1] + o["grace"]))
             return
+        if not self.find_room(windows[0][::-1], group):
+            self.reject(name, number, "full")
+            return
         if closed:
             self.counts["late_partial"] += 1
         self.taken_ids.add(entry.place)
@@ -1158,6 +1175,20 @@ class Reference:
                 self.changed.add(((end, start), group))
                 if o["emit"] == "update" and watermark is not None and end <= watermark:
                     self.tell_groups((end, start), [group])
+
+    def is_full(self, n):
+        return self.o["max_keys"] and n >= self.o["max_keys"]
+
+    def find_room(self, key, group):
+        """For a group in a window; the oldest window with groups goes out as a part, if it may."""
+        while self.is_full(sum(len(groups) for groups in self.windows.values())) and group not in self.windows.get(key, {}):
+            if self.o["on_full"] == "drop":
+                return False
+            oldest = min(k for k, groups in self.windows.items() if groups)
+            self.emit(oldest, is_part=True)
+            self.windows[oldest] = {}
+            self.bounds = None
+        return True
 
     def say_late(self, name, number, line, us, windows, late_us):
         self.counts["late"] += 1
@@ -1300,8 +1331,12 @@ class Stream:
             "exact": r.choice([512] * 8 + [1, 3, 8]),
             "list": ", ".join(r.sample(pool, r.randint(1, 7))),
             "time": None if not has_time or self.is_rows else "ts" + (":" + self.form if self.form != "iso" or r.random() < 0.7 else ""),
-            "is_split": every is not None, "runs": self.runs, "fill": bool(size) and other.random() < 0.3,
+            "is_split": every is not None, "runs": self.runs, "fill": bool(size) and other.random() < 0.3, "max_keys": None, "on_full": None,
         }
+        if not self.runs and not every and other.random() < 0.3:
+            self.o["max_keys"], self.o["on_full"] = other.choice([1, 2, 3, 5]), "drop"
+            if not session and not self.o["fill"] and not any(f in self.o["list"] for f in HELD):
+                self.o["on_full"] = other.choice(["drop", "emit-early", "emit-early"])
         if size and not calendar and r.random() < 0.3:
             self.o["offset"] = r.randrange(0, 3 * size * second, 250000) % self.o["every"]
         if self.o["max_ahead"] is not None:
@@ -1322,7 +1357,7 @@ class Stream:
         """Rows before the final one, where they may be asked for."""
         o, r = self.o, random.Random("emit %d" % self.seed)
         o["emit"] = None
-        if o["runs"] or o["fill"] or not o["time"] or r.random() < 0.5:
+        if o["runs"] or o["fill"] or o["max_keys"] or not o["time"] or r.random() < 0.5:
             return
         o["emit"] = int(r.choice([0.25, 1, 3, 10, 60]) * 1000000 * self.pace)
         if (o["window"] or o["session"]) and r.random() < 0.6:
@@ -1456,6 +1491,8 @@ class Stream:
             args.append("--fill")
         if o["emit"]:
             args += ["--emit", "update" if o["emit"] == "update" else "every=" + duration(o["emit"])]
+        if o["max_keys"]:
+            args += ["--max-keys", str(o["max_keys"]), "--on-full", o["on_full"]]
         if "every_n" in self.runs:
             args += ["--every-n", str(self.runs["every_n"])]
         for side in ("start", "end"):
