@@ -1,4 +1,5 @@
 /* tlm-s3put: each record into exactly one object of a lake. Options and wiring; lib/lake is the sink. */
+#include "audit.h"
 #include "options.h"
 #include "s3put.h"
 #include "source/source.h"
@@ -17,21 +18,27 @@ static struct source *open_source(struct tool *t, struct err *err)
 	return tool_source(t, 0, err);
 }
 
+static void store(struct tool *t, const struct s3put_options *o, struct err *err)
+{
+	struct source *source = open_source(t, err);
+	struct s3put s = {0};
+
+	if (source && s3put_open(&s, t, o, err) == 0)
+		pump_run(&t->pump, source, NULL, s.lake, err);
+	s3put_close(&s);
+	source_close(source);
+}
+
 int main(int argc, char **argv)
 {
 	struct s3put_options o = S3PUT_OPTIONS_DEFAULT;
-	struct s3put s = {0};
 	struct err err = ERR_INIT;
-	struct source *source;
 	struct tool t;
-	int status;
 
 	tool_start(&t, &options_spec, &o, argc, argv);
-	source = open_source(&t, &err);
-	if (source && s3put_open(&s, &t, &o, &err) == 0)
-		pump_run(&t.pump, source, NULL, s.lake, &err);
-	s3put_close(&s);
-	source_close(source);
-	status = tool_finish(&t, &err);
-	return status;
+	if (o.audit)
+		audit_run(&t, &o, &err);
+	else
+		store(&t, &o, &err);
+	return tool_finish(&t, &err);
 }

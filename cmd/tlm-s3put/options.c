@@ -50,6 +50,9 @@ static const struct opt options[] = {
 	 .help = "finished objects that wait for S3 at most; then reading waits. Default: 1G."},
 	{.name = "manifest", .kind = OPT_STRING, .offset = AT(manifest), .arg = "PLACE",
 	 .help = "the rows of stdout become objects, too: PLACE is _manifests in the root of the lake, as s3://BUCKET/PREFIX/_manifests/."},
+	{.name = "audit", .kind = OPT_STRING, .offset = AT(audit), .arg = "PLACE",
+	 .help = "store nothing; read the objects below PLACE and the rows that tell of them (in its _manifests and in each SOURCE) and say "
+		 "what is missing, changed or there twice: status 1."},
 	{.kind = OPT_HEADING, .help = "S3 (names, files and variables of the aws command)"},
 	{.name = "endpoint-url", .kind = OPT_STRING, .offset = AT(endpoint_url), .arg = "URL", .is_short = true,
 	 .help = "another server than AWS, as http://127.0.0.1:9000; also AWS_ENDPOINT_URL."},

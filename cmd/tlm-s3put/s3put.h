@@ -23,7 +23,7 @@ struct s3put_options {
 	int64_t sync_us; /* -1: not given */
 	bool has_marks;
 	uint64_t max_spool_bytes;
-	const char *manifest;
+	const char *manifest, *audit;
 	/* S3 */
 	const char *endpoint_url, *region, *profile, *ca_bundle, *sse_kms_key_id, *storage_class, *tagging;
 	struct opt_list metadata;

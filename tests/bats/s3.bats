@@ -175,6 +175,28 @@ in_parts() {
 @test "versitygw: large objects in parts, with either checksum; the same again" { in_parts versitygw; }
 @test "S3Proxy: large objects in parts, with either checksum; the same again" { in_parts s3proxy; }
 
+audited() {
+	on "$1"
+	seq 1 30 | sed 's/.*/{"n":&,"d":"a b=%"}/' >in
+	put --run-id r --max-records 3 -o "s3://$B/p q/{d}/" --manifest "s3://$B/p q/_manifests" in
+	[ "$status" = 0 ]
+	put --audit "s3://$B/p q/"
+	cat err out
+	[ "$status" = 0 ]
+	grep -q '10 objects, 30 records, 10 rows: 0 faults' err
+	key=$(keys 'p q/a' | sed -n 4p)
+	s3 delete "$B" "$key"
+	put --audit "s3://$B/p q/" out
+	[ "$status" = 1 ]
+	[ "$(jq -r .key out)" = "s3://$B/$key" ]
+	echo '{"n":1}' | zstd -qc | s3 put "$B" "$key"
+	put --audit "s3://$B/p q/"
+	[ "$status" = 1 ]
+	[ "$(jq -r .fault out)" = "the object has another number of records than its row tells" ]
+}
+@test "versitygw: --audit proves a lake whole and names what is not" { audited versitygw; }
+@test "S3Proxy: --audit proves a lake whole and names what is not" { audited s3proxy; }
+
 # ---- what is refused ----
 
 refused() {

@@ -515,3 +515,81 @@ $L/dev=v0/r-000002.ndjson.zst 3"
 		assert sum(r["records"] for r in rows) == sum(r[1] for r in a)
 	END
 }
+
+# ---- audit ----
+
+audit() { status_of tlm-s3put -q --audit "$L" "$@"; }
+faults() { jq -r '.fault' out | sort | uniq -c | sed 's/^ *//'; }
+
+@test "--audit: a lake and its manifests agree; what was taken, changed, doubled or added is named" {
+	awk 'BEGIN {for (i = 0; i < 60; i++) printf "{\"n\":%d,\"d\":\"%d\"}\n", i, i % 3}' >in
+	tlm-s3put --max-records 5 -o "$L/d={d}/" --manifest "$L/_manifests/" in >rows
+	tlm-s3put --run-id r --max-records 5 -o "$L/d={d}/" --manifest "$L/_manifests/" in >>rows
+	audit
+	cat out err
+	[ "$status" = 0 ]
+	[ ! -s out ]
+	status_of tlm-s3put --audit "$L/d={d}/" rows
+	[ "$status" = 0 ]
+	[ "$(cat err)" = "tlm-s3put: $(wc -l <rows) objects, 120 records, $((2 * $(wc -l <rows))) rows: 0 faults" ]
+	cp -a lake good
+	again() { rm -rf lake; cp -a good lake; }
+	mapfile -t f < <(find lake -path '*/d=*' -name 'r-*' | sort)
+
+	rm "${f[0]}"
+	audit
+	[ "$status" = 1 ]
+	[ "$(faults)" = "1 the object is missing" ]
+	[ "$(jq -r .key out)" = "file://$PWD/${f[0]}" ]
+	again
+	head -c 20 "${f[1]}" >x && cp x "${f[1]}"
+	audit
+	[ "$(faults)" = "1 the object is damaged" ]
+	again
+	zstd -dcq "${f[2]}" | head -n 1 >x && zstd -qf x -o "${f[2]}"
+	audit
+	[ "$(faults)" = "1 the object has another number of records than its row tells" ]
+	again
+	zstd -dcq "${f[2]}" | sed 's/d/D/' >x && zstd -qf x -o "${f[2]}"
+	audit
+	[ "$(faults)" = "1 the object has other records than its row tells" ]
+	again
+	zstd -dcq "${f[2]}" >x && zstd -qf -19 x -o "${f[2]}"
+	audit
+	[ "$(faults)" = "1 the object has the records that its row tells in other bytes" ]
+	again
+	cp "${f[3]}" lake/d=1/other-000001.ndjson.zst
+	audit
+	[ "$(faults)" = "1 no row tells of this object" ]
+	again
+	# a row that is gone: its object is untold, and its run incomplete
+	m=$(find lake/_manifests -name 'r-*')
+	sed -i 3d "$m"
+	audit
+	[ "$(faults)" = "1 no row tells of this object
+1 the rows of this run are not as many as it told at its end" ]
+	again
+	sed -i '2s/"raw_sha256":"[0-9a-f]/"raw_sha256":"X/' "$m"
+	audit rows
+	[ "$(jq -r .fault out | head -n 1)" = "two rows tell of this object differently" ]
+	[ "$status" = 1 ]
+}
+
+@test "--audit: a lake without rows is read; hidden names and other files are passed over" {
+	tlm-s3put -o "$L/{d}/" six.ndjson >rows
+	mkdir -p lake/.x
+	echo x | tee lake/.x/a.ndjson lake/README >/dev/null
+	status_of tlm-s3put --audit "$L"
+	[ "$status" = 0 ]
+	cat err
+	grep -q '6 records, 0 rows: 0 faults (no row tells what should be there)' err
+	status_of tlm-s3put --audit "$L" six.ndjson
+	[ "$status" = 2 ]
+	grep -q 'six.ndjson: a line is no row of a manifest' err
+	status_of tlm-s3put --audit lake
+	[ "$status" = 2 ]
+	status_of tlm-s3put --audit "$L" -o "$L"
+	[ "$status" = 2 ]
+	status_of tlm-s3put --audit "file://$PWD/nowhere/"
+	[ "$status" = 2 ]
+}

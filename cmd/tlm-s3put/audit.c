@@ -1,0 +1,430 @@
+#include "audit.h"
+
+#include <stdlib.h>
+
+#include "files.h"
+#include "json/json.h"
+#include "mem/mem.h"
+#include "num/num.h"
+#include "source/source.h"
+
+/* What is known of one object. */
+struct entry {
+	char *path;
+	bool is_there, is_told, is_contrary;
+	uint64_t len;            /* as listed */
+	struct segment_sum told; /* of its row */
+	char *run;
+	uint64_t seq;
+};
+
+/* What a run said at its end. */
+struct end {
+	char *run;
+	uint64_t objects, records;
+	uint64_t objects_told, records_told;
+};
+
+struct audit {
+	struct sink base;
+	struct tool *tool;
+	struct files *files;
+	struct sink *out;
+	struct json_paths *paths;
+	struct json_scan *scan;
+	size_t slots[10]; /* by the names below */
+	struct entry *entries;
+	size_t n_entries, size;
+	struct end *ends;
+	size_t n_ends;
+	struct buf tmp, row;
+	uint64_t n_objects, n_records, n_rows, n_faults;
+};
+
+enum { KEY, RECORDS, BYTES, RAW_BYTES, SHA256, RAW_SHA256, RUN, SEQ, END, OBJECTS };
+
+/* ---- faults ---- */
+
+static int fault(struct audit *a, const char *what, const char *path, const char *run, uint64_t seq, struct err *err)
+{
+	struct buf key = BUF_INIT;
+
+	buf_reset(&a->row);
+	buf_add_char(&a->row, '{');
+	json_add_key(&a->row, "fault");
+	json_add_string(&a->row, slice_str(what));
+	if (path) {
+		buf_addf(&key, "%s%s", files_url(a->files), path);
+		json_add_key(&a->row, "key");
+		if (!json_try_string(&a->row, buf_slice(&key)))
+			buf_add_str(&a->row, "null");
+	}
+	if (run) {
+		json_add_key(&a->row, "run");
+		json_add_string(&a->row, slice_str(run));
+	}
+	if (seq)
+		buf_addf(&a->row, ",\"seq\":%llu", (unsigned long long)seq);
+	buf_add_str(&a->row, "}\n");
+	buf_release(&key);
+	a->n_faults++;
+	return sink_write_bytes(a->out, buf_slice(&a->row), err);
+}
+
+/* ---- rows ---- */
+
+static struct entry *add_entry(struct audit *a, const char *path)
+{
+	if (a->n_entries == a->size) {
+		a->size = a->size ? 2 * a->size : 256;
+		a->entries = mem_resize(a->entries, a->size, sizeof *a->entries);
+	}
+	a->entries[a->n_entries] = (struct entry){.path = mem_dup(path, strlen(path))};
+	return &a->entries[a->n_entries++];
+}
+
+static uint64_t number(struct json_span span)
+{
+	int64_t value = 0;
+
+	if (span.type == JSON_NUMBER)
+		num_to_i64(span.p, span.len, &value);
+	return value > 0 ? (uint64_t)value : 0;
+}
+
+static char *text(struct audit *a, struct json_span span)
+{
+	struct slice s = span.type == JSON_STRING ? json_text(span, &a->tmp) : SLICE_LIT("");
+
+	return mem_dup(s.p, s.len);
+}
+
+static void copy_hash(struct audit *a, struct json_span span, char out[DIGEST_HEX_BYTES + 1])
+{
+	struct slice s = span.type == JSON_STRING ? json_text(span, &a->tmp) : SLICE_LIT("");
+
+	if (s.len == DIGEST_HEX_BYTES)
+		memcpy(out, s.p, s.len);
+}
+
+static void take_end(struct audit *a, const struct json_span *spans)
+{
+	a->ends = mem_resize(a->ends, a->n_ends + 1, sizeof *a->ends);
+	a->ends[a->n_ends++] = (struct end){.run = text(a, spans[a->slots[RUN]]),
+		.objects = number(spans[a->slots[OBJECTS]]),
+		.records = number(spans[a->slots[RECORDS]])};
+}
+
+/* Rows of other places are passed over. */
+static void take_row(struct audit *a, const struct json_span *spans)
+{
+	size_t url_len = strlen(files_url(a->files)), root_len = strlen(files_root(a->files));
+	char *key = text(a, spans[a->slots[KEY]]);
+	const char *path = key + url_len;
+	struct entry *e;
+
+	if (strncmp(key, files_url(a->files), url_len) == 0 && strncmp(path, files_root(a->files), root_len) == 0 &&
+		path[root_len] == '/') {
+		e = add_entry(a, path);
+		e->is_told = true;
+		e->told.records = number(spans[a->slots[RECORDS]]);
+		e->told.bytes = number(spans[a->slots[BYTES]]);
+		e->told.raw_bytes = number(spans[a->slots[RAW_BYTES]]);
+		copy_hash(a, spans[a->slots[SHA256]], e->told.sha256);
+		copy_hash(a, spans[a->slots[RAW_SHA256]], e->told.raw_sha256);
+		e->run = text(a, spans[a->slots[RUN]]);
+		e->seq = number(spans[a->slots[SEQ]]);
+		a->n_rows++;
+	}
+	free(key);
+}
+
+static int take_lines(void *ctx, const char *p, size_t len, struct err *err)
+{
+	struct audit *a = ctx;
+	struct buf lines = BUF_INIT;
+	struct json_record r;
+
+	buf_add(&lines, p, len);
+	buf_reserve(&lines, JSON_PAD_BYTES);
+	json_scan_batch(a->scan, lines.p, len);
+	while (json_scan_next(a->scan, &r)) {
+		if (r.status == JSON_BLANK)
+			continue;
+		if (r.status != JSON_OK || r.type != JSON_OBJECT ||
+			(r.spans[a->slots[KEY]].type != JSON_STRING && r.spans[a->slots[END]].type != JSON_TRUE)) {
+			buf_release(&lines);
+			return err_set(err, ERR_USAGE, "a line is no row of a manifest");
+		}
+		if (r.spans[a->slots[END]].type == JSON_TRUE)
+			take_end(a, r.spans);
+		else
+			take_row(a, r.spans);
+	}
+	buf_release(&lines);
+	return 0;
+}
+
+/* ---- objects ---- */
+
+static bool is_manifest(const struct audit *a, const char *path)
+{
+	static const char name[] = "/" LAKE_MANIFESTS "/";
+
+	return strncmp(path + strlen(files_root(a->files)), name, sizeof name - 1) == 0;
+}
+
+static int see_object(void *ctx, const char *path, uint64_t len, struct err *err)
+{
+	struct audit *a = ctx;
+	struct segment_sum sum;
+	bool is_whole;
+	struct entry *e;
+
+	if (is_manifest(a, path))
+		return files_read(a->files, path, &sum, &is_whole, take_lines, a, err) < 0 ? -1 : 0;
+	e = add_entry(a, path);
+	e->is_there = true;
+	e->len = len;
+	return 0;
+}
+
+static int by_path(const void *x, const void *y)
+{
+	const struct entry *a = x, *b = y;
+
+	return strcmp(a->path, b->path);
+}
+
+/* What rows and the listing say of one object becomes one entry. A row may be told again; then it says the same. */
+static void merge(struct audit *a)
+{
+	size_t n = 0;
+
+	qsort(a->entries, a->n_entries, sizeof *a->entries, by_path);
+	for (size_t i = 0; i < a->n_entries; i++) {
+		struct entry *e = &a->entries[i], *last = n ? &a->entries[n - 1] : NULL;
+
+		if (!last || strcmp(last->path, e->path) != 0) {
+			a->entries[n++] = *e;
+			continue;
+		}
+		if (e->is_there) {
+			last->is_there = true;
+			last->len = e->len;
+		} else if (!last->is_told) {
+			last->is_told = true;
+			last->told = e->told;
+			last->seq = e->seq;
+			last->run = e->run;
+			e->run = NULL;
+		} else if (strcmp(last->told.raw_sha256, e->told.raw_sha256) != 0) {
+			last->is_contrary = true;
+		}
+		free(e->path);
+		free(e->run);
+	}
+	a->n_entries = n;
+}
+
+static const char *compare(const struct entry *e, const struct segment_sum *sum, bool is_whole)
+{
+	if (!is_whole)
+		return "the object is damaged";
+	if (!e->is_told)
+		return NULL;
+	if (sum->records != e->told.records)
+		return "the object has another number of records than its row tells";
+	if (strcmp(sum->raw_sha256, e->told.raw_sha256) != 0 || sum->raw_bytes != e->told.raw_bytes)
+		return "the object has other records than its row tells";
+	if (sum->bytes != e->told.bytes || strcmp(sum->sha256, e->told.sha256) != 0)
+		return "the object has the records that its row tells in other bytes";
+	return NULL;
+}
+
+static int check_object(struct audit *a, struct entry *e, struct err *err)
+{
+	char raw_sha256[DIGEST_HEX_BYTES + 1];
+	struct segment_sum sum;
+	const char *what;
+	bool is_whole;
+	int got;
+
+	if (e->is_contrary && fault(a, "two rows tell of this object differently", e->path, NULL, 0, err) < 0)
+		return -1;
+	if (!e->is_there)
+		return fault(a, "the object is missing", e->path, e->run, e->seq, err);
+	got = files_read(a->files, e->path, &sum, &is_whole, NULL, NULL, err);
+	if (got <= 0)
+		return got < 0 ? -1 : fault(a, "the object is missing", e->path, e->run, e->seq, err);
+	a->n_objects++;
+	a->n_records += sum.records;
+	what = compare(e, &sum, is_whole);
+	if (!what && !e->is_told && a->n_rows)
+		what = "no row tells of this object";
+	if (!what && !e->is_told && files_raw_sha256(a->files, e->path, raw_sha256, err) &&
+		strcmp(raw_sha256, sum.raw_sha256) != 0)
+		what = "the object has other records than its metadata tells";
+	if (err->code != ERR_NONE)
+		return -1;
+	return what ? fault(a, what, e->path, e->run, e->seq, err) : 0;
+}
+
+/* ---- runs ---- */
+
+static int by_run(const void *x, const void *y)
+{
+	const struct entry *a = x, *b = y;
+	int order = strcmp(a->run ? a->run : "", b->run ? b->run : "");
+
+	return order ? order : (a->seq > b->seq) - (a->seq < b->seq);
+}
+
+static struct end *find_end(struct audit *a, const char *run)
+{
+	for (size_t i = a->n_ends; i-- > 0;) {
+		if (strcmp(a->ends[i].run, run) == 0)
+			return &a->ends[i];
+	}
+	return NULL;
+}
+
+/* A number used twice is records stored twice; what a run counted at its end and its rows do not, is a gap. */
+static int check_runs(struct audit *a, struct err *err)
+{
+	qsort(a->entries, a->n_entries, sizeof *a->entries, by_run);
+	for (size_t i = 0; i < a->n_entries; i++) {
+		struct entry *e = &a->entries[i], *last = i ? &a->entries[i - 1] : NULL;
+		struct end *end = e->is_told ? find_end(a, e->run) : NULL;
+
+		if (e->is_told && last && last->is_told && by_run(last, e) == 0 &&
+			fault(a, "two objects have one number of a run", e->path, e->run, e->seq, err) < 0)
+			return -1;
+		if (end) {
+			end->objects_told++;
+			end->records_told += e->told.records;
+		}
+	}
+	for (size_t i = 0; i < a->n_ends; i++) {
+		struct end *end = &a->ends[i];
+
+		if (find_end(a, end->run) != end || !end->objects_told)
+			continue;
+		if ((end->objects != end->objects_told || end->records != end->records_told) &&
+			fault(a, "the rows of this run are not as many as it told at its end", NULL, end->run, 0, err) <
+				0)
+			return -1;
+	}
+	return 0;
+}
+
+/* ---- as a sink of rows ---- */
+
+static int check_all(struct audit *a, struct err *err)
+{
+	if (files_list(a->files, see_object, a, err) < 0)
+		return -1;
+	merge(a);
+	for (size_t i = 0; i < a->n_entries; i++) {
+		if (check_object(a, &a->entries[i], err) < 0)
+			return -1;
+	}
+	if (check_runs(a, err) < 0 || a->out->ops->flush(a->out, err) < 0)
+		return -1;
+	if (a->n_faults)
+		a->tool->status = STATUS_NO;
+	if (!a->tool->common.is_quiet)
+		tool_warn(a->tool, "%llu objects, %llu records, %llu rows: %llu faults%s",
+			(unsigned long long)a->n_objects, (unsigned long long)a->n_records,
+			(unsigned long long)a->n_rows, (unsigned long long)a->n_faults,
+			a->n_rows ? "" : " (no row tells what should be there)");
+	return 0;
+}
+
+static int write_rows(struct sink *k, const struct batch *b, struct err *err)
+{
+	struct audit *a = (struct audit *)k;
+
+	if (take_lines(a, b->p, b->len, err) == 0)
+		return 0;
+	return err_at(err, b->name, 0, 0);
+}
+
+static int flush(struct sink *k, struct err *err)
+{
+	(void)k;
+	(void)err;
+	return 0;
+}
+
+static int finish(struct sink *k, bool is_good, struct err *err)
+{
+	return is_good ? check_all((struct audit *)k, err) : 0;
+}
+
+static void close_audit(struct sink *k)
+{
+	(void)k;
+}
+
+static uint64_t bytes_out(const struct sink *k)
+{
+	(void)k;
+	return 0;
+}
+
+static void add_slot(struct audit *a, size_t i, const char *name)
+{
+	struct fieldpath path = FIELDPATH_INIT;
+	struct fieldpath_step step = {.key = slice_str(name)};
+
+	path.steps = &step;
+	path.n_steps = 1;
+	a->slots[i] = json_paths_add(a->paths, &path);
+}
+
+static void release(struct audit *a)
+{
+	for (size_t i = 0; i < a->n_entries; i++) {
+		free(a->entries[i].path);
+		free(a->entries[i].run);
+	}
+	for (size_t i = 0; i < a->n_ends; i++)
+		free(a->ends[i].run);
+	free(a->entries);
+	free(a->ends);
+	json_scan_close(a->scan);
+	json_paths_close(a->paths);
+	buf_release(&a->tmp);
+	buf_release(&a->row);
+	sink_close(a->out);
+	files_close(a->files);
+}
+
+int audit_run(struct tool *t, const struct s3put_options *o, struct err *err)
+{
+	static const struct sink_ops ops = {
+		.write = write_rows, .flush = flush, .finish = finish, .close = close_audit, .bytes_out = bytes_out};
+	static const char *const names[] = {
+		"key", "records", "bytes", "raw_bytes", "sha256", "raw_sha256", "run", "seq", "end", "objects"};
+	struct audit a = {.base = {&ops}, .tool = t};
+	struct source *source;
+	int got = -1;
+
+	if (t->common.output)
+		return err_set(err, ERR_USAGE, "--audit: stores nothing, leave out -o");
+	a.paths = json_paths_open();
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		add_slot(&a, i, names[i]);
+	a.scan = json_scan_open(a.paths, JSON_DEPTH_DEFAULT);
+	a.files = files_open(o->audit, o, err);
+	a.out = a.files ? sink_file("-", err) : NULL;
+	if (a.out && t->n_operands == 0) {
+		got = check_all(&a, err);
+	} else if (a.out && (source = tool_source(t, 0, err))) {
+		got = pump_run(&t->pump, source, NULL, &a.base, err);
+		source_close(source);
+	}
+	release(&a);
+	return got;
+}
