@@ -5,32 +5,14 @@
 
 #include "mem/mem.h"
 
-/* What a window leaves behind that overlaps with later ones. */
-struct carry_rest {
-	struct group_table groups;
-	int64_t end_us;
-};
-
 void carry_init(struct carry *c, const struct agg_list *list)
 {
 	*c = (struct carry){.list = list, .swept_us = INT64_MIN};
 	group_table_init(&c->groups, list->carried_bytes);
 }
 
-static void release_rest(struct carry *c, struct carry_rest *rest)
-{
-	struct group_entry *entry;
-
-	for (size_t offset = 0; (entry = group_table_next(&rest->groups, &offset));)
-		agg_states_release(c->list, entry->state);
-	group_table_release(&rest->groups);
-}
-
 void carry_release(struct carry *c)
 {
-	for (size_t i = 0; i < c->n_rests; i++)
-		release_rest(c, &c->rests[i]);
-	free(c->rests);
 	free(c->copy);
 	group_table_release(&c->groups);
 }
@@ -65,50 +47,22 @@ static bool is_due(const struct carry *c, int64_t us)
 	return !__builtin_add_overflow(c->swept_us, c->list->calls[0].hold_us, &due_us) && us >= due_us;
 }
 
-static void take_before(struct carry *c, struct group_table *groups, int64_t us)
+void carry_take(struct carry *c, struct group_table *groups, int64_t next_us)
 {
 	struct group_entry *entry;
 
+	if (!c->list->carried_bytes)
+		return;
+	if (is_due(c, next_us))
+		sweep(c, next_us);
 	for (size_t offset = 0; (entry = group_table_next(groups, &offset));) {
 		struct slice key = group_entry_key(groups, entry);
 		bool is_new;
 
 		if (agg_carried_has(c->list, entry->state))
 			agg_carried_take(c->list, group_table_get(&c->groups, key, group_hash(key), &is_new)->state,
-				entry->state, us);
+				entry->state, next_us);
 	}
-}
-
-void carry_take(struct carry *c, struct group_table *groups, int64_t end_us, int64_t next_us)
-{
-	if (!c->list->carried_bytes)
-		return;
-	if (is_due(c, next_us))
-		sweep(c, next_us);
-	if (end_us <= next_us) {
-		take_before(c, groups, next_us);
-		return;
-	}
-	if (c->n_rests == c->cap_rests) {
-		c->cap_rests += c->cap_rests / 2 + 4;
-		c->rests = mem_resize(c->rests, c->cap_rests, sizeof *c->rests);
-	}
-	c->rests[c->n_rests++] = (struct carry_rest){*groups, end_us};
-	group_table_init(groups, groups->state_bytes);
-}
-
-void carry_begin(struct carry *c, int64_t start_us)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < c->n_rests; i++) {
-		take_before(c, &c->rests[i].groups, start_us);
-		if (c->rests[i].end_us <= start_us)
-			release_rest(c, &c->rests[i]);
-		else
-			c->rests[n++] = c->rests[i];
-	}
-	c->n_rests = n;
 }
 
 const void *carry_find(const struct carry *c, struct slice key)

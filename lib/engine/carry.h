@@ -2,8 +2,7 @@
  * carry: the value that each group carries into a window, for aggregates whose values hold (see aggregate.h). Not for
  * other modules.
  *
- * Windows that close in order give their groups to carry_take(); carry_begin() and carry_find() then say what a window
- * begins with. A
+ * Windows that close in order give their groups to carry_take(); carry_find() then says what a window begins with. A
  * group is forgotten when no value of it holds any more (--max-gap); without that limit one block is kept for each
  * group ever seen. A list without such aggregates costs nothing. carry.groups may be walked: those with
  * agg_carried_end() behind the start of a window are silent groups whose values still hold in it.
@@ -17,8 +16,6 @@
 struct carry {
 	const struct agg_list *list;
 	struct group_table groups; /* states are the blocks of agg_carried_take() */
-	struct carry_rest *rests;  /* of windows that overlap with those to come, the oldest first */
-	size_t n_rests, cap_rests;
 	int64_t swept_us;
 	void *copy; /* of carry_copy() */
 };
@@ -27,13 +24,10 @@ void carry_init(struct carry *c, const struct agg_list *list);
 void carry_release(struct carry *c);
 
 /*
- * The groups of records up to end_us go. The windows to come begin at next_us or behind it; if that is before end_us
- * the table is taken and left empty, since any of its records may be the last one before such a window.
+ * A pane goes, the windows to come begin at next_us or behind it. A pane that reaches over that (a hopping window that
+ * was made elsewhere) gives only what is before it: the rest is in the next window too.
  */
-void carry_take(struct carry *c, struct group_table *groups, int64_t end_us, int64_t next_us);
-
-/* carry_find() is about a window that begins here, until the next call. */
-void carry_begin(struct carry *c, int64_t start_us);
+void carry_take(struct carry *c, struct group_table *groups, int64_t next_us);
 
 /* For agg_states_settle(); NULL: nothing. */
 const void *carry_find(const struct carry *c, struct slice key);

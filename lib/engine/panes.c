@@ -177,8 +177,6 @@ static int emit_window(struct panes *w, int64_t k, bool is_final, struct err *er
 		w->counts->kept += w->n_unreported;
 		w->n_unreported = 0;
 	}
-	if (w->carry.n_rests)
-		carry_begin(&w->carry, window_start(&w->opts->window, k));
 	w->part = w->n_ready && w->panes[0]->n_parts ? w->panes[0]->n_parts + 1 : 0;
 	if (w->roll)
 		return emit_rolled(w, k, is_final, err);
@@ -192,7 +190,7 @@ static void leave(struct panes *w, struct pane *p)
 
 	forget_pane(w, p);
 	if (!spec->is_all)
-		carry_take(&w->carry, &p->groups, p->at.end_us, window_start(spec, p->at.last + 1));
+		carry_take(&w->carry, &p->groups, window_start(spec, p->at.last + 1));
 	close_pane(w, p);
 }
 
