@@ -66,6 +66,7 @@ static void part(
 	case ENGINE_MISFIT:
 		buf_add_str(&s->text, "misfit ");
 		break;
+	case ENGINE_FULL:
 	case ENGINE_ERROR:
 		fail();
 	}
