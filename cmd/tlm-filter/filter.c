@@ -39,20 +39,53 @@ static void copy_line(struct filter *f, const char *p, size_t len)
 	buf_add_char(f->out, '\n');
 }
 
-/* Called behind each record: what a batch of any number of large outputs gives is written in constant memory. */
+/* For a sink that keeps what else a message held: each line that was made since the last call is of this record. */
+static void note_lines(struct filter *f, uint64_t line)
+{
+	const char *p, *end;
+	size_t n = 0;
+
+	if (!f->in->origins)
+		return;
+	flush_copy(f);
+	end = f->out->p + f->out->len;
+	for (p = f->out->p + f->noted_bytes; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		n++;
+	batch_note(f->in, line, n);
+	f->noted_bytes = f->out->len;
+}
+
+/* What a batch of any number of large outputs gives is written in constant memory. */
 int filter_spill(struct filter *f, struct err *err)
 {
+	struct batch b;
+
 	if (f->out->len < SPILL_BYTES)
 		return 0;
 	flush_copy(f);
 	buf_reserve(f->out, JSON_PAD_BYTES);
-	if (sink_write_bytes(f->sink, buf_slice(f->out), err))
+	b = *f->in;
+	b.p = f->out->p;
+	b.len = f->out->len;
+	if (!b.origins || !b.origins->len)
+		b.records = NULL;
+	if (f->sink->ops->write(f->sink, &b, err))
 		return -1;
+	f->noted_bytes = 0;
+	if (b.origins)
+		buf_reset(b.origins);
 	f->opts.ledger->bytes_out += f->out->len;
 	if (f->out->cap > OUT_KEPT_BYTES)
 		buf_release(f->out);
 	buf_reset(f->out);
 	return 0;
+}
+
+/* Called behind each record with what became of it. */
+static int after_record(struct filter *f, uint64_t line, int result, struct err *err)
+{
+	note_lines(f, line);
+	return result ? result : filter_spill(f, err);
 }
 
 int filter_reject(struct filter *f, enum reject_reason reason, struct slice raw, uint64_t line, uint64_t byte,
@@ -164,7 +197,8 @@ static int take_native(struct filter *f, struct err *err)
 			continue;
 		}
 		if (is_mark(f, &record) && mark_read(record.value, &time_us, &why) == 0) {
-			copy_line(f, record.p, record.len);
+			if (!f->sink->is_topic)
+				copy_line(f, record.p, record.len);
 			continue;
 		}
 		/* the good ones of this batch are counted at its end */
@@ -195,8 +229,7 @@ static int take_native(struct filter *f, struct err *err)
 			result = evaluate(f, &record, err);
 			break;
 		}
-		if (!result)
-			result = filter_spill(f, err);
+		result = after_record(f, record.line, result, err);
 	}
 	flush_copy(f);
 	f->opts.ledger->read += kept + dropped;
@@ -231,7 +264,7 @@ int filter_each_line(struct filter *f, line_fn *fn, struct err *err)
 				return -1;
 			continue;
 		}
-		if (fn(f, text, line, err) || filter_spill(f, err))
+		if (after_record(f, line, fn(f, text, line, err), err))
 			return -1;
 	}
 	return 0;
@@ -310,7 +343,8 @@ static int take_answers(struct filter *f, struct err *err)
 
 	for (size_t i = 0; result == 0 && i < f->n_sent; i++) {
 		if (f->sent[i].is_mark) {
-			copy_line(f, f->sent[i].raw.p, f->sent[i].raw.len);
+			if (!f->sink->is_topic)
+				copy_line(f, f->sent[i].raw.p, f->sent[i].raw.len);
 			continue;
 		}
 		more = jqworker_next(f->worker, &answer, err);
@@ -319,8 +353,7 @@ static int take_answers(struct filter *f, struct err *err)
 		if (answer.notes.len)
 			fwrite(answer.notes.p, 1, answer.notes.len, stderr);
 		result = take_answer(f, &f->sent[i], &answer, err);
-		if (!result)
-			result = filter_spill(f, err);
+		result = after_record(f, f->sent[i].line, result, err);
 	}
 	f->n_sent = 0;
 	return result;
@@ -386,6 +419,7 @@ static int take_batch(struct stage *g, struct batch *in, struct buf *out, struct
 
 	f->in = in;
 	f->out = out;
+	f->noted_bytes = out->len;
 	if (f->opts.format.is_seq && !f->opts.is_raw_input)
 		take_separators(f, in);
 	if (f->reading)

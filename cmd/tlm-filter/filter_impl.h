@@ -35,7 +35,8 @@ struct filter {
 	const char *copy_from, *copy_to;
 	const struct batch *in;
 	struct buf *out;
-	struct sink *sink; /* borrowed */
+	size_t noted_bytes; /* of out, whose lines are in the origins of the batch */
+	struct sink *sink;  /* borrowed */
 };
 
 /* filter.c */

@@ -72,7 +72,7 @@ static int run(struct tool *t, struct options *o, struct buf *program, struct er
 	int n_used;
 
 	options_finish(o);
-	if (options_check_marks(o, err) || options_check_where(o, t, err) ||
+	if (options_check_marks(o, err) || options_check_topic(o, t, err) || options_check_where(o, t, err) ||
 		options_program(o, t->operands, t->n_operands, program, &n_used, err) ||
 		tool_source_names(t, n_used, &names, &n_names, err) ||
 		!(f = open_filter(t, o, buf_slice(program), err)))

@@ -470,3 +470,16 @@ int options_check_where(const struct options *o, struct tool *t, struct err *err
 	jq_program_close(program);
 	return program ? 0 : -1;
 }
+
+/* A message is one value in one line. */
+int options_check_topic(const struct options *o, const struct tool *t, struct err *err)
+{
+	struct jq_format format = options_format(o, o->is_color);
+
+	if (!t->common.output || !kafka_is_place(t->common.output))
+		return 0;
+	if (format.indent || format.is_joined || format.is_colored)
+		return err_set(err, ERR_USAGE,
+			"--indent, --tab, -j and -C print what is no message: a topic takes one value a line");
+	return 0;
+}

@@ -40,6 +40,9 @@ int options_program(const struct options *o, char *const *operands, int n_operan
 /* Tells the line of a program where an error is, and marks the place below it. */
 void options_show_place(struct tool *t, struct slice program, size_t at);
 
+/* Whether a topic of -o can take what the program prints: one value a line. 0, or -1 with ERR_USAGE. */
+int options_check_topic(const struct options *o, const struct tool *t, struct err *err);
+
 /* The program of --where must be one by itself; places are told in what was typed. 0, or -1 with err. */
 int options_check_where(const struct options *o, struct tool *t, struct err *err);
 

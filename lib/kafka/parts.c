@@ -1,4 +1,5 @@
 /* Which partitions are read, from where and up to where. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -174,6 +175,14 @@ int reader_resolve(struct reader *r, struct part *p, struct err *err)
 	return 0;
 }
 
+int reader_at(struct reader *r, const char *topic, struct err *err)
+{
+	if (err->code == ERR_UNREACHABLE)
+		return -1; /* that is no matter of one topic */
+	snprintf(r->topic_place, sizeof r->topic_place, "kafka:%s", topic);
+	return err_at(err, r->topic_place, 0, 0);
+}
+
 /* ---- without a group: all partitions ---- */
 
 static int list_topic(struct reader *r, const struct rd_kafka_metadata_topic *topic, bool is_again, struct err *err)
@@ -214,7 +223,7 @@ static int list_name(struct reader *r, const struct address *a, const char *name
 	int result = 0;
 
 	if (!meta)
-		return err_at(err, *name == '^' ? "kafka" : name, 0, 0);
+		return reader_at(r, name, err);
 	for (int i = 0; result == 0 && i < meta->topic_cnt; i++) {
 		const struct rd_kafka_metadata_topic *t = &meta->topics[i];
 
@@ -227,7 +236,7 @@ static int list_name(struct reader *r, const struct address *a, const char *name
 	if (result == 0 && !is_again && r->n_parts == n_before && !reader_find(r, name, 0)) {
 		err_set(err, ERR_REFUSED, "%s",
 			a->has_partitions ? "there is no such partition" : "no topic has a name like that");
-		return err_at(err, name, 0, 0);
+		return reader_at(r, name, err);
 	}
 	return result;
 }

@@ -98,12 +98,20 @@ static void warn_of_secret(struct props *p, const char *name)
 	}
 }
 
+static bool is_known(struct props *p, const char *name)
+{
+	size_t size = 0;
+
+	return rd.conf_get(p->conf, name, NULL, &size) != RD_KAFKA_CONF_UNKNOWN;
+}
+
 /* One property in whatever way it was said. A file may be shared with other programs: what is ours is passed over. */
 static int take(struct props *p, char *name, const char *value, const struct origin *from, struct err *err)
 {
 	char message[256];
 
-	if (strncmp(name, "topic.", 6) == 0) /* as kcat takes them */
+	/* "topic.acks", as kcat takes it; others begin so by themselves */
+	if (strncmp(name, "topic.", 6) == 0 && !is_known(p, name))
 		name += 6;
 	for (size_t i = 0; instead[i].name; i++) {
 		if (strcmp(instead[i].name, name) != 0)

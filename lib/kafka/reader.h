@@ -61,6 +61,7 @@ struct reader {
 	bool has_failed, has_told;
 	struct err failure;
 	char place[BATCH_PLACE_BYTES]; /* of the failure */
+	char topic_place[BATCH_PLACE_BYTES];
 	int64_t discover_every_us;
 	int64_t discover_us; /* when to look for new partitions; -1: never */
 
@@ -78,6 +79,7 @@ struct part *reader_find(struct reader *r, const char *topic, int32_t id); /* or
 int reader_resolve(struct reader *r, struct part *p, struct err *err);     /* start and end become known */
 int reader_list(struct reader *r, bool is_again, struct err *err);         /* all partitions of the addresses */
 int reader_start(struct reader *r, struct part *p, struct err *err);
+int reader_at(struct reader *r, const char *topic, struct err *err); /* err_at() with "kafka:TOPIC"; returns -1 */
 void reader_pause(struct reader *r, struct part *p);
 int64_t reader_lag(const struct reader *r);
 

@@ -395,6 +395,7 @@ struct sink *kafka_sink(const struct kafka_opts *o, const char *name, const stru
 	bool is_envelope;
 
 	p->base.ops = &ops;
+	p->base.is_topic = true;
 	p->opts = *o;
 	p->name = name;
 	if (address_parse(&p->address, name, true, err))

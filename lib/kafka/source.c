@@ -615,7 +615,7 @@ static int check_topics(struct reader *r, struct err *err)
 				continue;
 			meta = client_topic(&r->client, name, err);
 			if (!meta)
-				return err_at(err, name, 0, 0);
+				return reader_at(r, name, err);
 			rd.metadata_destroy(meta);
 		}
 	return 0;
@@ -647,10 +647,7 @@ static void keep_place(struct err *err)
 
 	if (!err->input)
 		return;
-	snprintf(place, sizeof place, "%s%s",
-		strncmp(err->input, "kafka", 5) == 0 || strchr(err->input, '/') || strchr(err->input, '-') ? ""
-													   : "kafka:",
-		err->input);
+	snprintf(place, sizeof place, "%s", err->input);
 	err->input = place;
 }
 

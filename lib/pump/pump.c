@@ -56,7 +56,7 @@ static int write_out(struct run *r)
 	b.kind = BATCH_LINES;
 	b.p = r->out.p;
 	b.len = r->out.len;
-	if (b.records && !b.origins->len)
+	if (b.records && (!b.origins || !b.origins->len))
 		b.records = NULL; /* the stage has made lines of its own */
 	if (write_batch(r, &b))
 		return -1;
@@ -130,6 +130,8 @@ static enum flow take_caught_up(struct run *r)
 
 static enum flow take_batch(struct run *r)
 {
+	if (!r->sink->is_topic)
+		r->in.origins = NULL; /* nobody asks */
 	switch (r->in.kind) {
 	case BATCH_LINES:
 		return take_lines(r);

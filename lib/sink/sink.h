@@ -36,6 +36,7 @@ struct sink {
 	const struct sink_ops *ops;
 	void (*on_blocked)(void *ctx); /* NULL, or called every second while write() waits for a reader or a broker */
 	void *blocked_ctx;
+	bool is_topic; /* lines become messages: it looks at batch_record(), and no mark belongs there */
 };
 
 void sink_close(struct sink *k); /* does nothing for NULL */
