@@ -8,22 +8,27 @@
 #include "mark/mark.h"
 #include "mem/mem.h"
 
+enum {
+	BLOCK_LINES = 256,     /* read, judged and folded at a time by one thread: they stay in the cache */
+	BATCHES_PER_THREAD = 4 /* held back for a round of several */
+};
+
 /* ---- rows out ---- */
 
-/* The books follow the engine's. */
+/* The books follow the engines'. */
 static void keep_books(struct agg *g)
 {
-	const struct engine_counts *c = engine_counts(g->engine);
+	const struct engine_counts c = agg_counts(g);
 	const struct window_clock *clock = &g->clock;
 	struct ledger *l = g->frame.ledger;
 
-	l->kept = c->kept + g->n_explained;
-	l->open = c->taken - c->kept - c->outside;
-	l->filtered += c->outside - g->n_outside;
-	g->n_outside = c->outside;
-	l->late = c->late;
-	l->late_partial = c->late_partial;
-	l->out = g->n_rows - rows_withheld(g->rows);
+	l->kept = c.kept + g->n_explained;
+	l->open = c.taken - c.kept - c.outside;
+	l->filtered += c.outside - g->n_outside;
+	g->n_outside = c.outside;
+	l->late = c.late;
+	l->late_partial = c.late_partial;
+	l->out = g->n_rows - agg_withheld(g);
 	if (clock->watermark_us != WINDOW_NEVER && clock->watermark_us != WINDOW_FOREVER) {
 		l->has_time = true;
 		l->max_time_us = clock->max_us;
@@ -35,79 +40,102 @@ static int end_call(struct agg *g, struct err *err)
 {
 	if (g->rows && g->frame.is_live && !g->lateness)
 		rows_flush(g->rows, g->out);
-	if (g->engine)
+	if (g->has_begun)
 		keep_books(g);
-	if (g->latest && latest_write(g->latest, !g->frame.is_live, err))
-		return -1;
-	if (!g->late_rows.len)
-		return 0;
-	if (sink_write_bytes(g->late, buf_slice(&g->late_rows), err) || g->late->ops->flush(g->late, err))
-		return -1;
-	buf_reset(&g->late_rows);
-	return 0;
+	return g->latest && latest_write(g->latest, !g->frame.is_live, err) ? -1 : 0;
 }
 
 /* ---- records in ---- */
 
 int agg_start_engine(struct agg *g, struct err *err)
 {
-	struct engine_opts opts = {.window = g->window,
-		.has_time = g->time_from != TIME_NONE,
-		.limits = {(uint64_t)g->opts.max_keys, g->opts.max_mem_bytes, g->opts.on_full == ON_FULL_EMIT_EARLY},
-		.is_filling = g->opts.is_filling,
-		.emit = g->emit,
-		.emit_every_us = g->emit_every_us,
-		.grace_us = g->opts.grace_us,
-		.list = &g->list,
-		.row = agg_take_row,
-		.context = g};
-
 	if (agg_plan_outputs(g, err))
 		return -1;
-	g->engine = engine_open(&opts);
+	for (unsigned i = 0; i < g->n_workers; i++)
+		agg_worker_begin(&g->workers[i]);
+	g->has_begun = true;
 	return 0;
 }
 
+/* What is over a limit goes to the rejects: line by line, in the order of all rejects. */
+static bool has_limits(const struct agg *g)
+{
+	return g->opts.max_keys || g->opts.max_mem_bytes;
+}
+
+/* A batch that this thread reads alone, part by part. */
+static int take_parts(struct agg *g, const struct batch *in, struct err *err)
+{
+	struct agg_block *block = &g->blocks[0];
+	bool is_single = g->opts.is_merging || has_limits(g);
+	size_t max = is_single ? 1 : g->n_lanes == 1 ? BLOCK_LINES : SIZE_MAX;
+	bool is_more = true;
+
+	block->in = in;
+	block->from = in->p;
+	block->first_line = in->first_line;
+	agg_block_start(&g->workers[0], block);
+	while (is_more) {
+		is_more = agg_block_read(&g->workers[0], block, max);
+		if (agg_do_round(g, block, 1, err))
+			return -1;
+		if (block->first.type == JSON_ABSENT)
+			continue;
+		if (agg_plan_first_record(g, block->first, err) || agg_start_engine(g, err))
+			return -1;
+		agg_block_start(&g->workers[0], block);
+	}
+	return 0;
+}
+
+static void read_whole(void *context, unsigned thread)
+{
+	struct agg_block *block = context;
+	struct agg_worker *w = &block->agg->workers[thread];
+
+	agg_block_start(w, block);
+	agg_block_read(w, block, SIZE_MAX);
+}
+
+static int settle(struct stage *stage, struct buf *out, struct err *err)
+{
+	struct agg *g = (struct agg *)stage;
+	int result;
+
+	g->out = out;
+	if (!g->n_blocks)
+		return 0;
+	jobs_wait(g->jobs);
+	result = agg_do_round(g, g->blocks, g->n_blocks, err);
+	g->n_blocks = 0;
+	return end_call(g, err) ? -1 : result;
+}
+
+/* A batch that some thread reads while the next ones come. */
+static int hold(struct agg *g, struct batch *in, struct buf *out, struct err *err)
+{
+	struct agg_block *block = &g->blocks[g->n_blocks++];
+
+	batch_take(in, &block->own);
+	block->in = &block->own;
+	block->from = block->own.p;
+	block->first_line = block->own.first_line;
+	jobs_add(g->jobs, read_whole, block);
+	return g->n_blocks < g->max_blocks ? 0 : settle(&g->stage, out, err);
+}
+
+/* The records of a topic are known to their source until it reads on: such a batch cannot be held back. */
 static int take_batch(struct stage *stage, struct batch *in, struct buf *out, struct err *err)
 {
 	struct agg *g = (struct agg *)stage;
-	struct json_record record;
-	struct at at = {in, &record, 0};
-	uint64_t first_line = in->first_line;
-	int result = 0;
+	int result;
 
 	g->out = out;
-	json_scan_batch(g->scan, in->p, in->len);
-	while (result == 0 && json_scan_next(g->scan, &record)) {
-		at.line = first_line + record.line;
-		if (record.status == JSON_BLANK) {
-			g->frame.ledger->empty++;
-			continue;
-		}
-		if (g->opts.has_marks && record.status == JSON_OK && mark_is(record.p, record.len)) {
-			result = agg_take_mark(g, &at, err);
-			continue;
-		}
-		if (record.status == JSON_OK && g->where) {
-			result = agg_ask_where(g, &at, err);
-			if (result <= 0)
-				continue;
-			result = 0;
-		}
-		if (record.status == JSON_OK && record.type == JSON_OBJECT && !g->engine && !g->opts.is_merging) {
-			/* the first record: from here on with the paths that it needs */
-			if (agg_plan_first_record(g, record.value, err) || agg_start_engine(g, err))
-				return -1;
-			json_scan_batch(g->scan, record.p, (size_t)(in->p + in->len - record.p));
-			first_line = at.line;
-			continue;
-		}
-		g->frame.ledger->read++;
-		if (record.status == JSON_OK && record.type == JSON_OBJECT)
-			result = g->opts.is_merging ? agg_take_part(g, &at, err) : agg_take_object(g, &at, err);
-		else
-			result = agg_reject_record(g, &at, err);
-	}
+	if (g->n_workers > 1 && g->has_begun && !in->records)
+		return hold(g, in, out, err);
+	if (settle(stage, out, err))
+		return -1;
+	result = take_parts(g, in, err);
 	return end_call(g, err) ? -1 : result;
 }
 
@@ -115,12 +143,13 @@ static int take_input_end(struct stage *stage, uint32_t input, struct buf *out, 
 {
 	struct agg *g = (struct agg *)stage;
 
-	g->out = out;
+	if (settle(stage, out, err))
+		return -1;
 	window_clock_end(&g->clock, input);
-	if (!g->engine)
+	if (!g->has_begun)
 		return 0;
 	/* after the last input end() says what becomes of open windows */
-	if (g->clock.watermark_us != WINDOW_FOREVER && engine_advance(g->engine, g->clock.watermark_us, err))
+	if (g->clock.watermark_us != WINDOW_FOREVER && agg_advance(g, err))
 		return -1;
 	return end_call(g, err);
 }
@@ -128,17 +157,16 @@ static int take_input_end(struct stage *stage, uint32_t input, struct buf *out, 
 static int end(struct stage *stage, bool is_stopped, struct buf *out, struct err *err)
 {
 	struct agg *g = (struct agg *)stage;
-	int64_t known_us;
 
-	g->out = out;
-	if (!g->engine)
+	if (settle(stage, out, err))
+		return -1;
+	if (!g->has_begun)
 		return 0;
 	if (g->lateness) {
 		g->n_rows += lateness_write(g->lateness, (enum rows_format)g->opts.format, g->groups, g->n_groups, out);
 		return end_call(g, err);
 	}
-	known_us = g->opts.is_merging ? g->merge.known_us : g->clock.max_us;
-	if (!g->opts.no_flush && engine_flush(g->engine, known_us, !is_stopped, err))
+	if (!g->opts.no_flush && agg_flush(g, !is_stopped, err))
 		return -1;
 	rows_flush(g->rows, out);
 	if (g->latest && latest_write(g->latest, false, err))
@@ -155,6 +183,7 @@ static void close_stage(struct stage *stage)
 
 static const struct stage_ops ops = {
 	.batch = take_batch,
+	.settle = settle,
 	.input_end = take_input_end,
 	.end = end,
 	.close = close_stage,
@@ -168,22 +197,43 @@ static int plan(struct agg *g, const char *list, struct err *err)
 		return -1;
 	agg_plan_format(g);
 	if (agg_list_parse(&g->list, list, err) || agg_plan_window(g, err) || agg_plan_emit(g, err) ||
-		agg_plan_groups(g, err) || agg_plan_time(g, err) || agg_plan_quorum(g, err) || agg_plan_where(g, err) ||
+		agg_plan_groups(g, err) || agg_plan_time(g, err) || agg_plan_quorum(g, err) ||
 		agg_plan_choice(g, err) || agg_plan_limits(g, err) || agg_plan_files(g, err))
 		return -1;
-	g->list.is_coercing = g->opts.is_coercing;
-	if (g->opts.max_gap_us)
-		agg_list_hold(&g->list, g->opts.max_gap_us);
-	g->list.exact_max = (uint32_t)g->opts.exact_max;
+	agg_plan_list(g, &g->list);
 	if ((g->opts.is_partial || g->opts.is_merging) && agg_plan_partial(g, err))
 		return -1;
-	if (g->opts.is_merging)
-		agg_plan_merge(g);
 	/* names that clash are told before anything is read */
-	rows = agg_plan_rows(g, (enum rows_format)g->opts.format, err);
+	rows = agg_plan_rows(g, &g->list, (enum rows_format)g->opts.format, err);
 	if (!rows)
 		return -1;
 	rows_close(rows);
+	return 0;
+}
+
+/* Whether somebody has to see every row in turn, or every group. */
+static bool needs_one_lane(const struct agg *g)
+{
+	const struct agg_options *o = &g->opts;
+
+	return o->top || o->latest || o->having || o->format == ROWS_TABLE || o->is_filling || o->is_partial ||
+	       g->emit != ENGINE_FINAL || g->frame.rotate;
+}
+
+static int open_workers(struct agg *g, struct err *err)
+{
+	g->n_workers = g->frame.is_dry_run || g->opts.is_merging || has_limits(g) ? 1 : (unsigned)g->opts.jobs;
+	g->n_lanes = needs_one_lane(g) ? 1 : g->n_workers;
+	g->workers = mem_alloc(g->n_workers, sizeof *g->workers);
+	g->max_blocks = g->n_workers * BATCHES_PER_THREAD;
+	g->blocks = mem_alloc(g->max_blocks, sizeof *g->blocks);
+	for (size_t i = 0; i < g->max_blocks; i++)
+		g->blocks[i].agg = g;
+	for (unsigned i = 0; i < g->n_workers; i++) {
+		if (agg_worker_open(g, i, err))
+			return -1;
+	}
+	g->jobs = jobs_open(g->n_workers);
 	return 0;
 }
 
@@ -196,15 +246,14 @@ struct agg *agg_open(const struct agg_options *opts, const char *list, const str
 	g->frame = *frame;
 	g->has_delay = opts->delay_us >= 0;
 	g->opts.delay_us = g->has_delay ? opts->delay_us : 0;
+	g->list_text = list;
 	window_clock_init(&g->clock, frame->n_inputs, opts->is_explaining ? 0 : g->opts.delay_us,
 		opts->max_ahead_us < 0 ? WINDOW_FOREVER : opts->max_ahead_us);
 	g->oldest_us = WINDOW_FOREVER;
-	if (plan(g, list, err))
+	if (plan(g, list, err) || open_workers(g, err))
 		goto fail;
 	if (opts->is_explaining)
 		g->lateness = lateness_open(&g->window, opts->grace_us, g->opts.delay_us);
-	g->values = mem_alloc(g->list.n_fields + g->list.n_conditions, sizeof *g->values);
-	g->scan = json_scan_open(g->paths, g->frame.max_depth);
 	if (opts->late && !frame->is_dry_run && !opts->is_explaining) {
 		g->late = sink_file(opts->late, err);
 		if (!g->late)
@@ -226,22 +275,19 @@ void agg_close(struct agg *g)
 {
 	if (!g)
 		return;
+	jobs_close(g->jobs);
+	for (unsigned i = 0; i < g->n_workers; i++)
+		agg_worker_close(&g->workers[i]);
+	for (size_t i = 0; i < g->max_blocks; i++)
+		agg_block_release(&g->blocks[i]);
 	sink_close(g->late);
-	engine_close(g->engine);
 	lateness_close(g->lateness);
 	rows_close(g->rows);
 	rows_close(g->having_rows);
 	latest_close(g->latest);
-	json_scan_close(g->scan);
 	json_scan_close(g->having_scan);
 	condition_close(g->having);
 	top_close(g->top);
-	condition_close(g->start);
-	condition_close(g->end);
-	if (g->where)
-		condition_close(g->where);
-	else
-		json_paths_close(g->paths);
 	timefield_release(&g->time);
 	timefield_release(&g->time_end);
 	rows_fields_release(g->groups, g->n_groups);
@@ -249,17 +295,16 @@ void agg_close(struct agg *g)
 	agg_list_release(&g->list);
 	buf_release(&g->window_text);
 	etime_zone_close(g->zone);
+	free(g->workers);
+	free(g->blocks);
+	free(g->watermarks);
 	free(g->group_slots);
 	free(g->field_slots);
-	free(g->values);
 	window_clock_release(&g->clock);
 	buf_release(&g->row_text);
 	buf_release(&g->unjudged);
 	buf_release(&g->late_rows);
 	fieldpath_release(&g->voter);
-	buf_release(&g->key);
-	buf_release(&g->vote);
-	buf_release(&g->tmp);
 	free(g);
 }
 
@@ -273,13 +318,13 @@ static struct buf *next_sentence(struct buf *out)
 
 int agg_finish(struct agg *g, struct buf *out, struct err *err)
 {
-	const struct engine_counts *c = g->engine ? engine_counts(g->engine) : NULL;
-	bool is_lost = c && c->late && !g->late;
+	const struct engine_counts c = agg_counts(g);
+	bool is_lost = c.late && !g->late;
 
-	if (g->rows && rows_withheld(g->rows))
+	if (agg_withheld(g))
 		buf_addf(next_sentence(out),
 			"rows of open windows that were not written, csv and tsv having no column for final: %llu",
-			(unsigned long long)rows_withheld(g->rows));
+			(unsigned long long)agg_withheld(g));
 	if (g->n_unjudged) {
 		buf_addf(next_sentence(out),
 			"rows that --having could not judge, and that were not written: %llu, the first: ",
@@ -287,7 +332,7 @@ int agg_finish(struct agg *g, struct buf *out, struct err *err)
 		buf_add_slice(out, buf_slice(&g->unjudged));
 	}
 	if (is_lost)
-		agg_tell_late(c, next_sentence(out));
+		agg_tell_late(&c, next_sentence(out));
 	if (g->late && g->late->ops->finish(g->late, true, err))
 		return -1;
 	return is_lost || g->n_unjudged ? STATUS_REJECTED : STATUS_OK;

@@ -55,6 +55,7 @@ struct agg_options {
 	int64_t max_gap_us;     /* --max-gap, 0: no limit */
 	bool is_partial;        /* --partial */
 	bool is_merging;        /* --merge */
+	int64_t jobs;           /* -j: threads */
 };
 
 /* What the stage works with; all borrowed. */

@@ -1,10 +1,25 @@
-/* agg_impl: what the files of the stage share. */
+/*
+ * agg_impl: what the files of the stage share.
+ *
+ * A batch goes this way:
+ *	read    agg_read.c: a worker reads its lines into a block: time, key, values, or what is wrong (many threads)
+ *	judge   agg_round.c: in the order of the input the clock sees the times and fixes W for each record, and what is
+ *	        wrong goes to the rejects (one thread)
+ *	fold    agg_round.c: each lane, an engine with the groups of its own, takes its records in the order of the
+ *	        input with their W (one thread for each lane)
+ *	write   agg_rows.c: rows, which several lanes have made into texts, in their order (one thread); agg_late.c
+ *
+ * So what comes out is the same for any number of threads. One thread does a few hundred lines of a batch at a time;
+ * -j N holds some batches back and does them as one round. What has to see all rows in turn (--top, --latest, --having,
+ * files by time, a table) has one lane.
+ */
 #ifndef TLM_AGG_IMPL_H
 #define TLM_AGG_IMPL_H
 
 #include "agg.h"
 #include "condition.h"
 #include "group/group.h"
+#include "jobs/jobs.h"
 #include "json/json.h"
 #include "lateness.h"
 #include "latest.h"
@@ -22,7 +37,8 @@ enum time_from {
 /* The partial rows that --merge reads: agg_merge.c. */
 struct agg_merge {
 	size_t state_slot, final_slot, window_slots[2], session_slots[2];
-	struct buf there;                   /* the windows of the last part in words */
+	struct buf there; /* the windows of the last part in words */
+	struct buf key;
 	struct buf misfit;                  /* why those do not fit here, "" if they do */
 	bool is_session, is_all, is_window; /* of those windows; is_window: they hop, and are ours */
 	void *states;                       /* of the part, zero between */
@@ -31,10 +47,85 @@ struct agg_merge {
 			   */
 };
 
+enum agg_fate {
+	AGG_BLANK,
+	AGG_FILTERED, /* --where left it out */
+	AGG_REJECTED, /* reason, byte and message tell why */
+	AGG_MARK,     /* the time of a mark */
+	AGG_PART,     /* a row of --partial: the block is this line alone */
+	AGG_GOOD,     /* a record for its lane */
+	AGG_LATE,     /* which found its windows closed: late tells */
+	AGG_DONE
+};
+
+/* One line of a block. */
+struct agg_item {
+	struct engine_record record; /* key and values are set when the block is read: their memory moves till then */
+	struct slice raw;
+	int64_t watermark_us; /* W, which the record raised */
+	uint64_t byte;
+	size_t key_at, more_at; /* in the text of the block; more: the message of a reject, or the vote of a record */
+	uint32_t more_bytes;
+	uint32_t late; /* its number among those of the lane */
+	uint16_t lane;
+	uint8_t fate; /* enum agg_fate */
+	uint8_t reason;
+};
+
+/* Lines that were read: of a batch or a part of one. */
+struct agg_block {
+	struct agg *agg;
+	struct batch own;       /* of a batch that was held back */
+	const struct batch *in; /* where the lines come from: own, or the batch that is at hand */
+	const char *from;       /* the first one that counts */
+	uint64_t first_line;
+	struct json_span first;        /* the first record of the stream, which is yet to be read; else absent */
+	const struct json_span *spans; /* of the last line */
+	uint64_t first_seq;            /* number of the first line in the round */
+	struct agg_item *items;
+	size_t n, cap;
+	struct agg_value *values; /* of all items in turn */
+	struct buf text;          /* keys, votes, messages */
+};
+
+/* A row of one of several lanes: its place in the order of rows, and its text. */
+struct agg_row {
+	uint64_t seq; /* of the line in the round whose W let it go */
+	int64_t end_us, start_us;
+	size_t key_at, text_at; /* in the row keys and the row texts of the lane */
+	size_t text_bytes;
+	uint32_t key_bytes;
+};
+
+/* What one thread needs to read lines, and to fold as a lane. */
+struct agg_worker {
+	struct agg *agg;
+	struct agg_list *list;         /* worker 0: that of agg */
+	struct condition *where;       /* NULL: all records */
+	struct condition *start, *end; /* of a trip; NULL: none */
+	struct json_paths *paths;      /* what the scanner looks for: of where, if there is one */
+	struct json_scan *scan;
+	struct buf tmp;
+
+	uint16_t lane;
+	struct engine *engine; /* NULL: not a lane */
+	struct engine_late *lates;
+	size_t n_lates, cap_lates;
+	uint64_t seq; /* of the record that is folded */
+	struct err err;
+
+	/* one of several lanes: */
+	struct rows *rows;
+	struct agg_row *made;
+	size_t n_made, cap_made;
+	struct buf keys, texts;
+};
+
 struct agg {
 	struct stage stage;
 	struct agg_options opts;
 	struct agg_frame frame;
+	const char *list_text;
 	struct window_spec window;
 	enum engine_emit emit;
 	int64_t emit_every_us;
@@ -44,21 +135,27 @@ struct agg {
 	size_t n_groups;
 	enum time_from time_from;
 	struct timefield time, time_end; /* time_end: window_end of TIME_WINDOW */
+	struct fieldpath voter;          /* the field of a quorum, if the clock has one */
 
-	struct fieldpath voter; /* the field of a quorum, if the clock has one */
-
-	struct condition *where;       /* NULL: all records */
-	struct json_paths *paths;      /* what the scanner looks for: of where, if there is one */
-	struct condition *start, *end; /* of a trip; NULL: none */
-
-	/* from the first record on */
-	struct json_scan *scan;
+	struct jobs *jobs;
+	struct agg_worker *workers; /* one for each thread; the first ones are the lanes */
+	unsigned n_workers, n_lanes;
+	bool has_begun; /* the first record was seen: the slots are known, there are engines */
 	size_t time_slot, time_end_slot, voter_slot;
 	size_t *group_slots, *field_slots;
 	struct window_clock clock;
-	struct engine *engine;
-	uint64_t n_outside; /* records in no trip, as far as the books know */
+	struct lateness *lateness; /* what each delay would lose, instead of windows */
+	uint64_t n_explained;      /* records given to it */
+	uint64_t n_outside;        /* records in no trip, as far as the books know */
 	struct rows *rows;
+
+	struct agg_block *blocks; /* batches that are held back for the next round */
+	size_t n_blocks, max_blocks;
+	struct agg_block *round; /* the round that runs */
+	size_t n_round;
+	bool is_final;       /* the flush that runs */
+	int64_t *watermarks; /* of each line of the round, where there are several lanes */
+	size_t n_watermarks, cap_watermarks;
 
 	/* which rows are written: agg_rows.c */
 	struct condition *having; /* NULL: all, as for top */
@@ -69,15 +166,13 @@ struct agg {
 	int64_t oldest_us;     /* the oldest open session that kept a file of -o open, WINDOW_FOREVER: not known */
 	int64_t next_k;        /* the window behind the last one that gave rows to files */
 	bool is_first_pending; /* the first row of the window was not written */
+	bool has_header;       /* of the rows of several lanes */
 	uint64_t n_rows;       /* given to rows_add() */
 	uint64_t n_unjudged;   /* the program raised an error */
 	struct buf unjudged;   /* the first message */
 
 	enum rows_format latest_form;
 	struct latest *latest; /* from the first record on */
-
-	struct lateness *lateness; /* what each delay would lose, instead of windows */
-	uint64_t n_explained;      /* records given to it */
 
 	bool has_delay;              /* --delay was given */
 	struct buf window_text;      /* the windows in words */
@@ -86,8 +181,6 @@ struct agg {
 
 	struct sink *late;
 	struct buf late_rows;
-	struct agg_value *values;
-	struct buf key, vote, tmp;
 	struct buf *out; /* of the call that runs */
 };
 
@@ -98,53 +191,62 @@ int agg_plan_emit(struct agg *g, struct err *err);
 int agg_plan_groups(struct agg *g, struct err *err);
 int agg_plan_lateness(struct agg *g, struct err *err); /* before the format */
 int agg_plan_quorum(struct agg *g, struct err *err);
-int agg_plan_where(struct agg *g, struct err *err); /* and the paths */
 int agg_plan_time(struct agg *g, struct err *err);
 int agg_plan_first_record(struct agg *g, struct json_span record, struct err *err);
 int agg_plan_outputs(struct agg *g, struct err *err);
 int agg_plan_limits(struct agg *g, struct err *err);
 int agg_plan_files(struct agg *g, struct err *err); /* of -o with the time in their names */
-struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct err *err);
+struct rows *agg_plan_rows(const struct agg *g, const struct agg_list *list, enum rows_format format, struct err *err);
+void agg_plan_list(const struct agg *g, struct agg_list *list);              /* options of a list that was parsed */
+void agg_plan_paths(struct agg *g, struct json_paths *paths, bool is_first); /* the slots; is_first: they are noted */
 
-/* One record on its way: where it stands, for rejects and late rows. */
-struct at {
-	const struct batch *batch;
-	const struct json_record *record;
-	uint64_t line;
-};
+/* agg_worker.c */
+int agg_worker_open(struct agg *g, unsigned number, struct err *err); /* that agg_plan_first_record() may fill */
+void agg_worker_close(struct agg_worker *w);
+void agg_worker_begin(struct agg_worker *w); /* the slots are planned */
 
-/* agg.c: the engine and the outputs, when it is known where times come from */
+/* agg.c: the engines and the outputs, when it is known where times come from */
 int agg_start_engine(struct agg *g, struct err *err);
 
-/* agg_record.c */
-int agg_ask_where(
-	struct agg *g, const struct at *at, struct err *err); /* 1: taken, 0: left out or rejected, -1 with err */
-int agg_take_object(struct agg *g, const struct at *at, struct err *err);   /* a valid object: 0, or -1 with err */
-int agg_take_mark(struct agg *g, const struct at *at, struct err *err);     /* 0, or -1 with err */
-int agg_reject_record(struct agg *g, const struct at *at, struct err *err); /* no JSON, too deep, or no object */
-/* 0, 1 when the record was rejected, -1 with err. */
-int agg_reject_field(struct agg *g, const struct at *at, enum reject_reason reason, const char *field, const char *what,
-	struct err *err);
+/* agg_read.c */
+/* Begins with the lines of block->in from block->from on, the number of which is block->first_line. */
+void agg_block_start(struct agg_worker *w, struct agg_block *block);
+/* The next lines, up to max of them, into the block. False: these are the last. Where block->first is a record, nothing
+ * was planned for it yet: it comes next, after another start. */
+bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max);
+void agg_block_release(struct agg_block *block);
 
-/* The group values into g->key: 0, 1 when the record was rejected, -1 with err. */
-int agg_read_group(struct agg *g, const struct at *at, struct err *err);
+/* agg_round.c */
+/* Judges, folds and writes what the blocks hold. 0, or -1 with err: what came before the place of the error stands. */
+int agg_do_round(struct agg *g, struct agg_block *blocks, size_t n, struct err *err);
+int agg_advance(struct agg *g, struct err *err);                 /* W has risen without a record: 0, or -1 with err */
+int agg_flush(struct agg *g, bool is_final, struct err *err);    /* all that is open goes: 0, or -1 with err */
+void agg_keep_late(struct agg_worker *w, struct agg_item *item); /* its engine just said ENGINE_LATE */
+struct engine_counts agg_counts(const struct agg *g);            /* of all lanes */
 
 /* agg_partial.c: what --partial and --merge go together with, and the head of partial rows */
 int agg_plan_partial(struct agg *g, struct err *err);
 
 /* agg_merge.c */
-void agg_plan_merge(struct agg *g);
-int agg_take_part(struct agg *g, const struct at *at, struct err *err); /* a valid object: 0, or -1 with err */
+void agg_plan_merge(struct agg *g, struct json_paths *paths);
+/* A valid object, whose spans are at hand: 0, or -1 with err. */
+int agg_take_part(struct agg *g, const struct agg_block *block, struct agg_item *item, struct err *err);
 void agg_merge_release(struct agg *g);
 
 /* agg_late.c */
-void agg_add_late_row(struct agg *g, const struct at *at, int64_t time_us);
-int agg_refuse_full(struct agg *g, const struct at *at, struct err *err); /* as --on-full says */
-int agg_reject_ahead(struct agg *g, const struct at *at, int64_t time_us, struct err *err);
+void agg_add_late_row(
+	struct agg *g, const struct agg_block *block, const struct agg_item *item, const struct engine_late *late);
+/* As --on-full says: 0, or -1 with err. */
+int agg_refuse_full(struct agg *g, const struct agg_block *block, const struct agg_item *item, struct err *err);
+int agg_reject_ahead(struct agg *g, const struct agg_block *block, const struct agg_item *item, struct err *err);
 void agg_tell_late(const struct engine_counts *c, struct buf *out);
 
 /* agg_rows.c */
 int agg_plan_choice(struct agg *g, struct err *err);
-int agg_take_row(void *context, const struct engine_row *row, struct err *err);
+uint64_t agg_withheld(const struct agg *g); /* rows that have no form */
+/* The rows of the only lane go out at once; those of several are made into texts, until all lanes are done. */
+int agg_take_row(void *agg, const struct engine_row *row, struct err *err);
+int agg_keep_row(void *worker, const struct engine_row *row, struct err *err);
+int agg_write_kept(struct agg *g, struct err *err);
 
 #endif

@@ -9,6 +9,12 @@
 #include "mem/mem.h"
 #include "num/num.h"
 
+/* One line on its way. */
+struct at {
+	const struct agg_block *block;
+	struct agg_item *item;
+};
+
 enum { STATE_DEPTH = 8 }; /* values of records lie so much deeper in a partial row */
 
 /* ---- which windows go into which ---- */
@@ -152,20 +158,40 @@ static int check_windows(struct agg *g, struct slice there)
 /* 1 when it was rejected, -1 with err. */
 static int reject_part(struct agg *g, const struct at *at, const char *message, struct err *err)
 {
-	struct slice raw = {at->record->p, at->record->len};
+	const struct agg_item *item = at->item;
 
-	return reject_add(g->frame.reject, REJECT_STATE, at->batch, at->line, 0, raw, raw.len, err, "%s", message) ? -1
-														   : 1;
+	return reject_add(g->frame.reject, REJECT_STATE, at->block->in, item->record.place.line, 0, item->raw,
+		       item->raw.len, err, "%s", message)
+		       ? -1
+		       : 1;
+}
+
+/* The group values into the key. */
+static int read_group(struct agg *g, const struct at *at, struct err *err)
+{
+	const struct agg_item *item = at->item;
+
+	buf_reset(&g->merge.key);
+	for (size_t i = 0; i < g->n_groups; i++) {
+		if (group_key_add(&g->merge.key, at->block->spans[g->group_slots[i]], &g->workers[0].tmp))
+			continue;
+		return reject_add(g->frame.reject, REJECT_GROUP_VALUE, at->block->in, item->record.place.line, 0,
+			       item->raw, item->raw.len, err, "%s is an array or an object and cannot be a group",
+			       g->groups[i].path.text)
+			       ? -1
+			       : 1;
+	}
+	return 0;
 }
 
 static int read_head(struct agg *g, const struct at *at, struct agg_head *head, struct err *err)
 {
-	struct json_span state = at->record->spans[g->merge.state_slot];
+	struct json_span state = at->block->spans[g->merge.state_slot];
 	struct err inner = ERR_INIT;
 
 	if (state.type == JSON_ABSENT)
 		return reject_part(g, at, "there is no _state: this is no row of tlm-agg --partial", err);
-	if (at->record->spans[g->merge.final_slot].type == JSON_FALSE)
+	if (at->block->spans[g->merge.final_slot].type == JSON_FALSE)
 		return reject_part(g, at, "its window was still open when its producer was stopped", err);
 	if (agg_head_read(state, head, &inner))
 		return reject_part(g, at, inner.msg, err);
@@ -183,19 +209,19 @@ static bool read_bound(struct agg *g, struct json_span span, int64_t *us)
 
 	if (span.type != JSON_STRING)
 		return false;
-	text = json_text(span, &g->tmp);
+	text = json_text(span, &g->workers[0].tmp);
 	return etime_parse(&iso, text.p, text.len, false, us);
 }
 
 /* Bounds are half-open, but those of sessions and of the whole stream name the last record. */
 static int read_bounds(struct agg *g, const struct at *at, struct engine_part *part, struct err *err)
 {
-	const struct json_span *spans = at->record->spans;
+	const struct json_span *spans = at->block->spans;
 	const size_t *slots = g->merge.is_session ? g->merge.session_slots : g->merge.window_slots;
 	bool has_time = !g->merge.is_all || spans[slots[0]].type != JSON_ABSENT || spans[slots[1]].type != JSON_ABSENT;
 	bool is_inclusive = g->merge.is_session || g->merge.is_all;
 
-	if (g->engine && has_time != (g->time_from == TIME_WINDOW))
+	if (g->has_begun && has_time != (g->time_from == TIME_WINDOW))
 		return reject_part(g, at,
 			has_time ? "it has times, and the rows before it have none"
 				 : "it has no times, and the rows before it have some",
@@ -207,7 +233,7 @@ static int read_bounds(struct agg *g, const struct at *at, struct engine_part *p
 			return reject_part(g, at, "its window ends before it begins", err);
 		part->end_us += is_inclusive && !g->window.session_us;
 	}
-	if (g->engine)
+	if (g->has_begun)
 		return 0;
 	/* the first part: a whole stream has times, or none */
 	g->time_from = has_time ? TIME_WINDOW : TIME_NONE;
@@ -262,16 +288,16 @@ static int merge_part(
 	int64_t us;
 
 	if (g->time_from != TIME_NONE && find_time(g, part, known_us, &us))
-		window_clock_see(&g->clock, at->batch->input, us);
-	switch (engine_merge(g->engine, part, g->clock.watermark_us, err)) {
+		window_clock_see(&g->clock, at->item->record.place.input, us);
+	switch (engine_merge(g->workers[0].engine, part, g->clock.watermark_us, err)) {
 	case ENGINE_TAKEN:
 		return 0;
 	case ENGINE_LATE:
-		if (g->late)
-			agg_add_late_row(g, at, g->window.session_us ? part->end_us : part->end_us - 1);
+		at->item->record.place.time_us = g->window.session_us ? part->end_us : part->end_us - 1;
+		agg_keep_late(&g->workers[0], at->item);
 		return 0;
 	case ENGINE_FULL:
-		return agg_refuse_full(g, at, err);
+		return agg_refuse_full(g, at->block, at->item, err);
 	case ENGINE_MISFIT:
 		return reject_part(g, at, "a window here begins or ends within its window", err);
 	case ENGINE_ERROR:
@@ -280,8 +306,9 @@ static int merge_part(
 	return -1;
 }
 
-int agg_take_part(struct agg *g, const struct at *at, struct err *err)
+int agg_take_part(struct agg *g, const struct agg_block *block, struct agg_item *item, struct err *err)
 {
+	const struct at here = {block, item}, *at = &here;
 	struct agg_merge *m = &g->merge;
 	struct engine_part part = {0};
 	struct err inner = ERR_INIT;
@@ -292,18 +319,19 @@ int agg_take_part(struct agg *g, const struct at *at, struct err *err)
 	if (!bad)
 		bad = read_bounds(g, at, &part, err);
 	if (!bad)
-		bad = agg_read_group(g, at, err);
-	if (!bad && agg_states_read(&g->list, at->record->spans[m->state_slot], at->batch->input, m->states, &inner))
+		bad = read_group(g, at, err);
+	if (!bad && agg_states_read(
+			    &g->list, at->block->spans[m->state_slot], at->item->record.place.input, m->states, &inner))
 		bad = reject_part(g, at, inner.msg, err);
 	if (bad)
 		return bad < 0 ? -1 : 0;
-	part.key = buf_slice(&g->key);
+	part.key = buf_slice(&g->merge.key);
 	part.states = m->states;
 	part.is_window = m->is_window;
 	known_us = head.known_us < part.end_us ? head.known_us : part.end_us;
 	if (known_us > m->known_us)
 		m->known_us = known_us;
-	bad = note_inputs(g, at->batch->input, head.n_inputs, err);
+	bad = note_inputs(g, at->item->record.place.input, head.n_inputs, err);
 	if (!bad)
 		bad = merge_part(g, at, &part, head.known_us, err);
 	agg_states_release(&g->list, m->states);
@@ -313,7 +341,7 @@ int agg_take_part(struct agg *g, const struct at *at, struct err *err)
 
 /* ---- life ---- */
 
-static size_t add_slot(struct agg *g, const char *name)
+static size_t add_slot(struct json_paths *paths, const char *name)
 {
 	struct fieldpath path = FIELDPATH_INIT;
 	struct err err = ERR_INIT;
@@ -321,27 +349,27 @@ static size_t add_slot(struct agg *g, const char *name)
 
 	if (fieldpath_parse(&path, slice_str(name), NULL, &err))
 		assert(!"a name of letters is a path");
-	slot = json_paths_add(g->paths, &path);
+	slot = json_paths_add(paths, &path);
 	fieldpath_release(&path);
 	return slot;
 }
 
-void agg_plan_merge(struct agg *g)
+void agg_plan_merge(struct agg *g, struct json_paths *paths)
 {
 	struct agg_merge *m = &g->merge;
 
-	m->state_slot = add_slot(g, "_state");
-	m->final_slot = add_slot(g, "final");
-	m->window_slots[0] = add_slot(g, "window_start");
-	m->window_slots[1] = add_slot(g, "window_end");
-	m->session_slots[0] = add_slot(g, "session_start");
-	m->session_slots[1] = add_slot(g, "session_end");
+	m->state_slot = add_slot(paths, "_state");
+	m->final_slot = add_slot(paths, "final");
+	m->window_slots[0] = add_slot(paths, "window_start");
+	m->window_slots[1] = add_slot(paths, "window_end");
+	m->session_slots[0] = add_slot(paths, "session_start");
+	m->session_slots[1] = add_slot(paths, "session_end");
 	/* where groups stand in a row */
 	g->group_slots = mem_alloc(g->n_groups, sizeof *g->group_slots);
 	for (size_t i = 0; i < g->n_groups; i++) {
 		const struct rows_field *f = &g->groups[i];
 
-		g->group_slots[i] = f->name ? add_slot(g, f->name) : json_paths_add(g->paths, &f->path);
+		g->group_slots[i] = f->name ? add_slot(paths, f->name) : json_paths_add(paths, &f->path);
 	}
 	g->frame.max_depth += STATE_DEPTH;
 	if (g->frame.max_depth > JSON_DEPTH_MAX)
@@ -361,5 +389,6 @@ void agg_merge_release(struct agg *g)
 	free(m->first_inputs);
 	free(m->n_inputs);
 	buf_release(&m->there);
+	buf_release(&m->key);
 	buf_release(&m->misfit);
 }

@@ -107,10 +107,6 @@ static int plan_trips(struct agg *g, struct err *err)
 	g->window.session_max_us = o->session_max_us;
 	g->window.has_start = o->start;
 	g->window.has_end = o->end;
-	if (o->start && !(g->start = condition_open("--start", o->start, err)))
-		return -1;
-	if (o->end && !(g->end = condition_open("--end", o->end, err)))
-		return -1;
 	return plan_zone(g, err);
 }
 
@@ -300,17 +296,6 @@ static int set_time(struct agg *g, const char *text, struct err *err)
 	return 0;
 }
 
-int agg_plan_where(struct agg *g, struct err *err)
-{
-	if (g->opts.where) {
-		g->where = condition_open("--where", g->opts.where, err);
-		if (!g->where)
-			return -1;
-	}
-	g->paths = g->where ? condition_paths(g->where) : json_paths_open();
-	return 0;
-}
-
 int agg_plan_time(struct agg *g, struct err *err)
 {
 	return g->opts.time ? set_time(g, g->opts.time, err) : 0;
@@ -389,7 +374,7 @@ static int guess_time(struct agg *g, struct json_span record, struct err *err)
 	return 0;
 }
 
-struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct err *err)
+struct rows *agg_plan_rows(const struct agg *g, const struct agg_list *list, enum rows_format format, struct err *err)
 {
 	struct rows_opts opts = {.format = format,
 		.time = (enum rows_time)g->opts.time_out,
@@ -400,27 +385,37 @@ struct rows *agg_plan_rows(const struct agg *g, enum rows_format format, struct 
 		.has_part = g->opts.on_full == ON_FULL_EMIT_EARLY,
 		.fields = g->groups,
 		.n_fields = g->n_groups,
-		.list = &g->list,
+		.list = list,
 		.partial = g->opts.is_partial ? &g->partial : NULL};
 
 	return rows_open(&opts, err);
 }
 
-/* Which paths the scanner looks for. */
-static void plan_slots(struct agg *g)
+void agg_plan_list(const struct agg *g, struct agg_list *list)
 {
+	list->is_coercing = g->opts.is_coercing;
+	if (g->opts.max_gap_us)
+		agg_list_hold(list, g->opts.max_gap_us);
+	list->exact_max = (uint32_t)g->opts.exact_max;
+}
+
+/* Which paths a scanner looks for: the same slots for each. */
+void agg_plan_paths(struct agg *g, struct json_paths *paths, bool is_first)
+{
+	if (is_first) {
+		g->group_slots = mem_alloc(g->n_groups, sizeof *g->group_slots);
+		g->field_slots = mem_alloc(g->list.n_fields, sizeof *g->field_slots);
+	}
 	if (g->time_from == TIME_FIELD || g->time_from == TIME_WINDOW)
-		g->time_slot = json_paths_add(g->paths, &g->time.path);
+		g->time_slot = json_paths_add(paths, &g->time.path);
 	if (g->time_from == TIME_WINDOW)
-		g->time_end_slot = json_paths_add(g->paths, &g->time_end.path);
+		g->time_end_slot = json_paths_add(paths, &g->time_end.path);
 	if (g->clock.quorum)
-		g->voter_slot = json_paths_add(g->paths, &g->voter);
-	g->group_slots = mem_alloc(g->n_groups, sizeof *g->group_slots);
+		g->voter_slot = json_paths_add(paths, &g->voter);
 	for (size_t i = 0; i < g->n_groups; i++)
-		g->group_slots[i] = json_paths_add(g->paths, &g->groups[i].path);
-	g->field_slots = mem_alloc(g->list.n_fields, sizeof *g->field_slots);
+		g->group_slots[i] = json_paths_add(paths, &g->groups[i].path);
 	for (size_t i = 0; i < g->list.n_fields; i++)
-		g->field_slots[i] = json_paths_add(g->paths, &g->list.fields[i].path);
+		g->field_slots[i] = json_paths_add(paths, &g->list.fields[i].path);
 }
 
 int agg_plan_outputs(struct agg *g, struct err *err)
@@ -428,16 +423,16 @@ int agg_plan_outputs(struct agg *g, struct err *err)
 	if (g->frame.rotate && g->time_from == TIME_NONE)
 		return err_set(err, ERR_USAGE, "-o %.100s: no --time for the names of files; %%%% is a percent sign",
 			g->opts.output);
-	g->rows = agg_plan_rows(g, (enum rows_format)g->opts.format, err);
+	g->rows = agg_plan_rows(g, &g->list, (enum rows_format)g->opts.format, err);
 	if (!g->rows)
 		return -1;
 	if (g->having) {
-		g->having_rows = agg_plan_rows(g, ROWS_NDJSON, err);
+		g->having_rows = agg_plan_rows(g, &g->list, ROWS_NDJSON, err);
 		if (!g->having_rows)
 			return -1;
 	}
 	if (g->opts.latest) {
-		struct rows *rows = agg_plan_rows(g, g->latest_form, err);
+		struct rows *rows = agg_plan_rows(g, &g->list, g->latest_form, err);
 
 		if (!rows)
 			return -1;
@@ -450,9 +445,6 @@ int agg_plan_first_record(struct agg *g, struct json_span record, struct err *er
 {
 	if (g->time_from == TIME_UNKNOWN && guess_time(g, record, err))
 		return -1;
-	json_scan_close(g->scan);
-	plan_slots(g);
-	g->scan = json_scan_open(g->paths, g->frame.max_depth);
 	return 0;
 }
 
@@ -467,9 +459,9 @@ static void explain_duration(struct buf *out, const char *before, int64_t us)
 static void explain_trips(const struct agg *g, struct buf *out)
 {
 	buf_add_str(out, "window: a trip");
-	if (g->start)
+	if (g->opts.start)
 		buf_addf(out, " from a record with %s", g->opts.start);
-	if (g->end)
+	if (g->opts.end)
 		buf_addf(out, " up to one with %s", g->opts.end);
 	if (g->window.session_us)
 		explain_duration(out, ", without gaps of more than ", g->window.session_us);
@@ -483,7 +475,7 @@ static void explain_window(const struct agg *g, struct buf *out)
 		buf_add_str(out, "window: the whole stream");
 	} else if (g->window.every_n) {
 		buf_addf(out, "window: %llu records of a group", (unsigned long long)g->window.every_n);
-	} else if (g->start || g->end) {
+	} else if (g->opts.start || g->opts.end) {
 		explain_trips(g, out);
 	} else if (g->window.session_us) {
 		explain_duration(out, "window: sessions with gaps of at most ", g->window.session_us);
@@ -509,7 +501,7 @@ static void explain_window(const struct agg *g, struct buf *out)
 void agg_explain(const struct agg *g, struct buf *out)
 {
 	struct err err = ERR_INIT;
-	struct rows *rows = agg_plan_rows(g, (enum rows_format)g->opts.format, &err);
+	struct rows *rows = agg_plan_rows(g, &g->list, (enum rows_format)g->opts.format, &err);
 
 	if (g->opts.is_merging)
 		buf_addf(out, "reads partial rows: config %016llx\n", (unsigned long long)g->partial.head.config);

@@ -1,7 +1,11 @@
-/* What becomes of a row between the engine and the output: --having, --top, the form, the sink. */
+/* What becomes of a row between the engine and the output: --having, --top, the form, the sink; and the rows of several
+ * lanes, which are put in order. */
 #include "agg_impl.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+#include "mem/mem.h"
 
 enum { SPILL_BYTES = 1 << 20 }; /* output beyond this goes to the sink while a window is written */
 
@@ -148,7 +152,7 @@ static int pass_runs(struct agg *g, const struct engine_row *row, struct err *er
 	if ((g->oldest_us != WINDOW_FOREVER && row->start_us > g->oldest_us) ||
 		!rotate_can_pass(g->frame.rotate, from_us))
 		return 0;
-	g->oldest_us = engine_oldest_start(g->engine);
+	g->oldest_us = engine_oldest_start(g->workers[0].engine);
 	if (g->oldest_us >= from_us)
 		g->oldest_us = WINDOW_FOREVER;
 	else
@@ -182,4 +186,132 @@ int agg_take_row(void *context, const struct engine_row *row, struct err *err)
 	if (take_row(g, row, err))
 		return -1;
 	return row->is_last_of_window ? pass_windows(g, window_pane_at(w, row->start_us).last + 1, err) : 0;
+}
+
+/* ---- several lanes ---- */
+
+uint64_t agg_withheld(const struct agg *g)
+{
+	uint64_t n = g->rows ? rows_withheld(g->rows) : 0;
+
+	for (unsigned k = 0; k < g->n_lanes; k++)
+		n += g->workers[k].rows ? rows_withheld(g->workers[k].rows) : 0;
+	return n;
+}
+
+/* The first line of the round with this W or more: with one lane the row would have left there. */
+static uint64_t find_seq(const struct agg *g, int64_t closes_us)
+{
+	size_t low = 0, high = g->n_watermarks;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (g->watermarks[middle] < closes_us)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+int agg_keep_row(void *worker, const struct engine_row *row, struct err *err)
+{
+	struct agg_worker *w = worker;
+	struct agg_row *made;
+
+	(void)err;
+	if (w->n_made == w->cap_made) {
+		w->cap_made = w->cap_made ? 2 * w->cap_made : 256;
+		w->made = mem_resize(w->made, w->cap_made, sizeof *w->made);
+	}
+	made = &w->made[w->n_made++];
+	*made = (struct agg_row){.seq = row->closes_us == WINDOW_NEVER ? w->seq : find_seq(w->agg, row->closes_us),
+		.end_us = row->end_us,
+		.start_us = row->start_us,
+		.key_at = w->keys.len,
+		.key_bytes = (uint32_t)row->key.len,
+		.text_at = w->texts.len};
+	buf_add_slice(&w->keys, row->key);
+	rows_add(w->rows, row, &w->texts);
+	made->text_bytes = w->texts.len - made->text_at;
+	return 0;
+}
+
+/* The order of rows; those of one group and one time stay as the lane made them. */
+static int compare(
+	const struct agg_worker *v, const struct agg_row *a, const struct agg_worker *w, const struct agg_row *b)
+{
+	int order;
+
+	if (a->seq != b->seq)
+		return a->seq < b->seq ? -1 : 1;
+	if (a->end_us != b->end_us)
+		return a->end_us < b->end_us ? -1 : 1;
+	if (a->start_us != b->start_us)
+		return a->start_us < b->start_us ? -1 : 1;
+	order = slice_cmp((struct slice){v->keys.p + a->key_at, a->key_bytes},
+		(struct slice){w->keys.p + b->key_at, b->key_bytes});
+	return order ? order : (a->key_at > b->key_at) - (a->key_at < b->key_at);
+}
+
+static int compare_in_lane(const void *a, const void *b, void *worker)
+{
+	return compare(worker, a, worker, b);
+}
+
+/* A lane comes to several W at once, so what left at different ones may be mixed. Mostly it is not. */
+static void sort_made(struct agg_worker *w)
+{
+	for (size_t i = 1; i < w->n_made; i++) {
+		if (compare(w, &w->made[i - 1], w, &w->made[i]) > 0) {
+			qsort_r(w->made, w->n_made, sizeof *w->made, compare_in_lane, w);
+			return;
+		}
+	}
+}
+
+static int write_made(struct agg *g, const struct agg_worker *w, const struct agg_row *row, struct err *err)
+{
+	g->n_rows++;
+	if (!row->text_bytes)
+		return 0;
+	if (!g->has_header && g->opts.format != ROWS_NDJSON)
+		rows_add_header(g->rows, g->out);
+	g->has_header = true;
+	buf_add(g->out, w->texts.p + row->text_at, row->text_bytes);
+	return g->out->len < SPILL_BYTES ? 0 : spill(g, err);
+}
+
+/* The lane whose next row is the first of all; NULL: there are none left. */
+static struct agg_worker *first_lane(struct agg *g, const size_t *next)
+{
+	struct agg_worker *first = NULL;
+
+	for (unsigned k = 0; k < g->n_lanes; k++) {
+		struct agg_worker *w = &g->workers[k];
+
+		if (next[k] < w->n_made &&
+			(!first || compare(w, &w->made[next[k]], first, &first->made[next[first->lane]]) < 0))
+			first = w;
+	}
+	return first;
+}
+
+int agg_write_kept(struct agg *g, struct err *err)
+{
+	size_t next[JOBS_MAX] = {0};
+	struct agg_worker *w;
+	int result = 0;
+
+	for (unsigned k = 0; k < g->n_lanes; k++)
+		sort_made(&g->workers[k]);
+	while (result == 0 && (w = first_lane(g, next)))
+		result = write_made(g, w, &w->made[next[w->lane]++], err);
+	for (unsigned k = 0; k < g->n_lanes; k++) {
+		g->workers[k].n_made = 0;
+		buf_reset(&g->workers[k].keys);
+		buf_reset(&g->workers[k].texts);
+	}
+	return result;
 }

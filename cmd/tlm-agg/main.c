@@ -108,6 +108,7 @@ int main(int argc, char **argv)
 		.delay_us = -1,
 		.max_ahead_us = -1,
 		.exact_max = AGG_EXACT_DEFAULT,
+		.jobs = 1,
 		.format = -1,
 		.on_full = -1};
 	struct err err = ERR_INIT;

@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include "agg.h"
+#include "jobs/jobs.h"
 #include "tool/tool.h"
 
 static const char *const time_forms[] = {"iso", "s", "ms", "us", NULL};
@@ -72,6 +73,8 @@ static const struct opt options[] = {
 	 .help = "how much memory their states may take. Default: no limit."},
 	{.name = "on-full", .kind = OPT_ENUM, .offset = AT(on_full), .arg = "HOW", .values = on_full,
 	 .help = "when there is no room: fail (default), emit-early: the oldest window goes out in parts, or drop: reject the record."},
+	{.name = "jobs", .letter = 'j', .kind = OPT_INT, .offset = AT(jobs), .arg = "N", .is_short = true, .min = 1, .max = JOBS_MAX,
+	 .help = "work with N threads; what comes out is the same. Default 1."},
 	{.kind = OPT_HEADING, .help = "In parts"},
 	{.name = "partial", .kind = OPT_FLAG, .offset = AT(is_partial),
 	 .help = "rows hold the states of the aggregates in place of results, for --merge."},

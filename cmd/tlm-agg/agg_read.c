@@ -1,0 +1,283 @@
+/* The lines of a batch into a block: --where, time, group, values; or what is wrong with them. Knows no clock. */
+#include "agg_impl.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "jq/jq.h"
+#include "mark/mark.h"
+#include "mem/mem.h"
+
+enum { ROW_SHIFT_US = 1000 }; /* the time of a row is the last millisecond of its window */
+
+/* One line on its way. */
+struct line {
+	struct agg_worker *w;
+	struct agg_block *block;
+	const struct json_record *record;
+	struct agg_item *item;
+	struct agg_value *values;
+};
+
+/* Returns false, as those do who call it. */
+static bool reject(struct line *l, enum reject_reason reason, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static bool reject(struct line *l, enum reject_reason reason, const char *fmt, ...)
+{
+	char text[ERR_MSG_BYTES];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof text, fmt, args);
+	va_end(args);
+	l->item->fate = AGG_REJECTED;
+	l->item->reason = (uint8_t)reason;
+	l->item->more_at = l->block->text.len;
+	l->item->more_bytes = (uint32_t)strlen(text);
+	buf_add_str(&l->block->text, text);
+	return false;
+}
+
+static bool reject_field(struct line *l, enum reject_reason reason, const char *field, const char *what)
+{
+	return reject(l, reason, "%s %s", field, what);
+}
+
+/* A program that cannot judge the record; option: "--where: ", or "". */
+static bool reject_program(struct line *l, bool is_error, const char *option, struct slice message)
+{
+	return reject(l, is_error ? REJECT_PROGRAM : REJECT_LIMIT, "%s%.*s", option, (int)message.len, message.p);
+}
+
+static bool read_time(struct line *l)
+{
+	const struct agg *g = l->w->agg;
+	const struct json_span *spans = l->record->spans;
+	int64_t *us = &l->item->record.place.time_us, end_us;
+	const char *why;
+
+	if (timefield_get(&g->time, spans[g->time_slot], &l->w->tmp, us, &why))
+		return reject_field(l, REJECT_NO_TIME, g->time.path.text, why);
+	if (g->time_from != TIME_WINDOW)
+		return true;
+	if (timefield_get(&g->time_end, spans[g->time_end_slot], &l->w->tmp, &end_us, &why))
+		return reject_field(l, REJECT_NO_TIME, g->time_end.path.text, why);
+	if (end_us - ROW_SHIFT_US > *us)
+		*us = end_us - ROW_SHIFT_US;
+	return true;
+}
+
+/* The value that votes on the time; null or nothing has no vote. */
+static bool read_vote(struct line *l)
+{
+	const struct agg *g = l->w->agg;
+	struct json_span voter = l->record->spans[g->voter_slot];
+	struct buf *text = &l->block->text;
+
+	l->item->more_at = text->len;
+	if (voter.type == JSON_ABSENT || voter.type == JSON_NULL)
+		return true;
+	if (!group_key_add(text, voter, &l->w->tmp))
+		return reject_field(
+			l, REJECT_GROUP_VALUE, g->voter.text, "is an array or an object and cannot be in a quorum");
+	l->item->more_bytes = (uint32_t)(text->len - l->item->more_at);
+	return true;
+}
+
+static bool read_group(struct line *l)
+{
+	const struct agg *g = l->w->agg;
+	struct buf *text = &l->block->text;
+	struct engine_record *r = &l->item->record;
+
+	l->item->key_at = text->len;
+	for (size_t i = 0; i < g->n_groups; i++) {
+		if (!group_key_add(text, l->record->spans[g->group_slots[i]], &l->w->tmp))
+			return reject_field(l, REJECT_GROUP_VALUE, g->groups[i].path.text,
+				"is an array or an object and cannot be a group");
+	}
+	r->key.len = text->len - l->item->key_at;
+	r->hash = group_hash((struct slice){text->p + l->item->key_at, r->key.len});
+	l->item->lane = g->n_lanes == 1 ? 0 : (uint16_t)((r->hash >> 32) % g->n_lanes);
+	return true;
+}
+
+/* The fields, and which of the aggregates with a condition see the record. */
+static bool read_values(struct line *l)
+{
+	struct agg_list *list = l->w->list;
+	const struct jq_result *failed;
+
+	for (size_t i = 0; i < list->n_fields; i++) {
+		const char *why = agg_read(list, i, l->record->spans[l->w->agg->field_slots[i]], &l->values[i]);
+
+		if (why)
+			return reject_field(l, REJECT_TYPE, list->fields[i].path.text, why);
+	}
+	failed = list->n_conditions ? agg_judge(list, l->record, l->values) : NULL;
+	return !failed || reject_program(l, failed->status == JQ_ERROR, "", failed->message);
+}
+
+/* Whether a trip begins or ends with the record. */
+static bool ask_trip(struct line *l, struct condition *c, const char *option, bool *is_true)
+{
+	struct slice message;
+	enum condition_answer answer = c ? condition_scan(c, l->record, &message) : CONDITION_NO;
+
+	*is_true = answer == CONDITION_YES;
+	if (answer == CONDITION_YES || answer == CONDITION_NO)
+		return true;
+	return reject_program(l, answer == CONDITION_ERROR, option, message);
+}
+
+/* A valid object. */
+static bool read_object(struct line *l)
+{
+	const struct agg *g = l->w->agg;
+	struct engine_record *r = &l->item->record;
+
+	if ((g->time_from != TIME_NONE && !read_time(l)) || (g->clock.quorum && !read_vote(l)) || !read_group(l) ||
+		!read_values(l) || !ask_trip(l, l->w->start, "--start: ", &r->is_start) ||
+		!ask_trip(l, l->w->end, "--end: ", &r->is_end))
+		return false;
+	l->item->fate = AGG_GOOD;
+	return true;
+}
+
+static const char *type_text(uint8_t type)
+{
+	static const char *const text[] = {
+		"nothing", "null", "false", "true", "a number", "a string", "an array", "an object"};
+
+	return text[type];
+}
+
+/* No JSON, too deep, or no object. */
+static bool refuse(struct line *l)
+{
+	const struct json_record *record = l->record;
+
+	if (record->status == JSON_OK)
+		return reject(l, REJECT_NOT_OBJECT, "the record is %s, not an object", type_text(record->type));
+	l->item->byte = record->byte;
+	return reject(l, record->status == JSON_TOO_DEEP ? REJECT_TOO_DEEP : REJECT_JSON, "%s", record->message);
+}
+
+static void read_mark(struct line *l)
+{
+	const char *why;
+
+	l->item->fate = AGG_MARK;
+	if (mark_read(l->record->value, &l->item->record.place.time_us, &why))
+		reject(l, REJECT_MARK, "%s", why);
+}
+
+/* Whether --where takes the record. */
+static bool ask_where(struct line *l)
+{
+	struct slice message;
+
+	switch (condition_ask(l->w->where, l->record, &message)) {
+	case CONDITION_YES:
+		return true;
+	case CONDITION_NO:
+		l->item->fate = AGG_FILTERED;
+		return false;
+	case CONDITION_ERROR:
+		return reject_program(l, true, "--where: ", message);
+	case CONDITION_LIMIT:
+		break;
+	}
+	return reject_program(l, false, "--where: ", message);
+}
+
+/* False: it is the first record, for which nothing is planned yet. */
+static bool read_line(struct line *l)
+{
+	const struct json_record *record = l->record;
+	const struct agg *g = l->w->agg;
+	bool is_good = record->status == JSON_OK;
+
+	if (record->status == JSON_BLANK)
+		l->item->fate = AGG_BLANK;
+	else if (is_good && g->opts.has_marks && mark_is(record->p, record->len))
+		read_mark(l);
+	else if (is_good && l->w->where && !ask_where(l))
+		return true;
+	else if (!is_good || record->type != JSON_OBJECT)
+		refuse(l);
+	else if (g->opts.is_merging)
+		l->item->fate = AGG_PART;
+	else if (!g->has_begun)
+		return false;
+	else
+		read_object(l);
+	return true;
+}
+
+/* ---- blocks ---- */
+
+/* Room for one more. */
+static struct agg_item *next_item(struct agg_block *b, size_t n_values)
+{
+	if (b->n == b->cap) {
+		b->cap = b->cap ? 2 * b->cap : 256;
+		b->items = mem_resize(b->items, b->cap, sizeof *b->items);
+		b->values = mem_resize(b->values, b->cap * n_values, sizeof *b->values);
+	}
+	return &b->items[b->n];
+}
+
+/* What grew is at its last place now. */
+static void set_pointers(struct agg_block *b, size_t n_values)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		b->items[i].record.key.p = b->text.p + b->items[i].key_at;
+		b->items[i].record.values = b->values + i * n_values;
+	}
+}
+
+void agg_block_start(struct agg_worker *w, struct agg_block *block)
+{
+	json_scan_batch(w->scan, block->from, (size_t)(block->in->p + block->in->len - block->from));
+}
+
+bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max)
+{
+	size_t n_values = w->list->n_fields + w->list->n_conditions;
+	struct json_record record;
+	struct line l = {w, block, &record, NULL, NULL};
+	bool is_more = true;
+
+	block->n = 0;
+	block->first = (struct json_span){0};
+	buf_reset(&block->text);
+	buf_reserve(&block->text, 1);
+	while (block->n < max && (is_more = json_scan_next(w->scan, &record))) {
+		l.item = next_item(block, n_values);
+		l.values = block->values + block->n * n_values;
+		*l.item = (struct agg_item){.raw = {record.p, record.len},
+			.record.place = {.line = block->first_line + record.line, .input = block->in->input}};
+		if (!read_line(&l)) {
+			block->first = record.value;
+			block->from = record.p;
+			block->first_line += record.line;
+			break;
+		}
+		block->spans = record.spans;
+		block->n++;
+	}
+	set_pointers(block, n_values);
+	return is_more;
+}
+
+void agg_block_release(struct agg_block *block)
+{
+	batch_release(&block->own);
+	free(block->items);
+	free(block->values);
+	buf_release(&block->text);
+}

@@ -1,0 +1,301 @@
+/* A round: blocks that were read are judged by the clock, folded by the lanes, and what came out is written. */
+#include "agg_impl.h"
+
+#include <stdlib.h>
+
+#include "mem/mem.h"
+
+enum { AHEAD = 8 }; /* records whose place in the table is fetched before it is needed */
+
+/* ---- judge: in the order of the input ---- */
+
+static int reject_item(struct agg *g, const struct agg_block *block, const struct agg_item *item, struct err *err)
+{
+	return reject_add(g->frame.reject, (enum reject_reason)item->reason, block->in, item->record.place.line,
+		item->byte, item->raw, item->raw.len, err, "%.*s", (int)item->more_bytes,
+		block->text.p + item->more_at);
+}
+
+/* Raises T; false: the record is ahead of it. What is not behind T needs no vote. */
+static bool see_time(struct agg *g, const struct agg_block *block, const struct agg_item *item)
+{
+	const struct agg_place *place = &item->record.place;
+	struct slice vote = {block->text.p + item->more_at, item->more_bytes};
+
+	if (!g->clock.quorum)
+		return window_clock_see(&g->clock, place->input, place->time_us);
+	if (place->time_us <= g->clock.inputs[place->input].stream_us)
+		vote.len = 0;
+	return window_clock_vote(&g->clock, place->input, place->time_us, vote);
+}
+
+static int judge_record(struct agg *g, const struct agg_block *block, struct agg_item *item, struct err *err)
+{
+	if (g->time_from != TIME_NONE && !see_time(g, block, item)) {
+		item->fate = AGG_DONE;
+		return agg_reject_ahead(g, block, item, err);
+	}
+	if (g->lateness) {
+		lateness_add(g->lateness, item->record.place.time_us, item->record.key, g->clock.watermark_us);
+		g->n_explained++;
+		item->fate = AGG_DONE;
+	}
+	return 0;
+}
+
+/* A mark is in no books, unless it is a bad one. */
+static int judge_mark(struct agg *g, const struct agg_block *block, struct agg_item *item, struct err *err)
+{
+	if (window_clock_mark(&g->clock, item->record.place.input, item->record.place.time_us))
+		return 0;
+	item->fate = AGG_DONE;
+	g->frame.ledger->read++;
+	return reject_add(g->frame.reject, REJECT_AHEAD, block->in, item->record.place.line, 0, item->raw,
+		item->raw.len, err, "the mark is ahead of the stream by more than --max-ahead");
+}
+
+static int judge_item(struct agg *g, const struct agg_block *block, struct agg_item *item, struct err *err)
+{
+	switch ((enum agg_fate)item->fate) {
+	case AGG_BLANK:
+		g->frame.ledger->empty++;
+		return 0;
+	case AGG_FILTERED:
+		g->frame.ledger->read++;
+		g->frame.ledger->filtered++;
+		return 0;
+	case AGG_REJECTED:
+		g->frame.ledger->read++;
+		return reject_item(g, block, item, err);
+	case AGG_MARK:
+		return judge_mark(g, block, item, err);
+	case AGG_PART:
+		g->frame.ledger->read++;
+		return agg_take_part(g, block, item, err);
+	case AGG_GOOD:
+		g->frame.ledger->read++;
+		return judge_record(g, block, item, err);
+	case AGG_LATE:
+	case AGG_DONE:
+		break;
+	}
+	return 0;
+}
+
+/* Rows of several lanes find the line that let them go by its W. */
+static void note_watermark(struct agg *g)
+{
+	if (g->n_lanes == 1)
+		return;
+	if (g->n_watermarks == g->cap_watermarks) {
+		g->cap_watermarks = g->cap_watermarks ? 2 * g->cap_watermarks : 1024;
+		g->watermarks = mem_resize(g->watermarks, g->cap_watermarks, sizeof *g->watermarks);
+	}
+	g->watermarks[g->n_watermarks++] = g->clock.watermark_us;
+}
+
+/* Where it ends with an error, the block ends before that line. */
+static int judge_block(struct agg *g, struct agg_block *block, struct err *err)
+{
+	block->first_seq = g->n_watermarks;
+	for (size_t i = 0; i < block->n; i++) {
+		if (judge_item(g, block, &block->items[i], err)) {
+			block->n = i;
+			return -1;
+		}
+		block->items[i].watermark_us = g->clock.watermark_us;
+		note_watermark(g);
+	}
+	return 0;
+}
+
+/* ---- fold: each lane its records ---- */
+
+void agg_keep_late(struct agg_worker *w, struct agg_item *item)
+{
+	if (w->n_lates == w->cap_lates) {
+		w->cap_lates = w->cap_lates ? 2 * w->cap_lates : 64;
+		w->lates = mem_resize(w->lates, w->cap_lates, sizeof *w->lates);
+	}
+	item->fate = AGG_LATE;
+	item->late = (uint32_t)w->n_lates;
+	w->lates[w->n_lates++] = *engine_late(w->engine);
+}
+
+static bool is_mine(const struct agg_worker *w, const struct agg_item *item)
+{
+	return item->lane == w->lane && item->fate == AGG_GOOD;
+}
+
+static int fold_block(struct agg_worker *w, struct agg_block *block)
+{
+	for (size_t i = 0; i < block->n; i++) {
+		struct agg_item *item = &block->items[i];
+
+		if (i + AHEAD < block->n && is_mine(w, item + AHEAD))
+			engine_prefetch(w->engine, &item[AHEAD].record);
+		w->seq = block->first_seq + i;
+		if (item->fate == AGG_MARK && engine_advance(w->engine, item->watermark_us, &w->err))
+			return -1;
+		if (!is_mine(w, item))
+			continue;
+		switch (engine_add(w->engine, &item->record, item->watermark_us, &w->err)) {
+		case ENGINE_TAKEN:
+			break;
+		case ENGINE_LATE:
+			agg_keep_late(w, item);
+			break;
+		case ENGINE_FULL:
+			if (agg_refuse_full(w->agg, block, item, &w->err))
+				return -1;
+			break;
+		case ENGINE_MISFIT: /* of parts alone */
+		case ENGINE_ERROR:
+			return -1;
+		}
+	}
+	return 0;
+}
+
+static bool is_time(int64_t watermark_us)
+{
+	return watermark_us != WINDOW_NEVER && watermark_us != WINDOW_FOREVER;
+}
+
+/* Several lanes come to the same W, so that all rows up to it are there. */
+static void fold(void *context, unsigned thread)
+{
+	struct agg_worker *w = context;
+	struct agg *g = w->agg;
+
+	(void)thread;
+	for (size_t i = 0; i < g->n_round; i++) {
+		if (fold_block(w, &g->round[i]))
+			return;
+	}
+	if (g->n_lanes > 1 && is_time(g->clock.watermark_us))
+		engine_advance(w->engine, g->clock.watermark_us, &w->err);
+}
+
+/* ---- write ---- */
+
+static int write_lates(struct agg *g, struct err *err)
+{
+	size_t n = 0;
+
+	for (unsigned k = 0; k < g->n_lanes; k++) {
+		n += g->workers[k].n_lates;
+		g->workers[k].n_lates = 0;
+	}
+	if (!n || !g->late)
+		return 0;
+	for (size_t b = 0; b < g->n_round; b++) {
+		for (size_t i = 0; i < g->round[b].n; i++) {
+			const struct agg_item *item = &g->round[b].items[i];
+
+			if (item->fate == AGG_LATE)
+				agg_add_late_row(g, &g->round[b], item, &g->workers[item->lane].lates[item->late]);
+		}
+	}
+	if (sink_write_bytes(g->late, buf_slice(&g->late_rows), err) || g->late->ops->flush(g->late, err))
+		return -1;
+	buf_reset(&g->late_rows);
+	return 0;
+}
+
+/* Runs a task for each lane, then writes; the error of the first lane that has one. */
+static int run_lanes(struct agg *g, jobs_fn *run, struct err *err)
+{
+	for (unsigned k = 0; k < g->n_lanes; k++)
+		jobs_add(g->jobs, run, &g->workers[k]);
+	jobs_wait(g->jobs);
+	for (unsigned k = 0; k < g->n_lanes; k++) {
+		if (g->workers[k].err.code != ERR_NONE) {
+			*err = g->workers[k].err;
+			err_reset(&g->workers[k].err);
+			return -1;
+		}
+	}
+	return g->n_lanes > 1 ? agg_write_kept(g, err) : 0;
+}
+
+int agg_do_round(struct agg *g, struct agg_block *blocks, size_t n, struct err *err)
+{
+	struct err inner = ERR_INIT;
+	int result = 0;
+
+	g->round = blocks;
+	g->n_watermarks = 0;
+	for (g->n_round = 0; g->n_round < n && result == 0; g->n_round++)
+		result = judge_block(g, &blocks[g->n_round], err);
+	/* what was read behind the end of the run is no part of it */
+	for (size_t i = g->n_round; i < n; i++)
+		g->frame.ledger->bytes_in -= blocks[i].in->len;
+	/* the records before the one that ends the run stand */
+	if (g->has_begun && !g->lateness && (run_lanes(g, fold, &inner) || write_lates(g, &inner))) {
+		*err = inner;
+		result = -1;
+	}
+	g->n_round = g->n_watermarks = 0;
+	return result;
+}
+
+/* ---- W rises without a record ---- */
+
+static void advance(void *context, unsigned thread)
+{
+	struct agg_worker *w = context;
+
+	(void)thread;
+	w->seq = 0;
+	engine_advance(w->engine, w->agg->clock.watermark_us, &w->err);
+}
+
+static void flush(void *context, unsigned thread)
+{
+	struct agg_worker *w = context;
+
+	(void)thread;
+	w->seq = 0;
+	engine_flush(w->engine, w->agg->opts.is_merging ? w->agg->merge.known_us : w->agg->clock.max_us,
+		w->agg->is_final, &w->err);
+}
+
+int agg_advance(struct agg *g, struct err *err)
+{
+	return run_lanes(g, advance, err);
+}
+
+/* The row of a whole stream has the bounds of all lanes. */
+int agg_flush(struct agg *g, bool is_final, struct err *err)
+{
+	int64_t first_us = WINDOW_FOREVER, last_us = WINDOW_NEVER, from_us, to_us;
+
+	for (unsigned k = 0; k < g->n_lanes; k++) {
+		engine_span(g->workers[k].engine, &from_us, &to_us);
+		first_us = from_us < first_us ? from_us : first_us;
+		last_us = to_us > last_us ? to_us : last_us;
+	}
+	for (unsigned k = 0; k < g->n_lanes; k++)
+		engine_widen(g->workers[k].engine, first_us, last_us);
+	g->is_final = is_final;
+	return run_lanes(g, flush, err);
+}
+
+struct engine_counts agg_counts(const struct agg *g)
+{
+	struct engine_counts all = {0};
+
+	for (unsigned k = 0; k < g->n_lanes && g->has_begun; k++) {
+		const struct engine_counts *c = engine_counts(g->workers[k].engine);
+
+		all.taken += c->taken;
+		all.kept += c->kept;
+		all.outside += c->outside;
+		all.late += c->late;
+		all.late_partial += c->late_partial;
+		all.rows += c->rows;
+		all.late_max_us = c->late_max_us > all.late_max_us ? c->late_max_us : all.late_max_us;
+	}
+	return all;
+}
