@@ -185,7 +185,6 @@ refused() {
 	refused '--emit update: count windows and trips' --grace 1s --emit update --start .v count
 	refused '--top: rows that --emit every=1s tells one by one' --emit every=1s --top 1:count count
 	refused '--fill: a window without records has nothing to tell' -w 1m --fill --emit every=1s count
-	refused '--emit every=1s: twa, integral and others' -w 1m --emit every=1s 'twa(v)'
 	refused '--emit every=1s: files by the time' -w 1m --emit every=1s count -o 'x-%M.csv'
 	agg --emit every=1s count trips
 	[ "$status" = 2 ]
