@@ -134,19 +134,25 @@ static bool is_reserved(const char *name)
 	return false;
 }
 
-static int check_columns(const struct rows *r, struct err *err)
+/* The group fields, then the aggregates, which have no column in partial rows but one in those made of them. */
+static const char *name_of(const struct rows *r, size_t i)
 {
 	size_t first = r->opts.has_bounds ? 2 : 0;
-	size_t end = first + r->opts.n_fields + (r->opts.partial ? 0 : r->opts.list->n_calls);
 
-	for (size_t i = first; i < end; i++) {
-		if (is_reserved(r->columns[i]))
-			return err_set(err, ERR_PROGRAM, "the name %s belongs to the row itself: say %s as NAME",
-				r->columns[i], r->columns[i]);
-		for (size_t k = first; k < i; k++) {
-			if (strcmp(r->columns[i], r->columns[k]) == 0)
-				return err_set(
-					err, ERR_PROGRAM, "two columns have the name %s: say as NAME", r->columns[i]);
+	return i < r->opts.n_fields ? r->columns[first + i] : r->opts.list->calls[i - r->opts.n_fields].name;
+}
+
+static int check_columns(const struct rows *r, struct err *err)
+{
+	for (size_t i = 0; i < r->opts.n_fields + r->opts.list->n_calls; i++) {
+		const char *name = name_of(r, i);
+
+		if (is_reserved(name))
+			return err_set(
+				err, ERR_PROGRAM, "the name %s belongs to the row itself: say %s as NAME", name, name);
+		for (size_t k = 0; k < i; k++) {
+			if (strcmp(name, name_of(r, k)) == 0)
+				return err_set(err, ERR_PROGRAM, "two columns have the name %s: say as NAME", name);
 		}
 	}
 	return 0;
