@@ -1053,7 +1053,7 @@ END
 	agg --time ts --start '.a |' count trips
 	[ "$status" = 3 ]
 	has err '--start: '
-	agg --time ts --end '.a | limit(1; .)' count trips
+	agg --time ts --end '.ts | todate' count trips
 	[ "$status" = 3 ]
 	has err '--end: only libjq runs'
 	agg --start .a count trips
