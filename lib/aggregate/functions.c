@@ -164,7 +164,8 @@ static void finish_range(const struct agg_call *call, const void *state, struct 
 		agg_set_difference(r, (struct agg_num){s->max, s->max_rest}, (struct agg_num){s->min, s->min_rest});
 }
 
-/* The variance of a sample: (sum of squares - sum^2 / n) / (n - 1). */
+/* The variance of a sample: (sum of squares - sum^2 / n) / (n - 1). What may be no more than the rounding of n
+ * additions of 104 bits is none: a constant has no spread. */
 static bool find_variance(const struct agg_moments_state *s, double *variance)
 {
 	struct dd square, spread = s->squares;
@@ -177,9 +178,7 @@ static bool find_variance(const struct agg_moments_state *s, double *variance)
 	dd_add(&square, s->sum.low * s->sum.low);
 	square = dd_divide(square, n);
 	dd_add_dd(&spread, (struct dd){-square.high, -square.low});
-	*variance = dd_divide(spread, n - 1).high;
-	if (*variance < 0)
-		*variance = 0;
+	*variance = spread.high > s->squares.high * n * 0x1p-104 ? dd_divide(spread, n - 1).high : 0;
 	return true;
 }
 

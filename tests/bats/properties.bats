@@ -13,3 +13,8 @@ load common
 	echo "$output"
 	[ "$status" -eq 0 ]
 }
+
+@test "a constant has no spread, however often it comes" {
+	yes '{"v":52.26412578344086}' | head -n 5000 | tlm-agg 'var(v), stddev(v)' >"$BATS_TEST_TMPDIR/out"
+	same '{"var_v":0,"stddev_v":0}' "$(cat "$BATS_TEST_TMPDIR/out")"
+}

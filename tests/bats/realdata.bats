@@ -33,3 +33,11 @@ real() {
 	need_data f1-testing.ndjson.zst
 	real f1
 }
+
+@test "all statistical aggregates on all four, against numpy and DuckDB" {
+	need_data automobile-telematics.ndjson.zst
+	need_data warsaw-buses.ndjson.zst
+	need_data kit-obd2.tar.zst
+	need_data f1-testing.ndjson.zst
+	real statistics
+}

@@ -11,6 +11,8 @@ import sys
 
 import duckdb
 
+import statistics_by_numpy as by_numpy
+
 case, data, work = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
 con = duckdb.connect()
 con.execute("set threads = 2; set timezone = 'UTC'; set preserve_insertion_order = true")
@@ -178,4 +180,36 @@ def f1():
                 "regr_r2(speed, rpm)")) + f" from {source} s join m using (driver) group by all", 1e-9)
 
 
-{"automobile": automobile, "automobile-csv": automobile_csv, "warsaw": warsaw, "kit": kit, "f1": f1}[case]()
+def statistics():
+    """All statistical aggregates, by group, without a time: the four data sets."""
+    exact = "--exact 1048576"
+    f = unpack("f1-testing.ndjson.zst")
+    source = (f"read_json('{f}', columns = {{driver: 'VARCHAR', rpm: 'DOUBLE', speed: 'DOUBLE', z: 'DOUBLE'}})")
+    for x, y in (("speed", "rpm"), ("z", "speed")):
+        rows = shell(f"tlm-agg {exact} -g driver '{(by_numpy.SINGLE + by_numpy.PAIR).format(x=x, y=y)}' {f}")
+        print(f"f1, {x} and {y}: {by_numpy.compare('f1', rows, 'driver', con, source, x, y)} values agree")
+    f = unpack("warsaw-buses.ndjson.zst")
+    source = f"read_json('{f}', columns = {{VehicleNumber: 'VARCHAR', Lat: 'DOUBLE', Lon: 'DOUBLE'}})"
+    rows = shell(f"tlm-agg {exact} -g VehicleNumber '{(by_numpy.SINGLE + by_numpy.PAIR).format(x='Lat', y='Lon')}' {f}")
+    print(f"warsaw: {by_numpy.compare('warsaw', rows, 'VehicleNumber', con, source, 'Lat', 'Lon')} values agree")
+    f = unpack("automobile-telematics.ndjson.zst")
+    con.execute(f"create table auto as select variable, try_cast(value as double) v from read_json('{f}', columns={{value:"
+                " 'VARCHAR', variable: 'VARCHAR'}) where variable != 'POSITION' and try_cast(value as double) is not null"
+                .replace("}})", "})"))
+    rows = shell(f"tlm-filter 'select(.variable != \"POSITION\")' {f} | tlm-agg {exact} -g variable --coerce --rejects rejects"
+                 f" '{by_numpy.SINGLE.replace('mode({x})', 'max({x})').format(x='value')}'")
+    for r in rows:  # text has no order of numbers
+        del r["mode"]
+    print(f"automobile: {by_numpy.compare('automobile', rows, 'variable', con, 'auto', 'v')} values agree")
+    subprocess.run(["tar", "--zstd", "-xf", data / "kit-obd2.tar.zst", "-C", work], check=True)
+    speed, rpm = "Vehicle Speed Sensor [km/h]", "Engine RPM [RPM]"
+    con.execute(f"create table kit as select substr(Time, 1, 2) as hour, \"{speed}\"::double s, \"{rpm}\"::double r from"
+                f" read_csv('{work}/kit_obd2/*.csv', header = true, union_by_name = true, all_varchar = true, null_padding = true,"
+                " ignore_errors = true, filename = true) order by filename")
+    rows = shell("tlm-replay kit_obd2/*.csv --rejects rejects.ndjson"
+                 f" | tlm-filter '{{hour: .Time[0:2], s: .[\"{speed}\"], r: .[\"{rpm}\"]}}'"
+                 f" | tlm-agg {exact} -g hour '{(by_numpy.SINGLE + by_numpy.PAIR).format(x='s', y='r')}'")
+    print(f"kit: {by_numpy.compare('kit', rows, 'hour', con, 'kit', 's', 'r')} values agree")
+
+
+{"statistics": statistics, "automobile": automobile, "automobile-csv": automobile_csv, "warsaw": warsaw, "kit": kit, "f1": f1}[case]()
