@@ -184,7 +184,7 @@ struct agg {
 	struct buf *out; /* of the call that runs */
 };
 
-/* agg_plan.c: options and the first record into what will be done. */
+/* agg_windows.c and agg_plan.c: options and the first record into what will be done. */
 void agg_plan_format(struct agg *g); /* by the suffix of -o */
 int agg_plan_window(struct agg *g, struct err *err);
 int agg_plan_emit(struct agg *g, struct err *err);
