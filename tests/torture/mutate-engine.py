@@ -17,7 +17,7 @@ import tempfile
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 EQUAL = "equal"
-TESTS = ["engine_test", "window_test", "merge_test", "fill_test", "carry_test", "held_test", "runs_test"]
+TESTS = ["engine_test", "window_test", "merge_test", "fill_test", "runs_test"]
 BATS = ["agg.bats", "agg-emit.bats"]
 
 CLOCK, PANE, CALENDAR, HEADER = ("lib/window/" + f for f in ("clock.c", "pane.c", "calendar.c", "window.h"))
