@@ -23,7 +23,7 @@ BATS = ["agg.bats", "agg-emit.bats"]
 CLOCK, PANE, CALENDAR, HEADER = ("lib/window/" + f for f in ("clock.c", "pane.c", "calendar.c", "window.h"))
 PANES, SESSIONS, RUNS, EARLY, ROLL, TOLD, FILL, WAITING = (
     "lib/engine/" + f for f in ("panes.c", "sessions.c", "runs.c", "early.c", "roll.c", "told.c", "fill.c", "waiting.c"))
-RECORD = "cmd/tlm-agg/agg_record.c"
+ROUND = "cmd/tlm-agg/agg_round.c"
 
 # (rule, file, text, what stands there instead[, EQUAL])
 MUTATIONS = [
@@ -42,9 +42,9 @@ MUTATIONS = [
     ("quorum: the pair of a value rises", CLOCK, "if (us > vote->us)\n\t\t\tvote->us = us;", "if (us < vote->us)\n\t\t\tvote->us = us;"),
     ("quorum: a new value takes the place of the least", CLOCK, "in->votes[i].us < least->us", "in->votes[i].us > least->us"),
     ("quorum: no T before N values", CLOCK, "in->n_votes == c->quorum &&", "in->n_votes &&"),
-    ("T is raised before the record is judged", RECORD, "if (g->time_from != TIME_NONE && !see_time(g, at, r.place.time_us))",
-     "int64_t before_us = g->clock.watermark_us;\n\tg->clock.max_us += 0 * before_us;\n#define engine_add(e, r, w, err) engine_add(e, r, before_us, err)\n"
-     "\tif (g->time_from != TIME_NONE && !see_time(g, at, r.place.time_us))"),
+    ("T is raised before the record is judged", ROUND,
+     "\t\tif (judge_item(g, block, &block->items[i], err)) {\n\t\t\tblock->n = i;\n\t\t\treturn -1;\n\t\t}\n\t\tblock->items[i].watermark_us = g->clock.watermark_us;",
+     "\t\tblock->items[i].watermark_us = g->clock.watermark_us;\n\t\tif (judge_item(g, block, &block->items[i], err)) {\n\t\t\tblock->n = i;\n\t\t\treturn -1;\n\t\t}"),
     # geometry
     ("floor division before 1970", PANE, "return q - (a % b < 0);", "return q;"),
     ("floor division of calendars", CALENDAR, "return a / b - (a % b < 0);", "return a / b;"),
@@ -58,8 +58,8 @@ MUTATIONS = [
     ("a period ends when the next begins", CALENDAR, "window_calendar_start(s, k + 1) <= us", "window_calendar_start(s, k + 1) < us"),
     # closing and lateness
     ("a window closes at W = end + grace", PANES, "if (at > watermark_us || (at", "if (at >= watermark_us || (at"),
-    ("late at W = end + grace", PANES, "if (closing_of(w, where.last) <= watermark_us) {\n\t\trefuse(w, &where, watermark_us);\n\t\treturn NULL;",
-     "if (closing_of(w, where.last) < watermark_us) {\n\t\trefuse(w, &where, watermark_us);\n\t\treturn NULL;"),
+    ("late at W = end + grace", PANES, "window_pane_at(&w->opts->window, us);\n\n\tif (closing_of(w, where.last) <= watermark_us)",
+     "window_pane_at(&w->opts->window, us);\n\n\tif (closing_of(w, where.last) < watermark_us)"),
     ("grace keeps a window open", PANES, "window_end(&w->opts->window, k) + w->opts->grace_us", "window_end(&w->opts->window, k)"),
     ("late by the newest window", PANES, "watermark_us - closing_of(w, where->last)}", "watermark_us - closing_of(w, where->first)}"),
     ("the late row has the newest window", PANES, ".start_us = window_start(spec, where->last),", ".start_us = window_start(spec, where->first),"),
