@@ -271,6 +271,17 @@ reason() { jq -r '"\(.reason): \(.message)"' rejects; }
 	! grep -q '^time: ' out
 }
 
+@test "-j changes no byte of partial rows, nor of their merge" {
+	for i in $(seq 2000); do
+		printf '{"ts":"2026-11-22T10:%02d:%02dZ","id":%d,"v":%d.5}\n' $((i / 60)) $((i % 60)) $((i * 7 % 11)) $i
+	done >many
+	tlm-agg --time ts -w 1m -g id --partial 'count, p50(v), twa(v), last(v)' many >one
+	tlm-agg --time ts -w 1m -g id --partial -j 4 'count, p50(v), twa(v), last(v)' many | cmp one -
+	tlm-agg --merge -w 5m -g id 'count, p50(v), twa(v), last(v)' one >merged
+	tlm-agg --merge -w 5m -g id -j 4 'count, p50(v), twa(v), last(v)' one | cmp merged -
+	tlm-agg --time ts -w 5m -g id 'count, p50(v), twa(v), last(v)' many | cmp merged -
+}
+
 @test "the books count rows of the merge" {
 	tlm-agg --time ts -w 1m -g id --partial count trips >part
 	echo '{"a":1}' >>part
