@@ -4,35 +4,9 @@
 
 #include "agg.h"
 #include "options.h"
+#include "places.h"
 #include "source/source.h"
 #include "tool/tool.h"
-
-/* A place for rows besides the output, which must not go where others go. */
-static int check_place(const struct tool *t, const char *option, const char *place, struct err *err)
-{
-	const char *output = t->common.output ? t->common.output : "-";
-
-	if (!place || strncmp(place, "/dev/", 5) == 0)
-		return 0;
-	if (tool_check_file(option, place, err))
-		return -1;
-	if (strcmp(place, output) == 0)
-		return err_set(err, ERR_USAGE, "%s %.100s: the output goes there already", option, place);
-	if (t->common.rejects && strcmp(place, t->common.rejects) == 0)
-		return err_set(err, ERR_USAGE, "%s %.100s: the rejects go there already", option, place);
-	if (tool_reads(t, 1, place))
-		return err_set(err, ERR_USAGE, "%s %.100s: is read, and cannot be written too", option, place);
-	return 0;
-}
-
-static int check_places(const struct tool *t, const struct agg_options *o, struct err *err)
-{
-	if (check_place(t, "--late", o->late, err) || check_place(t, "--latest", o->latest, err))
-		return -1;
-	if (o->late && o->latest && strcmp(o->late, o->latest) == 0)
-		return err_set(err, ERR_USAGE, "--latest %.100s: the late records go there already", o->latest);
-	return 0;
-}
 
 /* One place, or files named by the time. */
 static bool open_sink(struct tool *t, struct agg_frame *frame, struct err *err)
@@ -72,7 +46,7 @@ static int run(struct tool *t, const struct agg_options *o, struct err *err)
 	if (o->is_merging && t->common.max_line_bytes == BATCH_LINE_DEFAULT_BYTES)
 		t->common.max_line_bytes = BATCH_LINE_MAX_BYTES; /* the states of a row may be many */
 	source = tool_source(t, 1, err);
-	if (!source || check_places(t, o, err))
+	if (!source || places_check(t, o, err))
 		goto out;
 	frame.n_inputs = source->ops->inputs(source);
 	if (source->ops->progress)
