@@ -14,3 +14,15 @@ crash() {
 @test "a repeatable run killed and repeated" { crash named 29; }
 @test "a group of objects, synced by threads, killed and failing" { crash group 11; }
 @test "bytes are synced before their name, names before their row" { crash order 1; }
+
+# The same for the way into S3, a sample of tests/torture/s3-crash.bats.
+s3_crash() {
+	need strace zstd
+	timeout 120 "$TLM_TOP/tests/torture/s3-crash.py" "$1" "$BATS_TEST_TMPDIR" "$2"
+}
+
+@test "S3: killed at system calls: nothing lost, twice or torn" { s3_crash kill 37; }
+@test "S3: the same with uploads in parts" { s3_crash parts 47; }
+@test "S3: the start after that killed, too" { s3_crash again 61; }
+@test "S3: system calls that fail: status 2, and the next start completes" { s3_crash fail 41; }
+@test "S3: the connection cut at requests, before and after they were done" { s3_crash net 11; }

@@ -1,24 +1,28 @@
 #!/usr/bin/env python3
 """s3fake.py FOLDER : a server on 127.0.0.1 that says what real ones never say. Writes its port to FOLDER/port.
 
-Without rules it is a small S3 in memory that checks no signature: PUT with If-None-Match, HEAD, GET, DELETE, uploads in
-parts. FOLDER/rules holds one JSON object a line; the first whose "method" and "path" (a regular expression of path and
+Without rules it is a small S3 in memory that checks no signature: PUT with If-None-Match, HEAD, GET, DELETE, lists,
+uploads in parts. FOLDER/rules holds one JSON object a line; the first whose "method" and "path" (a regular expression of path and
 query) fit, and that was used fewer than "times" (1) times, says what is answered: "status", "headers", "body"; "store":
 first do what was asked; "close": then break off without an answer; "after": N, only once N requests have fitted it.
 Each request is one line of FOLDER/log: method, path and headers.
 """
 
+import hashlib
+import itertools
 import json
 import os
 import re
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from xml.sax.saxutils import escape
 from urllib.parse import parse_qs, unquote, urlsplit
 
 folder = sys.argv[1]
 lock = threading.Lock()
 objects, uploads, used, seen = {}, {}, {}, {}
+numbers = itertools.count(1)
 
 
 def rules():
@@ -56,12 +60,17 @@ class Handler(BaseHTTPRequestHandler):
         url = urlsplit(self.path)
         key, query = unquote(url.path), parse_qs(url.query, keep_blank_values=True)
         meta = {k: v for k, v in self.headers.items() if k.lower().startswith(("x-amz-meta-", "content-type"))}
+        if "list-type" in query:
+            prefix = key.rstrip("/") + "/" + query.get("prefix", [""])[0]
+            return 200, b"<ListBucketResult>" + b"".join(
+                b"<Contents><Key>%s</Key><Size>%d</Size></Contents>" % (escape(k.split("/", 2)[2]).encode(), len(objects[k][0]))
+                for k in sorted(objects) if k.startswith(prefix)) + b"</ListBucketResult>", {}
         if "uploads" in query and self.command == "GET":
             return 200, b"<ListMultipartUploadsResult>" + b"".join(
                 b"<Upload><Key>%s</Key><UploadId>%s</UploadId></Upload>" % (k.split("/", 2)[2].encode(), i.encode())
-                for i, (k, _, _) in uploads.items()) + b"</ListMultipartUploadsResult>", {}
+                for i, (k, _, _) in uploads.items() if k.startswith(key.rstrip("/") + "/")) + b"</ListMultipartUploadsResult>", {}
         if "uploads" in query:
-            name = f"u{len(seen)}-{len(uploads)}"
+            name = f"u{next(numbers)}"
             uploads[name] = (key, meta, {})
             return 200, f"<InitiateMultipartUploadResult><UploadId>{name}</UploadId></InitiateMultipartUploadResult>".encode(), {}
         if "uploadId" in query:
@@ -93,7 +102,12 @@ class Handler(BaseHTTPRequestHandler):
         return 200, data, {**meta, "Content-Length": str(len(data))}
 
     def handle_any(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = int(self.headers.get("Content-Length") or 0)
+        body = self.rfile.read(length)
+        told = self.headers.get("x-amz-content-sha256")
+        if len(body) < length or (told and hashlib.sha256(body).hexdigest() != told):
+            self.close_connection = True
+            return
         with lock:
             with open(os.path.join(folder, "log"), "a") as f:
                 f.write(json.dumps({"method": self.command, "path": self.path, "headers": dict(self.headers),
@@ -119,7 +133,12 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
 
 
-server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+class Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """A client that went away is what the tests are about."""
+
+
+server = Server(("127.0.0.1", 0), Handler)
 server.daemon_threads = True
 with open(os.path.join(folder, "port.new"), "w") as f:
     f.write(str(server.server_address[1]))
