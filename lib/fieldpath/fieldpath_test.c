@@ -161,6 +161,30 @@ static void expect_names(const char *text, const char *column, const char *name)
 	buf_release(&out);
 }
 
+static void expect_canonical(const char *text, const char *canonical)
+{
+	struct err err = ERR_INIT;
+	struct fieldpath path = FIELDPATH_INIT;
+	struct buf out = BUF_INIT;
+
+	assert_int_equal(fieldpath_parse(&path, slice_str(text), NULL, &err), 0);
+	fieldpath_canonical(&out, &path);
+	assert_string_equal(buf_cstr(&out), canonical);
+	fieldpath_release(&path);
+	buf_release(&out);
+}
+
+/* Equal paths have one form, others have another: the key "a.b" is not b in a. */
+static void one_form_for_every_path(void **state)
+{
+	(void)state;
+	expect_canonical("a.b", "[\"a\"][\"b\"]");
+	expect_canonical(".a[\"b\"]", "[\"a\"][\"b\"]");
+	expect_canonical(".[\"a.b\"][0]", "[\"a.b\"][0]");
+	expect_canonical(".[\"a\\\"]\"]", "[\"a\\\"]\"]");
+	expect_canonical(".a[-1]", "[\"a\"][-1]");
+}
+
 static void names_of_columns(void **state)
 {
 	(void)state;
@@ -205,6 +229,7 @@ int main(void)
 		cmocka_unit_test(bad_paths_are_refused_with_the_place),
 		cmocka_unit_test(too_many_steps_are_refused),
 		cmocka_unit_test(path_ends_where_it_cannot_go_on),
+		cmocka_unit_test(one_form_for_every_path),
 		cmocka_unit_test(names_of_columns),
 		cmocka_unit_test(copies_are_equal_and_their_own),
 	};
