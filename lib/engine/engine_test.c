@@ -37,6 +37,11 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 	buf_addf(&s->text, "[%lld,%lld%s%s)%.*s=", (long long)row->start_us, (long long)row->end_us,
 		row->is_final ? "" : "?", row->is_cut ? "!" : "", (int)row->key.len, row->key.p);
 	agg_result_print(&s->text, &r);
+	if (row->has_rev)
+		buf_addf(&s->text, "#%u", row->rev);
+	for (size_t i = 0; i < row->n_replaces; i++)
+		buf_addf(&s->text, "<%lld,%lld>", (long long)row->replaces[i].start_us,
+			(long long)row->replaces[i].end_us);
 	buf_add_char(&s->text, ' ');
 	return 0;
 }
@@ -570,6 +575,92 @@ static void closed_sessions_leave_nothing(void **state)
 	story_end(&s, "");
 }
 
+/* ? is a row that is not final, # how many came before. */
+static void complete_windows_are_told_and_told_again(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s,
+		(struct engine_opts){
+			.window = {.size_us = 10, .advance_us = 10}, .grace_us = 10, .emit = ENGINE_UPDATE},
+		(struct window_clock){0});
+	add(&s, 1);
+	add(&s, 9);
+	buf_add_str(&s.text, "| ");
+	add(&s, 10); /* W = end */
+	add(&s, 3);
+	add(&s, 20); /* W = end + grace: only the final row */
+	add(&s, 10);
+	add(&s, 55);
+	flush(&s, true);
+	story_end(&s, "| [0,10?)=2#0 [0,10?)=3#1 [0,10)=3#2 [10,20?)=1#0 [10,20?)=2#1 [10,20)=2#2 [20,30)=1#0 "
+		      "[50,60)=1#0 ");
+}
+
+static void a_change_is_told_of_each_open_complete_window(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s,
+		(struct engine_opts){.window = {.size_us = 10, .advance_us = 5}, .grace_us = 10, .emit = ENGINE_UPDATE},
+		(struct window_clock){0});
+	add(&s, 7);
+	add(&s, 20); /* [0,10) has closed, [5,15) is complete */
+	add(&s, 7);
+	add(&s, 12); /* [10,20) was empty when it was complete */
+	add(&s, 21);
+	flush(&s, true);
+	story_end(&s, "[0,10)=1#0 [5,15?)=1#0 [5,15?)=2#1 [5,15?)=3#2 [10,20?)=1#0 [5,15)=3#3 [10,20)=1#1 "
+		      "[15,25)=2#0 [20,30)=2#0 ");
+}
+
+static void borders_tell_what_has_changed(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s,
+		(struct engine_opts){
+			.window = {.size_us = 100, .advance_us = 100}, .emit = ENGINE_EVERY, .emit_every_us = 5},
+		(struct window_clock){0});
+	add_key(&s, 0, -12, "a");
+	add_key(&s, 0, -11, "b");
+	add_key(&s, 0, -10, "b"); /* W is at a border */
+	add_key(&s, 0, -9, "b");
+	buf_add_str(&s.text, "| ");
+	add_key(&s, 0, -5, "b");
+	add_key(&s, 0, 4, "a"); /* over several: and the window has closed */
+	add_key(&s, 0, 5, "b");
+	add_key(&s, 0, 23, "b");
+	flush(&s, false);
+	story_end(&s, "[-100,0?)a=1#0 [-100,0?)b=1#0 | [-100,0?)b=3#1 [-100,0)a=1#1 [-100,0)b=4#2 [0,100?)a=1#0 "
+		      "[0,100?)b=1#0 [0,100?)a=1#1 [0,100?)b=2#1 ");
+}
+
+static void sessions_make_rows_void(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.session_us = 5}, .grace_us = 20, .emit = ENGINE_UPDATE},
+		(struct window_clock){0});
+	add_key(&s, 0, 0, "a");
+	add_key(&s, 0, 5, "b"); /* W = last + gap: not complete */
+	buf_add_str(&s.text, "| ");
+	add_key(&s, 0, 6, "b");
+	add_key(&s, 0, 3, "a"); /* goes on */
+	add_key(&s, 0, 9, "b");
+	add_key(&s, 0, 0, "a"); /* the same bounds: nothing is void */
+	add_key(&s, 0, 19, "b");
+	add_key(&s, 0, 13, "a");
+	add_key(&s, 0, 8, "a"); /* makes them one */
+	flush(&s, true);
+	story_end(&s, "| [0,0?)a=1#0 [0,3?)a=2#1<0,0> [0,3?)a=3#2 [5,9?)b=3#0 [13,13?)a=1#0 [0,13?)a=5#3<0,3><13,13> "
+		      "[5,9)b=3#1 [0,13)a=5#4 [19,19)b=1#0 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -587,6 +678,10 @@ int main(void)
 		cmocka_unit_test(closed_windows_leave_nothing),
 		cmocka_unit_test(many_windows_are_open),
 		cmocka_unit_test(long_windows_agree_with_the_definition),
+		cmocka_unit_test(complete_windows_are_told_and_told_again),
+		cmocka_unit_test(a_change_is_told_of_each_open_complete_window),
+		cmocka_unit_test(borders_tell_what_has_changed),
+		cmocka_unit_test(sessions_make_rows_void),
 		cmocka_unit_test(sessions_merge_and_close),
 		cmocka_unit_test(sessions_are_cut_at_borders),
 		cmocka_unit_test(no_session_spans_a_border),
