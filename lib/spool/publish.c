@@ -166,12 +166,15 @@ static void add_dirs(struct spool *spool, const char *to)
 
 void spool_add_item(struct spool *spool, const struct spool_item *item)
 {
-	assert(!spool_is_full(spool));
+	assert(spool->n_group < SPOOL_GROUP_MAX);
 	spool->group[spool->n_group++] = *item;
+	spool->group_bytes += item->sum.bytes;
 }
 
 bool spool_is_full(const struct spool *spool)
 {
+	if (spool->store && spool->n_group && spool->waiting_bytes + spool->group_bytes >= spool->max_waiting_bytes)
+		return true;
 	return spool->n_group == spool->group_max;
 }
 
@@ -208,6 +211,7 @@ void spool_drop_group(struct spool *spool)
 	for (size_t i = 0; i < spool->n_group; i++)
 		spool_release_item(&spool->group[i]);
 	spool->n_group = 0;
+	spool->group_bytes = 0;
 }
 
 /* ---- the steps, each for one object ---- */

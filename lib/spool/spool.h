@@ -95,7 +95,7 @@ struct spool_hooks {
 /* Ends a segment and adds it to the group that the next spool_publish() publishes; the segment is free for the next. */
 int spool_add(struct spool *spool, struct segment *s, struct err *err);
 
-/* Whether the group has its upper size. */
+/* Whether the group has its upper size, or with a store the spool. */
 bool spool_is_full(const struct spool *spool);
 
 /*

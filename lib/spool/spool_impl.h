@@ -46,7 +46,7 @@ struct spool {
 	struct spool_item group[SPOOL_GROUP_MAX];
 	size_t n_group, group_max;
 	struct store *store;
-	uint64_t max_waiting_bytes, waiting_bytes;
+	uint64_t max_waiting_bytes, waiting_bytes, group_bytes;
 	struct spool_job *first, *last; /* handed over and not taken */
 };
 
