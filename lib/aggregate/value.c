@@ -71,11 +71,16 @@ void agg_read_number(const char *p, size_t len, struct agg_value *v)
 	size_t decimals;
 	uint64_t digits;
 
-	/* an exponent, a fraction that may be zero, or too many digits: the plain way */
+	/* an exponent, or too many digits: the plain way */
 	if (len - is_negative > 8 || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ ||
-		!read_word(p + is_negative, len - is_negative, &digits, &decimals) || (decimals && p[len - 1] == '0')) {
+		!read_word(p + is_negative, len - is_negative, &digits, &decimals)) {
 		agg_read_number_plain(p, len, v);
 		return;
+	}
+	/* a fraction may be zero, and the number an integer */
+	if (p[len - 1] == '0') {
+		for (; decimals && digits % 10 == 0; decimals--)
+			digits /= 10;
 	}
 	if (!decimals) {
 		set_integer(v, is_negative ? -(int64_t)digits : (int64_t)digits);

@@ -67,6 +67,9 @@ static bool read_8_digits(uint64_t word, uint64_t *value)
 static bool read_whole_epoch(enum etime_kind kind, const char *p, size_t len, int64_t *us)
 {
 	static const int64_t unit[] = {[ETIME_SECONDS] = 1000000, [ETIME_MILLIS] = 1000, [ETIME_MICROS] = 1};
+	static const uint64_t last[] = {[ETIME_SECONDS] = ETIME_MAX_US / 1000000,
+		[ETIME_MILLIS] = ETIME_MAX_US / 1000,
+		[ETIME_MICROS] = ETIME_MAX_US};
 	uint64_t front, back, front_value, back_value, value;
 
 	if (len < 8 || len > 15 || (kind != ETIME_SECONDS && kind != ETIME_MILLIS && kind != ETIME_MICROS))
@@ -80,7 +83,7 @@ static bool read_whole_epoch(enum etime_kind kind, const char *p, size_t len, in
 		!read_8_digits(back, &back_value))
 		return false;
 	value = front_value * 100000000 + back_value;
-	if (value > (uint64_t)(ETIME_MAX_US / unit[kind]))
+	if (value > last[kind])
 		return false;
 	*us = (int64_t)value * unit[kind];
 	return true;
