@@ -54,7 +54,6 @@ enum agg_fate {
 	AGG_MARK,     /* the time of a mark */
 	AGG_PART,     /* a row of --partial: the block is this line alone */
 	AGG_GOOD,     /* a record for its lane */
-	AGG_LATE,     /* which found its windows closed: late tells */
 	AGG_DONE
 };
 
@@ -66,7 +65,7 @@ struct agg_item {
 	uint64_t byte;
 	size_t key_at, more_at; /* in the text of the block; more: the message of a reject, or the vote of a record */
 	uint32_t more_bytes;
-	uint32_t late; /* its number among those of the lane */
+	uint32_t late; /* 0, or it found its windows closed: its number among such of the lane, from 1 */
 	uint16_t lane;
 	uint8_t fate; /* enum agg_fate */
 	uint8_t reason;

@@ -237,7 +237,7 @@ static void clear(struct agg_item *item)
 	item->record.key.len = item->record.hash = 0;
 	item->record.is_start = item->record.is_end = false;
 	item->byte = item->key_at = item->more_at = 0;
-	item->more_bytes = 0;
+	item->more_bytes = item->late = 0;
 	item->lane = 0;
 }
 

@@ -75,7 +75,6 @@ static int judge_item(struct agg *g, const struct agg_block *block, struct agg_i
 	case AGG_GOOD:
 		g->frame.ledger->read++;
 		return judge_record(g, block, item, err);
-	case AGG_LATE:
 	case AGG_DONE:
 		break;
 	}
@@ -109,7 +108,7 @@ static int judge_block(struct agg *g, struct agg_block *block, struct err *err)
 	return 0;
 }
 
-/* ---- fold: each lane its records ---- */
+/* ---- fold: each lane its records; of those of others it reads what they do not write ---- */
 
 void agg_keep_late(struct agg_worker *w, struct agg_item *item)
 {
@@ -117,9 +116,8 @@ void agg_keep_late(struct agg_worker *w, struct agg_item *item)
 		w->cap_lates = w->cap_lates ? 2 * w->cap_lates : 64;
 		w->lates = mem_resize(w->lates, w->cap_lates, sizeof *w->lates);
 	}
-	item->fate = AGG_LATE;
-	item->late = (uint32_t)w->n_lates;
 	w->lates[w->n_lates++] = *engine_late(w->engine);
+	item->late = (uint32_t)w->n_lates;
 }
 
 static bool is_mine(const struct agg_worker *w, const struct agg_item *item)
@@ -193,8 +191,8 @@ static int write_lates(struct agg *g, struct err *err)
 		for (size_t i = 0; i < g->round[b].n; i++) {
 			const struct agg_item *item = &g->round[b].items[i];
 
-			if (item->fate == AGG_LATE)
-				agg_add_late_row(g, &g->round[b], item, &g->workers[item->lane].lates[item->late]);
+			if (item->late)
+				agg_add_late_row(g, &g->round[b], item, &g->workers[item->lane].lates[item->late - 1]);
 		}
 	}
 	if (sink_write_bytes(g->late, buf_slice(&g->late_rows), err) || g->late->ops->flush(g->late, err))
