@@ -616,6 +616,33 @@ static void a_change_is_told_of_each_open_complete_window(void **state)
 		      "[15,25)=2#0 [20,30)=2#0 ");
 }
 
+/* Into a pane that a complete window shares with one that is not, and one older than panes that are complete. */
+static void complete_windows_slide_over_late_records(void **state)
+{
+	const struct engine_opts opts = {
+		.window = {.size_us = 10, .advance_us = 5}, .grace_us = 10, .emit = ENGINE_UPDATE};
+	struct engine_opts patient = opts;
+	struct story s;
+
+	(void)state;
+	story_open(&s, opts, (struct window_clock){0});
+	add(&s, 7);
+	add(&s, 12);
+	add(&s, 7);
+	add(&s, 15);
+	flush(&s, true);
+	story_end(&s, "[0,10?)=1#0 [0,10?)=2#1 [5,15?)=3#0 [0,10)=2#2 [5,15)=3#1 [10,20)=2#0 [15,25)=1#0 ");
+	patient.grace_us = 100;
+	story_open(&s, patient, (struct window_clock){0});
+	add(&s, 12);
+	add(&s, 40);
+	add(&s, 7);
+	add(&s, 50);
+	flush(&s, true);
+	story_end(&s, "[5,15?)=1#0 [10,20?)=1#0 [0,10?)=1#0 [5,15?)=2#1 [35,45?)=1#0 [40,50?)=1#0 [0,10)=1#1 "
+		      "[5,15)=2#2 [10,20)=1#1 [35,45)=1#1 [40,50)=1#1 [45,55)=1#0 [50,60)=1#0 ");
+}
+
 static void borders_tell_what_has_changed(void **state)
 {
 	struct story s;
@@ -680,6 +707,7 @@ int main(void)
 		cmocka_unit_test(long_windows_agree_with_the_definition),
 		cmocka_unit_test(complete_windows_are_told_and_told_again),
 		cmocka_unit_test(a_change_is_told_of_each_open_complete_window),
+		cmocka_unit_test(complete_windows_slide_over_late_records),
 		cmocka_unit_test(borders_tell_what_has_changed),
 		cmocka_unit_test(sessions_make_rows_void),
 		cmocka_unit_test(sessions_merge_and_close),
