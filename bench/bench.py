@@ -201,6 +201,31 @@ def bench_s3put():
         shutil.rmtree(SHM, ignore_errors=True)
 
 
+def bench_s3():
+    """Objects of 32 MiB into an S3 server on a RAM disk; the peers send files that hold the same objects."""
+    big, _ = data()
+    SHM.mkdir()
+    port = shell(f"OWNER={os.getpid()} '{TOP}/tests/services/s3-start.sh' versitygw {SHM}/s3", check=True, capture_output=True,
+                 text=True, cwd=TOP).stdout.strip()
+    os.environ.update(AWS_ACCESS_KEY_ID="testaccess", AWS_SECRET_ACCESS_KEY="testsecret123", AWS_REGION="us-east-1",
+                      AWS_DEFAULT_REGION="us-east-1", AWS_ENDPOINT_URL=f"http://127.0.0.1:{port}",
+                      S3_ENDPOINT_URL=f"http://127.0.0.1:{port}", XDG_STATE_HOME=f"{SHM}/state")
+    fresh = f"rm -rf {SHM}/s3/data/lake; mkdir {SHM}/s3/data/lake"
+    try:
+        shell(f"tlm-s3put -q --compression none --max-size 32M -o file://{SHM}/files/ {big} >/dev/null", check=True)
+        row("upload of 32 MiB objects to S3 on this machine",
+            f"{fresh}; tlm-s3put -q --compression none --max-size 32M -o s3://lake/x/ {{F}}", big, [
+                Peer("aws s3 cp --recursive", f"{fresh}; aws s3 cp --quiet --recursive {SHM}/files s3://lake/x/", big, "aws", compare=False),
+                Peer("s5cmd cp", f"{fresh}; s5cmd cp '{SHM}/files/*' s3://lake/x/", big, "s5cmd", compare=False)])
+        shell(f"{fresh}; tlm-s3put -q --compression none --max-size 32M -o s3://lake/x/ {big} >/dev/null", check=True)
+        got = shell(f"find {SHM}/s3/data/lake -name '*.ndjson' | sort | xargs cat | cmp - {big}").returncode
+        if got:
+            sys.exit("bench: the bucket holds other bytes than the input")
+    finally:
+        shell(f"'{TOP}/tests/services/s3-stop.sh' {SHM}/s3")
+        shutil.rmtree(SHM, ignore_errors=True)
+
+
 def bench_start():
     """Start-up: a run over one record, the median of 40; and the bare cost of starting a process beside it."""
     lake = DIR / "start-lake"
@@ -268,7 +293,7 @@ def bench_memory():
         print("| " + " | ".join(line) + " |", flush=True)
 
 
-benches = {"filter": bench_filter, "agg": bench_agg, "replay": bench_replay, "s3put": bench_s3put, "start": bench_start,
+benches = {"filter": bench_filter, "agg": bench_agg, "replay": bench_replay, "s3put": bench_s3put, "s3": bench_s3, "start": bench_start,
            "latency": bench_latency, "pace": bench_pace, "memory": bench_memory}
 names = sys.argv[1:] or list(benches)
 print(f"{RUNS} runs in turn, median; MB/s of input; CPU seconds per GB; ratio = ours / peer\n")

@@ -248,3 +248,35 @@ refused() {
 s3://lake/x/d=2/RUN-000002.ndjson.zst 1" ]
 	[ ! -e state ]
 }
+
+# ---- read by others ----
+
+@test "DuckDB reads what is in the bucket: rows, sums, partition columns with their types (docs/lake.md)" {
+	on s3proxy
+	awk 'BEGIN {for (i = 0; i < 5000; i++) printf "{\"deviceId\":\"veh %d\",\"timeMili\":%.0f,\"variable\":\"SPEED\",\"value\":%.2f}\n", i % 3, 1795341600000 + i * 20000, i / 7}' >in
+	put --time timeMili:ms --max-records 500 -o "s3://$B/t/dt=%Y-%m-%d/hour=%H/vehicle={deviceId}/" --manifest "s3://$B/t/_manifests/" in
+	[ "$status" = 0 ]
+	# the pattern and options of the page, on the files of the server
+	sed -n '/^FROM read_json/p' "$TLM_TOP/docs/lake.md" | head -n 1 >from
+	grep -q "dt=\*/hour=\*/vehicle=\*/\*.ndjson.zst', hive_partitioning = true" from
+	from=$(sed "s|s3://lake/telemetry|$DATA/t|" from)
+	"$python" - "$from" >got <<-'END'
+		import duckdb, sys
+		q = lambda s: print(duckdb.sql(s.format(sys.argv[1])).fetchall())
+		q("SELECT count(*), round(sum(value), 2), count(DISTINCT timeMili) {}")
+		q("SELECT vehicle, count(*), typeof(any_value(dt)), typeof(any_value(hour)), typeof(vehicle) {} GROUP BY vehicle ORDER BY vehicle")
+		sys.argv[1] = sys.argv[1].replace("= true", "= true, hive_types = {{'hour': INTEGER}}").format()
+		q("SELECT typeof(any_value(hour)) {}")
+		q("SELECT count(*) {} WHERE dt <> make_timestamp(timeMili * 1000)::DATE OR hour <> hour(make_timestamp(timeMili * 1000)) OR vehicle <> deviceId")
+	END
+	cat got
+	sum=$(awk 'BEGIN {for (i = 0; i < 5000; i++) s += sprintf("%.2f", i / 7); printf "%.2f", s}')
+	[ "$(sed -n 1p got)" = "[(5000, $(sed 's/0*$//; s/\.$//' <<<"$sum"), 5000)]" ]
+	[ "$(sed -n 2p got)" = "[('veh 0', 1667, 'DATE', 'VARCHAR', 'VARCHAR'), ('veh 1', 1667, 'DATE', 'VARCHAR', 'VARCHAR'), ('veh 2', 1666, 'DATE', 'VARCHAR', 'VARCHAR')]" ]
+	[ "$(sed -n 3p got)" = "[('INTEGER',)]" ]
+	[ "$(sed -n 4p got)" = "[(0,)]" ]
+	sed -n '/^SELECT sum(records)/,/^FROM (SELECT DISTINCT/p' "$TLM_TOP/docs/lake.md" >sql
+	sed -i "s|s3://lake/telemetry|$DATA/t|; s|;$||" sql
+	"$python" -c 'import duckdb, sys; print(duckdb.sql(sys.stdin.read()).fetchall()[0])' <sql >sums
+	[ "$(cat sums)" = "(5000, $(jq -s 'map(.bytes) | add' out), $(wc -l <out))" ]
+}
