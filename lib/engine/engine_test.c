@@ -666,6 +666,30 @@ static void borders_tell_what_has_changed(void **state)
 		      "[0,100?)b=1#0 [0,100?)a=1#1 [0,100?)b=2#1 ");
 }
 
+/* A window has changed when any of its panes has. */
+static void borders_see_each_pane_of_a_window(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s,
+		(struct engine_opts){.window = {.size_us = 10, .advance_us = 5},
+			.grace_us = 50,
+			.emit = ENGINE_EVERY,
+			.emit_every_us = 4},
+		(struct window_clock){0});
+	add(&s, 1);
+	add(&s, 6);
+	add(&s, 8);
+	add(&s, 12);
+	buf_add_str(&s.text, "| ");
+	add(&s, 2);
+	add(&s, 16);
+	flush(&s, true);
+	story_end(&s, "[-5,5?)=1#0 [0,10?)=1#0 [0,10?)=2#1 [5,15?)=1#0 [0,10?)=3#2 [5,15?)=2#1 | [-5,5?)=2#1 "
+		      "[0,10?)=4#3 [5,15?)=3#2 [10,20?)=1#0 [-5,5)=2#2 [0,10)=4#4 [5,15)=3#3 [10,20)=2#1 [15,25)=1#0 ");
+}
+
 static void sessions_make_rows_void(void **state)
 {
 	struct story s;
@@ -709,6 +733,7 @@ int main(void)
 		cmocka_unit_test(a_change_is_told_of_each_open_complete_window),
 		cmocka_unit_test(complete_windows_slide_over_late_records),
 		cmocka_unit_test(borders_tell_what_has_changed),
+		cmocka_unit_test(borders_see_each_pane_of_a_window),
 		cmocka_unit_test(sessions_make_rows_void),
 		cmocka_unit_test(sessions_merge_and_close),
 		cmocka_unit_test(sessions_are_cut_at_borders),

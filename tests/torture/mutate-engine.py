@@ -120,7 +120,7 @@ MUTATIONS = [
     ("a border is a multiple of D", EARLY, "over + every_us : over) + every_us", "over + every_us : over) + every_us + 1"),
     ("borders before 1970", EARLY, "(over < 0 ? over + every_us : over)", "over"),
     ("only what has changed is told", EARLY, "(order[i]->spare & wanted) == wanted", "true"),
-    ("a change is told once", EARLY, "e->spare &= ~(uint32_t)CHANGED;", ""),
+    ("a change is told once", EARLY, "e->spare &= ~(uint32_t)CHANGED;", ";"),
     ("a change in any pane is one of the window", EARLY, "into->spare |= e->spare;", "into->spare = e->spare;"),
     ("revisions count", TOLD, "return (uint32_t)entry->state[0]++;", "return (uint32_t)entry->state[0];"),
     ("the final row has a number of its own", TOLD, "return entry ? (uint32_t)entry->state[0] : 0;", "return entry ? (uint32_t)entry->state[0] - 1 : 0;"),
