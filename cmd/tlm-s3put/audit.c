@@ -407,7 +407,7 @@ int audit_run(struct tool *t, const struct s3put_options *o, struct err *err)
 		.write = write_rows, .flush = flush, .finish = finish, .close = close_audit, .bytes_out = bytes_out};
 	static const char *const names[] = {
 		"key", "records", "bytes", "raw_bytes", "sha256", "raw_sha256", "run", "seq", "end", "objects"};
-	struct audit a = {.base = {&ops}, .tool = t};
+	struct audit a = {.base.ops = &ops, .tool = t};
 	struct source *source;
 	int got = -1;
 

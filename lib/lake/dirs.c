@@ -9,6 +9,8 @@
 #include "mem/mem.h"
 #include "stop/stop.h"
 
+enum { BLOCKED_US = 1000000 };
+
 /* Eight bytes at a step, mixed by a multiplication and a shift. */
 static uint64_t hash_name(struct slice name)
 {
@@ -179,10 +181,17 @@ static int keep(void *lake, struct err *err)
 	return lake_keep_manifest(lake, err);
 }
 
-/* A signal lets what was read go into the spool, full as it may be. */
-static bool idle(void *lake)
+/* A source with a group must hear that we live. A signal lets what was read go into the spool, full as it may be. */
+static bool idle(void *ctx)
 {
-	lake_tell_notes(lake);
+	struct lake *l = ctx;
+	int64_t now_us = ledger_now_us();
+
+	lake_tell_notes(l);
+	if (l->base.on_blocked && now_us >= l->next_blocked_us) {
+		l->next_blocked_us = now_us + BLOCKED_US;
+		l->base.on_blocked(l->base.blocked_ctx);
+	}
 	return stop_signal() != 0;
 }
 

@@ -61,7 +61,7 @@ struct lake {
 	struct lake_dir *newest, *oldest, *unused;
 	uint64_t next_seq, n_early;
 	int64_t now_us, next_sync_us, next_age_us; /* monotonic; -1: nothing is due */
-	int64_t next_look_us;
+	int64_t next_look_us, next_blocked_us;
 
 	/* the rows that become an object of their own */
 	struct codec_set manifest_codecs;

@@ -68,7 +68,7 @@ static void prepare(struct run *r, const char *place, const char *time)
 {
 	struct reject_opts rejects = {.is_quiet = true};
 
-	*r = (struct run){.rows = {.base = {&row_ops}}};
+	*r = (struct run){.rows.base.ops = &row_ops};
 	ledger_init(&r->ledger, "tlm-s3put");
 	r->opts = (struct lake_opts){.place = place,
 		.codec = CODEC_NONE,

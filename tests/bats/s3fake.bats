@@ -272,3 +272,32 @@ sts() { printf '<%sResponse><%sResult><Credentials><AccessKeyId>%s</AccessKeyId>
 	find state -type f -exec cat {} + >>seen
 	[ "$(grep -c 'TOPSECRET\|TOPTOKEN' seen)" = 0 ]
 }
+
+# ---- streams ----
+
+@test "a live pipe: an object is stored and told while the pipe stays open" {
+	mkfifo pipe
+	tlm-s3put --max-age 200ms -o s3://lake/x/ pipe >out 2>err &
+	pid=$!
+	exec 7>pipe
+	echo '{"n":1}' >&7
+	for ((i = 0; i < 200; i++)); do
+		[ ! -s out ] || break
+		sleep 0.02
+	done
+	[ "$(wc -l <out)" = 1 ]
+	[ "$(stored)" = '{"n":1}' ]
+	[ -z "$(find state -name '*.ready')" ]
+	exec 7>&-
+	wait "$pid"
+}
+
+@test "many objects at once: rows in the order of sealing, each true" {
+	seq 1 500 | sed 's/.*/{"n":&}/' >in
+	rule '{"method":"PUT","path":"-00000[3-5]","status":503,"times":3}'
+	put --uploads 8 --max-records 10 in
+	cat err
+	[ "$status" = 0 ]
+	same "$(seq 1 50)" "$(jq .seq out)"
+	jq -r .key out | sed "s|s3://|$U/|" | xargs curl -s | zstd -dcq | cmp - in
+}
