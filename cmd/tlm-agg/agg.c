@@ -36,7 +36,7 @@ static void keep_books(struct agg *g)
 	}
 }
 
-static int end_call(struct agg *g, struct err *err)
+int agg_end_call(struct agg *g, struct err *err)
 {
 	if (g->rows && g->frame.is_live && !g->lateness)
 		rows_flush(g->rows, g->out);
@@ -108,7 +108,7 @@ static int settle(struct stage *stage, struct buf *out, struct err *err)
 	jobs_wait(g->jobs);
 	result = agg_do_round(g, g->blocks, g->n_blocks, err);
 	g->n_blocks = 0;
-	return end_call(g, err) ? -1 : result;
+	return agg_end_call(g, err) ? -1 : result;
 }
 
 /* A batch that some thread reads while the next ones come. */
@@ -133,17 +133,17 @@ static int take_batch(struct stage *stage, struct batch *in, struct buf *out, st
 	g->out = out;
 	if (g->n_workers > 1 && g->has_begun && !in->records)
 		return hold(g, in, out, err);
-	if (settle(stage, out, err))
+	if (settle(stage, out, err) || (g->frame.is_topic && agg_see_input(g, in->input, err)))
 		return -1;
 	result = take_parts(g, in, err);
-	return end_call(g, err) ? -1 : result;
+	return agg_end_call(g, err) ? -1 : result;
 }
 
 static int take_input_end(struct stage *stage, uint32_t input, struct buf *out, struct err *err)
 {
 	struct agg *g = (struct agg *)stage;
 
-	if (settle(stage, out, err))
+	if (settle(stage, out, err) || (g->frame.is_topic && agg_see_input(g, input, err)))
 		return -1;
 	window_clock_end(&g->clock, input);
 	if (!g->has_begun)
@@ -151,7 +151,7 @@ static int take_input_end(struct stage *stage, uint32_t input, struct buf *out, 
 	/* after the last input end() says what becomes of open windows */
 	if (g->clock.watermark_us != WINDOW_FOREVER && agg_advance(g, err))
 		return -1;
-	return end_call(g, err);
+	return agg_end_call(g, err);
 }
 
 static int end(struct stage *stage, bool is_stopped, struct buf *out, struct err *err)
@@ -164,14 +164,14 @@ static int end(struct stage *stage, bool is_stopped, struct buf *out, struct err
 		return 0;
 	if (g->lateness) {
 		g->n_rows += lateness_write(g->lateness, (enum rows_format)g->opts.format, g->groups, g->n_groups, out);
-		return end_call(g, err);
+		return agg_end_call(g, err);
 	}
 	if (!g->opts.no_flush && agg_flush(g, !is_stopped, err))
 		return -1;
 	rows_flush(g->rows, out);
 	if (g->latest && latest_write(g->latest, false, err))
 		return -1;
-	return end_call(g, err);
+	return agg_end_call(g, err);
 }
 
 /* ---- life ---- */
@@ -187,6 +187,9 @@ static const struct stage_ops ops = {
 	.input_end = take_input_end,
 	.end = end,
 	.close = close_stage,
+	.caught_up = agg_caught_up,
+	.deadline = agg_deadline,
+	.tick = agg_tick,
 };
 
 static int plan(struct agg *g, const char *list, struct err *err)
@@ -250,6 +253,7 @@ struct agg *agg_open(const struct agg_options *opts, const char *list, const str
 	window_clock_init(&g->clock, frame->n_inputs, opts->is_explaining ? 0 : g->opts.delay_us,
 		opts->max_ahead_us < 0 ? WINDOW_FOREVER : opts->max_ahead_us);
 	g->oldest_us = WINDOW_FOREVER;
+	g->walked_us = -1;
 	if (plan(g, list, err) || open_workers(g, err))
 		goto fail;
 	if (opts->is_explaining)
@@ -264,6 +268,30 @@ struct agg *agg_open(const struct agg_options *opts, const char *list, const str
 fail:
 	agg_close(g);
 	return NULL;
+}
+
+void agg_set_sink(struct agg *g, struct sink *sink)
+{
+	g->frame.sink = sink;
+}
+
+/* A group field stands in the row at its own path, or under its name. */
+void agg_row(struct agg *g, struct kafka_row *row)
+{
+	static const char *const units[] = {[ROWS_SECONDS] = "s", [ROWS_MILLIS] = "ms", [ROWS_MICROS] = "us"};
+
+	g->row_key = mem_alloc(g->n_groups, sizeof *g->row_key);
+	for (size_t i = 0; i < g->n_groups; i++) {
+		struct err ignored = ERR_INIT;
+
+		if (g->groups[i].name)
+			fieldpath_parse(&g->row_key[i], slice_str(g->groups[i].name), NULL, &ignored);
+		else
+			fieldpath_copy(&g->row_key[i], &g->groups[i].path);
+	}
+	*row = (struct kafka_row){.key = g->row_key, .n_key = g->n_groups, .has_row_time = true};
+	if (g->opts.time_out != ROWS_ISO)
+		row->time_unit = units[g->opts.time_out];
 }
 
 struct stage *agg_stage(struct agg *g)
@@ -290,6 +318,10 @@ void agg_close(struct agg *g)
 	top_close(g->top);
 	timefield_release(&g->time);
 	timefield_release(&g->time_end);
+	for (size_t i = 0; g->row_key && i < g->n_groups; i++)
+		fieldpath_release(&g->row_key[i]);
+	free(g->row_key);
+	free(g->caught_up_us);
 	rows_fields_release(g->groups, g->n_groups);
 	agg_merge_release(g);
 	agg_list_release(&g->list);

@@ -8,6 +8,7 @@
 #define TLM_AGG_H
 
 #include "engine/engine.h"
+#include "kafka/kafka.h"
 #include "ledger/ledger.h"
 #include "opt/opt.h"
 #include "reject/reject.h"
@@ -15,6 +16,8 @@
 #include "rows/rows.h"
 #include "sink/sink.h"
 #include "stage/stage.h"
+
+enum agg_idle_close { IDLE_HOLD, IDLE_JUMP, IDLE_WALK };
 
 enum agg_on_full { ON_FULL_FAIL, ON_FULL_EMIT_EARLY, ON_FULL_DROP };
 
@@ -53,6 +56,8 @@ struct agg_options {
 	const char *output;     /* -o, NULL: none */
 	int64_t exact_max;      /* --exact */
 	int64_t max_gap_us;     /* --max-gap, 0: no limit */
+	int64_t idle_us;        /* --idle, 0: an input is waited for */
+	int idle_close;         /* --idle-close: enum agg_idle_close */
 	bool is_partial;        /* --partial */
 	bool is_merging;        /* --merge */
 	int64_t jobs;           /* -j: threads */
@@ -65,6 +70,7 @@ struct agg_frame {
 	uint32_t n_inputs;
 	bool is_live;    /* some input is no file: a table is shown as it grows */
 	bool is_dry_run; /* nothing is opened */
+	bool is_topic;   /* the inputs are partitions */
 	struct ledger *ledger;
 	struct reject *reject;
 	struct sink *sink;     /* large results go there while they are made */
@@ -77,6 +83,10 @@ struct agg;
  * list, a name twice, the time zone), ERR_IO (--late). */
 struct agg *agg_open(const struct agg_options *opts, const char *list, const struct agg_frame *frame, struct err *err);
 struct stage *agg_stage(struct agg *g); /* agg_close() closes it */
+
+/* Where rows go, before the first record; *row says what of them makes a message of a topic (borrowed from g). */
+void agg_set_sink(struct agg *g, struct sink *sink);
+void agg_row(struct agg *g, struct kafka_row *row);
 void agg_close(struct agg *g);
 
 /* What would be done, for people: one line per thing. */

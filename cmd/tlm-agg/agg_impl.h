@@ -30,6 +30,7 @@
 enum time_from {
 	TIME_UNKNOWN, /* the first record decides */
 	TIME_NONE,    /* a whole stream without times */
+	TIME_MESSAGE, /* --time @kafka */
 	TIME_FIELD,   /* --time, or session_end of a row */
 	TIME_WINDOW   /* max(window_start, window_end - 1 ms) of a row */
 };
@@ -132,6 +133,7 @@ struct agg {
 	struct agg_list list;
 	struct rows_field *groups;
 	size_t n_groups;
+	struct fieldpath *row_key; /* where they stand in a row: the key of a message; NULL: nobody asks */
 	enum time_from time_from;
 	struct timefield time, time_end; /* time_end: window_end of TIME_WINDOW */
 	struct fieldpath voter;          /* the field of a quorum, if the clock has one */
@@ -178,10 +180,22 @@ struct agg {
 	struct rows_partial partial; /* what partial rows have in common */
 	struct agg_merge merge;
 
+	/* idle.c */
+	int64_t *caught_up_us; /* by input: since when all of it was read, -1: more waits, or it is idle */
+	uint32_t n_caught_up;  /* size of caught_up_us */
+	int64_t walked_us;     /* --idle-close walk: up to when T has grown, -1: it does not */
+
 	struct sink *late;
 	struct buf late_rows;
 	struct buf *out; /* of the call that runs */
 };
+
+/* idle.c: inputs that have nothing for now. */
+int agg_see_input(struct agg *g, uint32_t input, struct err *err); /* something came from it; it may be new */
+int agg_caught_up(struct stage *stage, uint32_t input, struct buf *out, struct err *err);
+int64_t agg_deadline(const struct stage *stage);
+int agg_tick(struct stage *stage, int64_t now_us, struct buf *out, struct err *err);
+int agg_end_call(struct agg *g, struct err *err); /* agg.c */
 
 /* agg_windows.c and agg_plan.c: options and the first record into what will be done. */
 void agg_plan_format(struct agg *g); /* by the suffix of -o */

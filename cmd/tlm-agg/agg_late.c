@@ -8,9 +8,9 @@ void agg_add_late_row(
 {
 	struct buf *out = &g->late_rows;
 
-	buf_add_str(out, "{\"reason\":\"late\",\"source\":");
-	reject_add_text(out, block->in->name);
-	buf_addf(out, ",\"line\":%llu,\"time\":", (unsigned long long)item->record.place.line);
+	buf_add_str(out, "{\"reason\":\"late\"");
+	reject_add_place(out, block->in, item->record.place.line);
+	buf_add_str(out, ",\"time\":");
 	rows_add_time(out, ROWS_ISO, item->record.place.time_us);
 	buf_add_str(out, ",\"window_start\":");
 	rows_add_time(out, (enum rows_time)g->opts.time_out, late->start_us);
@@ -31,7 +31,8 @@ int agg_reject_ahead(struct agg *g, const struct agg_block *block, const struct 
 	by.len += num_print_rough_duration(
 		buf_reserve(&by, NUM_DOUBLE_BYTES), place->time_us - g->clock.inputs[place->input].stream_us);
 	result = reject_add(g->frame.reject, REJECT_AHEAD, block->in, place->line, 0, item->raw, item->raw.len, err,
-		"%s %s ahead of the stream, more than --max-ahead", g->time.path.text, buf_cstr(&by));
+		"%s %s ahead of the stream, more than --max-ahead",
+		g->time_from == TIME_MESSAGE ? "the message is" : g->time.path.text, buf_cstr(&by));
 	buf_release(&by);
 	return result;
 }

@@ -22,6 +22,10 @@ static int set_time(struct agg *g, const char *text, struct err *err)
 {
 	struct err inner = ERR_INIT;
 
+	if (strcmp(text, "@kafka") == 0) {
+		g->time_from = TIME_MESSAGE;
+		return g->frame.is_topic ? 0 : err_set(err, ERR_USAGE, "--time @kafka: there is no topic to read");
+	}
 	if (timefield_parse(&g->time, text, &inner))
 		return err_set(err, inner.code, "--time %.60s: %s", text, inner.msg);
 	g->time_from = TIME_FIELD;

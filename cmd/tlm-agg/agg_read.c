@@ -59,6 +59,10 @@ static bool read_time(struct line *l)
 	int64_t *us = &l->item->record.place.time_us, end_us;
 	const char *why;
 
+	if (g->time_from == TIME_MESSAGE) {
+		*us = l->block->in->records[l->item->record.place.line - l->block->in->first_line].time_us;
+		return *us != BATCH_NO_TIME || reject_field(l, REJECT_NO_TIME, "the message", "has no time");
+	}
 	if (timefield_get(&g->time, spans[g->time_slot], &l->w->tmp, us, &why))
 		return reject_field(l, REJECT_NO_TIME, g->time.path.text, why);
 	if (g->time_from != TIME_WINDOW)

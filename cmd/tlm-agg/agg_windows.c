@@ -121,6 +121,8 @@ void agg_plan_format(struct agg *g)
 	if (g->opts.format >= 0)
 		return;
 	g->opts.format = ROWS_NDJSON;
+	if (kafka_is_place(name))
+		return;
 	if (compress_by_suffix(name) != COMPRESS_NONE)
 		len = (size_t)(strrchr(name, '.') - name);
 	for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {

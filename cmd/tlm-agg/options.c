@@ -6,6 +6,7 @@
 #include "jobs/jobs.h"
 #include "tool/tool.h"
 
+static const char *const idle_closes[] = {[IDLE_HOLD] = "hold", [IDLE_JUMP] = "jump", [IDLE_WALK] = "walk", NULL};
 static const char *const time_forms[] = {"iso", "s", "ms", "us", NULL};
 static const char *const on_full[] = {"fail", "emit-early", "drop", NULL};
 static const char *const formats[] = {"ndjson", "csv", "tsv", "table", NULL};
@@ -54,6 +55,10 @@ static const struct opt options[] = {
 	 .help = "a group that was seen once has a row in each time window from then on, also where it has no records."},
 	{.name = "emit", .kind = OPT_STRING, .offset = AT(emit), .arg = "final|update|every=DURATION", .is_short = true,
 	 .help = "update: a row when a window is complete and for each change within --grace; every=10s: rows of open windows on the way. Default: final."},
+	{.name = "idle", .kind = OPT_DURATION, .offset = AT(idle_us), .arg = "DURATION", .min = 1, .max = INT64_C(86400000000000),
+	 .help = "a partition that was read to its end for so long, by the clock on the wall, is not waited for. Default: each one is."},
+	{.name = "idle-close", .kind = OPT_ENUM, .offset = AT(idle_close), .arg = "HOW", .values = idle_closes,
+	 .help = "when all partitions are idle: hold leaves open windows open (default), jump closes them, walk lets time go on with the clock."},
 	{.name = "no-flush", .kind = OPT_FLAG, .offset = AT(no_flush),
 	 .help = "windows that are open at the end of the input give no row."},
 	{.kind = OPT_HEADING, .help = "Groups and values"},

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "rotate.h"
+
 /* A place for rows besides the output, which must not go where others go. */
 static int check_place(const struct tool *t, const char *option, const char *place, struct err *err)
 {
@@ -20,11 +22,64 @@ static int check_place(const struct tool *t, const char *option, const char *pla
 	return 0;
 }
 
-int places_check(const struct tool *t, const struct agg_options *o, struct err *err)
+static int check_places(const struct tool *t, const struct agg_options *o, struct err *err)
 {
 	if (check_place(t, "--late", o->late, err) || check_place(t, "--latest", o->latest, err))
 		return -1;
 	if (o->late && o->latest && strcmp(o->late, o->latest) == 0)
 		return err_set(err, ERR_USAGE, "--latest %.100s: the late records go there already", o->latest);
 	return 0;
+}
+
+int places_open(struct places *p, struct tool *t, const struct agg_options *o, struct agg_frame *frame, struct err *err)
+{
+	uint64_t read_bytes, total_bytes = 0;
+	const char *const *names;
+	size_t n_names;
+
+	if (tool_source_names(t, 1, &names, &n_names, err) || check_places(t, o, err))
+		return -1;
+	frame->is_topic = kafka_is_place(names[0]);
+	if (kafka_has_group(&t->common.kafka, names, n_names))
+		return err_set(err, ERR_USAGE,
+			"-G: windows of a group are not in this version; without -G all partitions are read");
+	if (t->common.output && kafka_is_place(t->common.output) && o->format > ROWS_NDJSON)
+		return err_set(err, ERR_USAGE, "--format: a topic takes ndjson");
+	if (o->is_merging && t->common.max_line_bytes == BATCH_LINE_DEFAULT_BYTES)
+		t->common.max_line_bytes = BATCH_LINE_MAX_BYTES; /* the states of a row may be many */
+	frame->n_inputs = 1;
+	if (!frame->is_topic || !t->common.is_dry_run) {
+		p->source = tool_source(t, 1, err);
+		if (!p->source)
+			return -1;
+		frame->n_inputs = p->source->ops->inputs(p->source);
+		if (p->source->ops->progress)
+			p->source->ops->progress(p->source, &read_bytes, &total_bytes);
+	}
+	frame->is_live = !total_bytes;
+	if (!rotate_is_pattern(t->common.output))
+		return 0;
+	frame->rotate = rotate_open(t->common.output, err);
+	if (!frame->rotate)
+		return -1;
+	p->sink = rotate_sink(frame->rotate);
+	return 0;
+}
+
+int places_open_sink(struct places *p, struct tool *t, struct agg *agg, struct err *err)
+{
+	struct kafka_row row;
+
+	if (!p->sink) {
+		agg_row(agg, &row);
+		p->sink = tool_row_sink(t, &row, err);
+	}
+	agg_set_sink(agg, p->sink);
+	return p->sink ? 0 : -1;
+}
+
+void places_close(struct places *p)
+{
+	sink_close(p->sink);
+	source_close(p->source);
 }

@@ -37,26 +37,33 @@ static void find_watermark(struct window_clock *c, int64_t just_raised_us)
 
 	if (c->n_silent)
 		return;
-	if (!c->n_running) {
+	if (!c->n_running && !c->n_idle) {
 		c->watermark_us = WINDOW_FOREVER;
 		return;
 	}
-	if (c->n_running > 1 || just_raised_us == WINDOW_NEVER) {
+	/* where all are idle nobody holds time back, and it stands at the newest record */
+	if (!c->n_running && c->max_us == WINDOW_NEVER)
+		return;
+	if (!c->n_running)
+		least = c->max_us;
+	else if (c->n_running > 1 || just_raised_us == WINDOW_NEVER) {
 		least = WINDOW_FOREVER;
 		for (uint32_t i = 0; i < c->n_inputs; i++) {
-			if (!c->inputs[i].is_ended && c->inputs[i].stream_us < least)
+			if (!c->inputs[i].is_ended && !c->inputs[i].is_idle && c->inputs[i].stream_us < least)
 				least = c->inputs[i].stream_us;
 		}
 	}
-	/* T rises, and an input counts as minus infinity before it has one: the minimum cannot fall */
-	assert(least - c->delay_us >= c->watermark_us);
-	c->watermark_us = least - c->delay_us;
+	/* only an input that was idle, or is new, can be behind */
+	if (least - c->delay_us > c->watermark_us)
+		c->watermark_us = least - c->delay_us;
 }
 
 void window_clock_raise(struct window_clock *c, uint32_t input, int64_t us)
 {
 	struct window_input *in = &c->inputs[input];
 
+	if (in->is_idle)
+		window_clock_wake(c, input);
 	if (in->stream_us == WINDOW_NEVER && !in->is_ended) {
 		c->n_silent--;
 		c->n_running++;
@@ -138,9 +145,63 @@ void window_clock_end(struct window_clock *c, uint32_t input)
 	if (in->is_ended)
 		return;
 	in->is_ended = true;
+	if (in->is_idle)
+		c->n_idle--;
+	else if (in->stream_us == WINDOW_NEVER)
+		c->n_silent--;
+	else
+		c->n_running--;
+	find_watermark(c, WINDOW_NEVER);
+}
+
+void window_clock_idle(struct window_clock *c, uint32_t input)
+{
+	struct window_input *in = &c->inputs[input];
+
+	if (in->is_ended || in->is_idle)
+		return;
+	in->is_idle = true;
+	c->n_idle++;
 	if (in->stream_us == WINDOW_NEVER)
 		c->n_silent--;
 	else
 		c->n_running--;
 	find_watermark(c, WINDOW_NEVER);
+}
+
+void window_clock_wake(struct window_clock *c, uint32_t input)
+{
+	struct window_input *in = &c->inputs[input];
+
+	if (!in->is_idle)
+		return;
+	in->is_idle = false;
+	c->n_idle--;
+	if (in->stream_us == WINDOW_NEVER)
+		c->n_silent++;
+	else
+		c->n_running++;
+}
+
+void window_clock_push(struct window_clock *c, int64_t us)
+{
+	if (us > c->watermark_us)
+		c->watermark_us = us;
+	for (uint32_t i = 0; i < c->n_inputs; i++) {
+		if (c->inputs[i].is_idle && c->inputs[i].stream_us < us + c->delay_us)
+			c->inputs[i].stream_us = us + c->delay_us;
+	}
+}
+
+void window_clock_grow(struct window_clock *c, uint32_t n_inputs)
+{
+	assert(n_inputs > c->n_inputs);
+	c->inputs = mem_resize(c->inputs, n_inputs, sizeof *c->inputs);
+	for (uint32_t i = c->n_inputs; i < n_inputs; i++) {
+		c->inputs[i] = (struct window_input){.stream_us = WINDOW_NEVER};
+		if (c->quorum)
+			c->inputs[i].votes = mem_alloc(c->quorum, sizeof *c->inputs[i].votes);
+	}
+	c->n_silent += n_inputs - c->n_inputs;
+	c->n_inputs = n_inputs;
 }

@@ -35,6 +35,7 @@ struct window_vote {
 struct window_input {
 	int64_t stream_us; /* T, or WINDOW_NEVER */
 	bool is_ended;
+	bool is_idle; /* it has left the minimum until something comes */
 	uint32_t n_votes;
 	struct window_vote *votes; /* with a quorum: up to so many, in no order */
 };
@@ -47,8 +48,9 @@ struct window_clock {
 	struct window_input *inputs;
 	uint32_t n_inputs;
 	uint32_t quorum;    /* 0: T is the largest time */
-	uint32_t n_silent;  /* not ended and still at WINDOW_NEVER */
-	uint32_t n_running; /* not ended and with a T */
+	uint32_t n_silent;  /* not ended, not idle and still at WINDOW_NEVER */
+	uint32_t n_running; /* not ended, not idle and with a T */
+	uint32_t n_idle;    /* not ended */
 };
 
 /* n_inputs: how many there will be in all, at least 1. */
@@ -91,6 +93,19 @@ static inline bool window_clock_mark(struct window_clock *c, uint32_t input, int
 
 /* An input has ended: it leaves the minimum. After the last one W is WINDOW_FOREVER. */
 void window_clock_end(struct window_clock *c, uint32_t input);
+
+/* Nothing comes from an input for now: it leaves the minimum. Where all that have not ended are idle, W is that of the
+ * newest record. */
+void window_clock_idle(struct window_clock *c, uint32_t input);
+
+/* Something comes again: the input is back in the minimum, with its T; W does not fall. */
+void window_clock_wake(struct window_clock *c, uint32_t input);
+
+/* W rises to us at least, and T of idle inputs with it: the clock on the wall decides, not a record. */
+void window_clock_push(struct window_clock *c, int64_t us);
+
+/* There are more inputs than there were. */
+void window_clock_grow(struct window_clock *c, uint32_t n_inputs);
 
 /* ---- geometry ---- */
 

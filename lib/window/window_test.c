@@ -245,9 +245,48 @@ static void without_a_vote_nothing_moves(void **state)
 	window_clock_release(&c);
 }
 
+static void an_idle_input_holds_nothing_back(void **state)
+{
+	struct window_clock c;
+
+	(void)state;
+	window_clock_init(&c, 2, 5, WINDOW_FOREVER);
+	assert_true(window_clock_see(&c, 0, 100));
+	assert_int_equal(c.watermark_us, WINDOW_NEVER);
+	window_clock_idle(&c, 1);
+	assert_int_equal(c.watermark_us, 95);
+	window_clock_idle(&c, 0);
+	assert_int_equal(c.watermark_us, 95);
+	window_clock_push(&c, 200);
+	assert_int_equal(c.watermark_us, 200);
+	/* it comes back behind the time that has come, which does not fall and waits for it */
+	window_clock_wake(&c, 1);
+	assert_true(window_clock_see(&c, 1, 50));
+	assert_int_equal(c.watermark_us, 200);
+	window_clock_wake(&c, 0);
+	assert_true(window_clock_see(&c, 0, 300));
+	assert_int_equal(c.watermark_us, 200);
+	assert_true(window_clock_see(&c, 1, 400));
+	assert_int_equal(c.watermark_us, 295);
+	/* a new input is waited for; all idle, time stands at the newest record; all ended, behind every time */
+	window_clock_grow(&c, 3);
+	assert_true(window_clock_see(&c, 0, 500));
+	assert_int_equal(c.watermark_us, 295);
+	window_clock_idle(&c, 2);
+	assert_int_equal(c.watermark_us, 395);
+	window_clock_idle(&c, 0);
+	window_clock_idle(&c, 1);
+	assert_int_equal(c.watermark_us, 495);
+	for (uint32_t i = 0; i < 3; i++)
+		window_clock_end(&c, i);
+	assert_int_equal(c.watermark_us, WINDOW_FOREVER);
+	window_clock_release(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_idle_input_holds_nothing_back),
 		cmocka_unit_test(panes_agree_with_the_definition),
 		cmocka_unit_test(a_quorum_keeps_all_that_the_rule_needs),
 		cmocka_unit_test(without_a_vote_nothing_moves),

@@ -79,8 +79,7 @@ properties() { # NODE
 		broker.heartbeat.interval.ms=250
 		broker.session.timeout.ms=2000
 		log.cleaner.dedupe.buffer.size=4194304
-		log.retention.check.interval.ms=1000
-		log.segment.delete.delay.ms=0
+		log.retention.ms=-1
 	END
 	for l in sasl_plaintext sasl_ssl; do
 		echo "listener.name.$l.plain.sasl.jaas.config=$module.plain.PlainLoginModule required user_alice=\"alice-secret\" user_bob=\"bob-secret\";"

@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# Windows over topics, without a group: partitions are inputs, rows become messages.
+
+load common
+load kafka
+
+setup_file() { kafka_start; }
+teardown_file() { kafka_stop; }
+
+setup() {
+	kafka_need
+	cd "$BATS_TEST_TMPDIR"
+	T=a$BATS_TEST_NUMBER
+}
+
+topic() { kafka_admin create "$T" "${1:-1}"; }
+put() { kcat -P -q -b "$BROKERS" -t "$T" "$@"; }
+agg() { timeout 30 tlm-agg --until-end "$@"; }
+
+@test "rows are those of a file, whatever the partition of a record" {
+	topic 3
+	"$TLM_BUILD_KIT/fleetgen" ndjson 20000 >in
+	timeout 30 tlm-replay in -o "kafka:$T?key=deviceId&ts=timeMili:ms"
+	tlm-agg --time timeMili:ms --delay 1d -w 1m -g deviceId 'count, mean(value), p95(value)' in >want || [ $? = 5 ]
+	grep -q window_start want
+	status_of agg --time timeMili:ms --delay 1d -w 1m -g deviceId 'count, mean(value), p95(value)' "kafka:$T" --rejects /dev/null
+	cmp want out
+	# messages have times to the millisecond, as the field has
+	status_of agg --time @kafka --delay 1d -w 1m -g deviceId 'count, mean(value), p95(value)' "kafka:$T" --rejects /dev/null
+	cmp want out
+}
+
+@test "rows have the group as key and the end of their window as time" {
+	topic
+	kafka_admin create "$T-one" 1
+	kafka_admin create "$T-two" 1
+	printf '%s\n' '{"d":"a\"b","n":{"x":1},"ms":1700000000000}' '{"d":null,"n":{"x":2},"ms":1700000001000}' '{"n":{"x":2},"ms":1700000001000}' | put
+	agg --time ms:ms -w 1s -g d count "kafka:$T" -o "kafka:$T-one"
+	same $'a"b|1700000000999\n|1700000001999\n|1700000001999' "$(kcat -C -q -e -b "$BROKERS" -t "$T-one" -f '%k|%T\n')"
+	agg --time ms:ms --session 5s --time-out ms -g d -g 'n.x as y' count "kafka:$T" -o "kafka:$T-two"
+	same $'["a\\"b",1]|1700000000000\n[null,2]|1700000001000\n[null,2]|1700000001000' \
+		"$(kcat -C -q -e -b "$BROKERS" -t "$T-two" -f '%k|%T\n')"
+	# rows can be aggregated again, by their own time
+	same '{"window_start":"2023-11-14T22:13:00Z","window_end":"2023-11-14T22:14:00Z","sum_count":3}' \
+		"$(agg -w 1m 'sum(count)' "kafka:$T-one")"
+}
+
+@test "late and rejected records name their partition and offset" {
+	topic 2
+	printf '%s\n' '{"ms":10000}' '{"ms":1}' '{"ms":"x"}' | put -p 1
+	status_of agg --time ms:ms -w 1s count "kafka:$T?partition=1" --late late --rejects rej
+	[ "$status" = 0 ]
+	same "{\"reason\":\"late\",\"source\":\"kafka:$T\",\"partition\":1,\"offset\":1,\"time\":\"1970-01-01T00:00:00.001Z\"}" \
+		"$(jq -c '{reason,source,partition,offset,time}' late)"
+	same "[\"no_time\",\"kafka:$T\",1,2]" "$(jq -c '[.reason,.source,.partition,.offset]' rej)"
+}
+
+@test "a partition without records holds time back, unless --idle lets it go" {
+	topic 2
+	printf '{"ms":%s}\n' 1000 5000 9000 | put -p 0
+	timeout 30 tlm-agg --time ms:ms -w 1s count "kafka:$T" >held &
+	held=$!
+	timeout 30 tlm-agg --time ms:ms -w 1s --idle 200ms count "kafka:$T" >idle &
+	idle=$!
+	timeout 30 tlm-agg --time ms:ms -w 1s --idle 200ms --idle-close jump count "kafka:$T" >jump &
+	jump=$!
+	timeout 30 tlm-agg --time ms:ms -w 1s --idle 200ms --idle-close walk count "kafka:$T" >walk &
+	walk=$!
+	for i in $(seq 1 200); do
+		[ "$(wc -l <idle) $(wc -l <jump) $(wc -l <walk)" != '2 3 3' ] || break
+		sleep 0.05
+	done
+	same '0 2 3 3' "$(wc -l <held) $(wc -l <idle) $(wc -l <jump) $(wc -l <walk)"
+	# a record that comes later is judged by the time that has come
+	echo '{"ms":20000}' | put -p 1
+	for i in $(seq 1 200); do
+		[ "$(wc -l <jump)" != 4 ] || break
+		sleep 0.05
+	done
+	same 4 "$(wc -l <jump)"
+	for pid in $held $idle $jump $walk; do
+		kill -TERM "$(pgrep -P "$pid" tlm-agg)"
+		wait "$pid" || true
+	done
+}
+
+@test "a partition that is added is one input more" {
+	topic 1
+	timeout 30 tlm-agg -X topic.metadata.refresh.interval.ms=200 --time ms:ms -w 1s count "kafka:$T?limit=3" >out &
+	pid=$!
+	printf '{"ms":%s}\n' 1000 1500 | put -p 0
+	kafka_admin grow "$T" 2
+	until echo '{"ms":1700}' | put -p 1 2>/dev/null; do sleep 0.1; done
+	wait $pid
+	same '[3]' "$(jq -c '[.count]' out)"
+}
+
+@test "what is not done over topics is refused in words" {
+	status_of tlm-agg -G g --time ms:ms -w 1s count kafka:x
+	[ "$status" = 2 ]
+	grep -q 'windows of a group are not in this version' err
+	status_of tlm-agg --time @kafka -w 1s count /dev/null
+	[ "$status" = 2 ]
+	grep -q 'there is no topic to read' err
+	status_of tlm-agg --format csv --time ms:ms -w 1s count /dev/null -o kafka:x
+	[ "$status" = 2 ]
+	status_of tlm-s3put -G g kafka:x -o "file://$PWD/lake/"
+	[ "$status" = 2 ]
+}
+
+@test "s3put stores a topic, each record once" {
+	topic 2
+	seq 1 500 | sed 's/.*/{"v":&}/' | put
+	timeout 30 tlm-s3put --until-end "kafka:$T" -o "file://$PWD/lake/" >rows
+	same "$(seq 1 500)" "$(find lake -name '*.zst' -exec zstd -qdc {} + | jq .v | sort -n)"
+}
