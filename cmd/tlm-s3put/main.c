@@ -23,7 +23,7 @@ static void store(struct tool *t, const struct s3put_options *o, struct err *err
 	struct source *source = open_source(t, err);
 	struct s3put s = {0};
 
-	if (source && s3put_open(&s, t, o, err) == 0)
+	if (source && tool_other_sink(t, err) == 0 && s3put_open(&s, t, o, err) == 0)
 		pump_run(&t->pump, source, NULL, s.lake, err);
 	s3put_close(&s);
 	source_close(source);

@@ -2,11 +2,18 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kafka/exact.h"
 #include "kafka/reader.h"
 #include "ledger/ledger.h"
 #include "stop/stop.h"
 
-enum { EXTRA_MS = 100 };
+enum {
+	EXTRA_MS = 100,
+	STABLE_US = 60000000,    /* until the transactions of a dead member have ended */
+	DELIVER_US = 300000000,  /* until brokers that are out of reach end the run */
+	HAND_OVER_US = 10000000, /* the same before partitions are given up: others wait for us */
+	OVERTAKEN_US = 100000
+};
 
 static void warn(const struct reader *r, const char *what, const char *why)
 {
@@ -100,6 +107,46 @@ static int await_answer(struct reader *r, int64_t wait_us, bool is_final, struct
 	return 0;
 }
 
+enum commit_when { COMMIT_BETWEEN, COMMIT_AT_END, COMMIT_HANDING_OVER };
+
+static void forget_asked(struct reader *r, const rd_kafka_topic_partition_list_t *list)
+{
+	for (int i = 0; list && i < list->cnt; i++) {
+		struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);
+
+		if (p)
+			p->committed = p->asked;
+	}
+}
+
+/*
+ * Output and offsets in one transaction. The member is the one that was assigned what the output was made of: a name
+ * that the group took back since is not accepted any more, while the client itself may have forgotten its name already,
+ * and brokers check no member without one. Who was overtaken keeps the parcel until the group tells him that his
+ * partitions are lost, which is with one of the next polls.
+ */
+static int commit_exactly(struct reader *r, enum commit_when when, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = r->member ? uncommitted(r) : NULL;
+	int64_t wait_us = when == COMMIT_BETWEEN                   ? DELIVER_US
+			  : when == COMMIT_AT_END && stop_signal() ? r->opts->stop_timeout_us
+			  : when == COMMIT_HANDING_OVER            ? HAND_OVER_US
+								   : DELIVER_US;
+	enum exact_result result = EXACT_OVERTAKEN;
+
+	if (r->member && !rd.assignment_lost(r->client.rk))
+		result = exact_commit(r->exact, list, r->member, wait_us, err);
+	if (result == EXACT_DONE)
+		forget_asked(r, list);
+	else if (result == EXACT_OVERTAKEN && when == COMMIT_BETWEEN)
+		r->commit_at_us = ledger_now_us() + OVERTAKEN_US;
+	else if (result == EXACT_OVERTAKEN)
+		exact_drop(r->exact);
+	if (list)
+		rd.topic_partition_list_destroy(list);
+	return result == EXACT_FAILED ? -1 : 0;
+}
+
 /*
  * Everything that was given is safe: its offsets are committed. Between, the answer is looked at with the next call; at
  * the end (is_final), or before partitions are given up, it is waited for.
@@ -110,6 +157,8 @@ int reader_commit(struct reader *r, bool is_final, struct err *err)
 	int64_t wait_us = is_final ? r->opts->stop_timeout_us : 0;
 
 	r->commit_at_us = -1;
+	if (r->exact)
+		return commit_exactly(r, is_final ? COMMIT_AT_END : COMMIT_BETWEEN, err);
 	if (await_answer(r, wait_us, is_final, err))
 		return -1;
 	if (r->is_commit_pending || !(list = uncommitted(r))) {
@@ -127,7 +176,7 @@ int reader_commit(struct reader *r, bool is_final, struct err *err)
 
 static int ask_committed(struct reader *r, rd_kafka_topic_partition_list_t *list)
 {
-	int64_t end_us = ledger_now_us() + CLIENT_ASK_MS * INT64_C(1000);
+	int64_t end_us = ledger_now_us() + STABLE_US;
 	rd_kafka_resp_err_t code;
 
 	do
@@ -187,6 +236,9 @@ static void assign(struct reader *r, rd_kafka_topic_partition_list_t *list)
 {
 	rd_kafka_resp_err_t code;
 
+	if (r->member)
+		rd.consumer_group_metadata_destroy(r->member);
+	r->member = rd.consumer_group_metadata(r->client.rk);
 	if (find_starts(r, list)) {
 		rd.assign(r->client.rk, NULL);
 		return;
@@ -201,6 +253,25 @@ static void assign(struct reader *r, rd_kafka_topic_partition_list_t *list)
 }
 
 /*
+ * The stage lets go what it holds back in any case: it must not come out later. Of partitions that are lost it is
+ * dropped, and so is all output that was not committed: whoever has them now makes it anew.
+ */
+static void hand_over(struct reader *r, bool is_ours)
+{
+	struct err err = ERR_INIT;
+
+	if (r->deliver && r->deliver(r->deliver_ctx, &err))
+		reader_fail(r, &err);
+	else if (is_ours && r->deliver && commit_exactly(r, COMMIT_HANDING_OVER, &err))
+		reader_fail(r, &err);
+	exact_drop(r->exact);
+	if (r->member && !is_cooperative(r)) {
+		rd.consumer_group_metadata_destroy(r->member);
+		r->member = NULL;
+	}
+}
+
+/*
  * What we gave is made safe and committed before somebody else reads on. Not where the partitions are lost already
  * (others have them), nor while the output is blocked: then they read some records again.
  */
@@ -209,7 +280,9 @@ static void revoke(struct reader *r, rd_kafka_topic_partition_list_t *list)
 	struct err err = ERR_INIT;
 	bool is_ours = !rd.assignment_lost(r->client.rk) && !r->is_blocked;
 
-	if (is_ours && r->deliver && (r->deliver(r->deliver_ctx, &err) || reader_commit(r, true, &err)))
+	if (r->exact)
+		hand_over(r, is_ours);
+	else if (is_ours && r->deliver && (r->deliver(r->deliver_ctx, &err) || reader_commit(r, true, &err)))
 		reader_fail(r, &err);
 	for (int i = 0; i < list->cnt; i++) {
 		struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);

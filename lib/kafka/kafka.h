@@ -83,4 +83,18 @@ struct kafka_row {
  */
 struct sink *kafka_sink(const struct kafka_opts *o, const char *name, const struct kafka_row *row, struct err *err);
 
+/*
+ * Exactly once: a sink whose messages wait until commit() of the source, which sends them in one transaction with the
+ * offsets of what they were made of. source is a group's, of the same cluster; several sinks share its transactions.
+ * The transactional.id is tlm.GROUP.INSTANCE, the instance random where there is none. Errors as for kafka_sink(), and
+ * from commit(): ERR_REFUSED when a member of the same --instance has taken over. Partitions that are lost take with
+ * them what waits.
+ */
+struct sink *kafka_exact_sink(struct source *source, const struct kafka_opts *o, const char *name,
+	const struct kafka_row *row, struct err *err);
+
+/* Whether the topic of a sink is in the cluster of the source: brokers of both are asked. 0, or -1 with err. */
+int kafka_is_same_cluster(
+	struct source *source, const struct kafka_opts *o, const char *name, bool *is_same, struct err *err);
+
 #endif

@@ -12,7 +12,7 @@
 struct props {
 	const struct kafka_opts *opts;
 	rd_kafka_conf_t *conf;
-	bool is_sink;
+	enum props_kind kind;
 	bool has_brokers;
 	bool has_warned;
 	char text[512]; /* of the library's messages */
@@ -35,6 +35,9 @@ static const struct pair source_defaults[] = {{"queued.min.messages", "200000"},
 static const struct pair sink_defaults[] = {{"compression.codec", "zstd"}, {"partitioner", "murmur2_random"},
 	{"queue.buffering.max.messages", "500000"}, {"queue.buffering.max.kbytes", "131072"},
 	{"retry.backoff.ms", "50"}, {NULL, NULL}};
+/* and for transactions: an answer "not yet" is asked again at once, and a dead member holds readers up not for long */
+static const struct pair exact_defaults[] = {
+	{"retry.backoff.ms", "5"}, {"transaction.timeout.ms", "15000"}, {NULL, NULL}};
 
 /* Behind everything else: what our promises rest upon. */
 static const struct pair source_forced[] = {{"enable.auto.commit", "false"}, {"enable.auto.offset.store", "false"},
@@ -267,7 +270,8 @@ static int take_all(struct props *p, const struct address *addresses, size_t n, 
 	static const struct origin option = {"-X", 0, true};
 	const struct kafka_opts *o = p->opts;
 
-	if (set_all(p, p->is_sink ? sink_defaults : source_defaults, err) || take_files(p, err) ||
+	if (set_all(p, p->kind == PROPS_SOURCE ? source_defaults : sink_defaults, err) ||
+		(p->kind == PROPS_EXACT && set_all(p, exact_defaults, err)) || take_files(p, err) ||
 		take_environment(p, err) || (o->file && take_file(p, o->file, false, err)))
 		return -1;
 	if (take_brokers(p, o->brokers, "-b", err))
@@ -281,13 +285,13 @@ static int take_all(struct props *p, const struct address *addresses, size_t n, 
 	if (!p->has_brokers)
 		return err_set(err, ERR_USAGE,
 			"no brokers: say -b HOST:PORT, set TLM_BROKERS, or write kafka://HOST:PORT/TOPIC");
-	return set_all(p, p->is_sink ? sink_forced : source_forced, err);
+	return set_all(p, p->kind == PROPS_SOURCE ? source_forced : sink_forced, err);
 }
 
 rd_kafka_conf_t *props_conf(
-	const struct kafka_opts *o, const struct address *addresses, size_t n, bool is_sink, struct err *err)
+	const struct kafka_opts *o, const struct address *addresses, size_t n, enum props_kind kind, struct err *err)
 {
-	struct props p = {.opts = o, .is_sink = is_sink};
+	struct props p = {.opts = o, .kind = kind};
 
 	if (rd_load(err))
 		return NULL;
@@ -298,4 +302,13 @@ rd_kafka_conf_t *props_conf(
 		return p.conf;
 	rd.conf_destroy(p.conf);
 	return NULL;
+}
+
+int props_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+{
+	char text[256];
+
+	if (rd.conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK)
+		return 0;
+	return err_set(err, ERR_PROGRAM, "%s: %.150s", name, text);
 }

@@ -7,6 +7,8 @@
 #include "kafka/kafka.h"
 #include "kafka/rd.h"
 
+enum props_kind { PROPS_SOURCE, PROPS_SINK, PROPS_EXACT /* a producer of transactions */ };
+
 /*
  * A configuration with our defaults, then, each winning over those before it: kcat's own file,
  * ~/.config/tlm/kafka.conf, TLM_KAFKA_CONFIG, TLM_BROKERS or KAFKA_BROKERS, -F, -b and -X, the parameters of the
@@ -14,6 +16,9 @@
  * property, ERR_IO for a file.
  */
 rd_kafka_conf_t *props_conf(
-	const struct kafka_opts *o, const struct address *addresses, size_t n, bool is_sink, struct err *err);
+	const struct kafka_opts *o, const struct address *addresses, size_t n, enum props_kind kind, struct err *err);
+
+/* One more, behind all. Returns 0, or -1 with ERR_PROGRAM. */
+int props_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err);
 
 #endif

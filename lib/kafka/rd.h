@@ -82,7 +82,19 @@
 	F(produceva)                                                                                                   \
 	F(flush)                                                                                                       \
 	F(purge)                                                                                                       \
-	F(outq_len)
+	F(outq_len)                                                                                                    \
+	F(clusterid)                                                                                                   \
+	F(mem_free)                                                                                                    \
+	F(consumer_group_metadata)                                                                                     \
+	F(consumer_group_metadata_destroy)                                                                             \
+	F(init_transactions)                                                                                           \
+	F(begin_transaction)                                                                                           \
+	F(send_offsets_to_transaction)                                                                                 \
+	F(commit_transaction)                                                                                          \
+	F(abort_transaction)                                                                                           \
+	F(error_is_fatal)                                                                                              \
+	F(error_is_retriable)                                                                                          \
+	F(error_txn_requires_abort)
 
 #define RD_MEMBER(name) __typeof__(&rd_kafka_##name) name;
 struct rd {

@@ -66,6 +66,8 @@ struct reader {
 	int64_t discover_us; /* when to look for new partitions; -1: never */
 
 	/* a group */
+	struct exact *exact;                        /* NULL: at least once */
+	rd_kafka_consumer_group_metadata_t *member; /* of the assignment at hand; NULL: none */
 	rd_kafka_queue_t *commits;
 	bool is_commit_pending, was_assigned, is_blocked;
 	int64_t commit_at_us; /* -1: nothing to commit */

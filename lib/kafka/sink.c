@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "kafka/client.h"
+#include "kafka/exact.h"
 #include "kafka/producer.h"
 #include "kafka/props.h"
+#include "kafka/reader.h"
 #include "ledger/ledger.h"
 #include "mem/mem.h"
 
@@ -20,7 +22,8 @@ struct producer {
 	struct client client;
 	struct kafka_opts opts;
 	struct address address;
-	const char *name; /* the place */
+	const char *name;    /* the place */
+	struct exact *exact; /* NULL: sent at once; else the messages go into its transactions, and client is unused */
 	rd_kafka_topic_t *topic;
 	struct fields fields;
 	int32_t partition;
@@ -222,6 +225,9 @@ static int send_line(struct producer *p, const char *line, size_t len, const str
 	if (record && fields_take(&p->fields, record, &m, err)) {
 		err_at(err, p->name, 0, 0);
 		result = -1;
+	} else if (p->exact) {
+		exact_add(p->exact, p->topic, &m);
+		result = 0;
 	} else if (m.time_ms || m.headers || m.partition != p->partition) {
 		result = (p->n && send_queue(p, err)) || send_one(p, &m, err) ? -1 : 0;
 	} else {
@@ -273,7 +279,7 @@ static int write_batch(struct sink *k, const struct batch *b, struct err *err)
 	struct producer *p = (struct producer *)k;
 	int result;
 
-	if (check(p, err))
+	if (!p->exact && check(p, err))
 		return -1;
 	result = p->fields.scan ? write_records(p, b, err) : write_lines(p, b, err);
 	if (result == 0 && p->n)
@@ -339,13 +345,32 @@ static uint64_t bytes_out(const struct sink *k)
 	return ((const struct producer *)k)->bytes_out;
 }
 
+/* ---- in a transaction: the source commits ---- */
+
+static int flush_exact(struct sink *k, struct err *err)
+{
+	(void)k;
+	(void)err;
+	return 0;
+}
+
+static int finish_exact(struct sink *k, bool is_good, struct err *err)
+{
+	(void)k;
+	(void)is_good;
+	(void)err;
+	return 0;
+}
+
 /* ---- open and close ---- */
 
 static void close_producer(struct sink *k)
 {
 	struct producer *p = (struct producer *)k;
 
-	if (p->topic)
+	if (p->exact)
+		exact_release(p->exact);
+	else if (p->topic)
 		rd.topic_destroy(p->topic);
 	if (p->client.rk) {
 		rd.purge(p->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
@@ -359,7 +384,7 @@ static void close_producer(struct sink *k)
 
 static int open_client(struct producer *p, struct err *err)
 {
-	rd_kafka_conf_t *conf = props_conf(&p->opts, &p->address, 1, true, err);
+	rd_kafka_conf_t *conf = props_conf(&p->opts, &p->address, 1, PROPS_SINK, err);
 	const struct rd_kafka_metadata *meta;
 	int n_partitions;
 
@@ -379,6 +404,22 @@ static int open_client(struct producer *p, struct err *err)
 	return p->topic ? 0 : client_fail(err, rd.last_error(), "cannot write");
 }
 
+/* What the place says, and what of a line makes the message. */
+static int open_place(
+	struct producer *p, const struct kafka_opts *o, const char *name, const struct kafka_row *row, struct err *err)
+{
+	bool is_envelope;
+
+	p->base.is_topic = true;
+	p->opts = *o;
+	p->name = name;
+	if (address_parse(&p->address, name, true, err))
+		return -1;
+	p->partition = p->address.has_partitions ? p->address.first_partition : RD_KAFKA_PARTITION_UA;
+	is_envelope = p->address.has_envelope ? p->address.is_envelope : o->is_envelope;
+	return fields_open(&p->fields, &p->address, is_envelope, row, err) ? err_at(err, name, 0, 0) : 0;
+}
+
 struct sink *kafka_sink(const struct kafka_opts *o, const char *name, const struct kafka_row *row, struct err *err)
 {
 	static const struct sink_ops ops = {
@@ -392,24 +433,70 @@ struct sink *kafka_sink(const struct kafka_opts *o, const char *name, const stru
 		.sync = sync_all,
 	};
 	struct producer *p = mem_alloc(1, sizeof *p);
-	bool is_envelope;
 
 	p->base.ops = &ops;
-	p->base.is_topic = true;
-	p->opts = *o;
-	p->name = name;
-	if (address_parse(&p->address, name, true, err))
+	if (open_place(p, o, name, row, err) == 0 && open_client(p, err) == 0)
+		return &p->base;
+	close_producer(&p->base);
+	return NULL;
+}
+
+struct sink *kafka_exact_sink(struct source *source, const struct kafka_opts *o, const char *name,
+	const struct kafka_row *row, struct err *err)
+{
+	static const struct sink_ops ops = {
+		.write = write_batch,
+		.flush = flush_exact,
+		.finish = finish_exact,
+		.close = close_producer,
+		.bytes_out = bytes_out,
+	};
+	struct reader *r = (struct reader *)source;
+	struct producer *p = mem_alloc(1, sizeof *p);
+
+	p->base.ops = &ops;
+	if (open_place(p, o, name, row, err))
 		goto fail;
-	p->partition = p->address.has_partitions ? p->address.first_partition : RD_KAFKA_PARTITION_UA;
-	is_envelope = p->address.has_envelope ? p->address.is_envelope : o->is_envelope;
-	if (fields_open(&p->fields, &p->address, is_envelope, row, err)) {
+	if (!r->exact && !(r->exact = exact_open(r, o, &p->address, err)))
+		goto fail;
+	p->topic = exact_topic(r->exact, p->address.topics[0], p->partition, err);
+	if (!p->topic) {
 		err_at(err, name, 0, 0);
 		goto fail;
 	}
-	if (open_client(p, err))
-		goto fail;
+	p->exact = r->exact;
+	if (strcmp(p->exact->place, "kafka") == 0)
+		p->exact->place = name;
 	return &p->base;
 fail:
 	close_producer(&p->base);
 	return NULL;
+}
+
+/* The identity of the cluster behind a client, asked until it is there; NULL: none answered. The caller frees it. */
+static char *cluster_of(rd_kafka_t *rk)
+{
+	return rd.clusterid(rk, CLIENT_ASK_MS);
+}
+
+int kafka_is_same_cluster(
+	struct source *source, const struct kafka_opts *o, const char *name, bool *is_same, struct err *err)
+{
+	struct reader *r = (struct reader *)source;
+	struct producer *p = (struct producer *)kafka_sink(o, name, NULL, err);
+	char *a = NULL, *b = NULL;
+
+	if (!p)
+		return -1;
+	a = cluster_of(r->client.rk);
+	b = cluster_of(p->client.rk);
+	*is_same = a && b && strcmp(a, b) == 0;
+	if (!a || !b)
+		err_set(err, ERR_UNREACHABLE, "no broker tells which cluster it is of");
+	if (a)
+		rd.mem_free(NULL, a);
+	if (b)
+		rd.mem_free(NULL, b);
+	close_producer(&p->base);
+	return err->code == ERR_NONE ? 0 : -1;
 }

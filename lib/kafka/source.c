@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "json/json.h"
+#include "kafka/exact.h"
 #include "kafka/message.h"
 #include "kafka/props.h"
 #include "kafka/reader.h"
@@ -517,6 +518,12 @@ static void close_reader(struct source *s)
 			rd.topic_destroy(r->parts[i].handle);
 		r->parts[i].handle = NULL;
 	}
+	if (r->exact) {
+		r->exact->reader = NULL;
+		exact_release(r->exact);
+	}
+	if (r->member)
+		rd.consumer_group_metadata_destroy(r->member);
 	if (r->client.rk)
 		rd.destroy_flags(r->client.rk, RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
 	release(r);
@@ -572,25 +579,16 @@ static int parse_places(struct reader *r, const char *const *names, size_t n, st
 	return 0;
 }
 
-static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
-{
-	char text[256];
-
-	if (rd.conf_set(conf, name, value, text, sizeof text) == RD_KAFKA_CONF_OK)
-		return 0;
-	return err_set(err, ERR_PROGRAM, "%s: %.150s", name, text);
-}
-
 static int open_client(struct reader *r, struct err *err)
 {
-	rd_kafka_conf_t *conf = props_conf(r->opts, r->addresses, r->n_addresses, false, err);
+	rd_kafka_conf_t *conf = props_conf(r->opts, r->addresses, r->n_addresses, PROPS_SOURCE, err);
 	char text[64];
 	size_t size = sizeof text;
 
 	if (!conf)
 		return -1;
-	if (r->group && (set(conf, "group.id", r->group, err) ||
-				(r->opts->instance && set(conf, "group.instance.id", r->opts->instance, err)))) {
+	if (r->group && (props_set(conf, "group.id", r->group, err) ||
+				(r->opts->instance && props_set(conf, "group.instance.id", r->opts->instance, err)))) {
 		rd.conf_destroy(conf);
 		return -1;
 	}

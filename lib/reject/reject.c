@@ -30,7 +30,7 @@ struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger
 
 	r->opts = *opts;
 	r->ledger = ledger;
-	if (opts->place && !opts->is_dry_run) {
+	if (opts->place && !opts->is_dry_run && !opts->is_set_later) {
 		r->sink = opts->is_appended ? sink_file_append(opts->place, err) : sink_file(opts->place, err);
 		if (!r->sink) {
 			free(r);
@@ -47,6 +47,11 @@ void reject_close(struct reject *r)
 	sink_close(r->sink);
 	buf_release(&r->rows);
 	free(r);
+}
+
+void reject_set_sink(struct reject *r, struct sink *k)
+{
+	r->sink = k;
 }
 
 uint64_t reject_last_line(const struct reject *r)

@@ -14,11 +14,13 @@
 #include "err/err.h"
 #include "ledger/ledger.h"
 #include "meter/meter.h"
+#include "sink/sink.h"
 
 enum { REJECT_FIRST_RECORDS = 1000 }; /* all of the first ones rejected: it is the wrong input, the run stops */
 
 struct reject_opts {
 	const char *place;   /* --rejects, NULL for none */
+	bool is_set_later;   /* the place is no file: reject_set_sink() brings it */
 	bool is_appended;    /* a file is appended to: the run has no end */
 	bool is_dry_run;     /* the place is not opened: rejects are judged and counted as if it were */
 	bool is_strict;      /* --strict: stop at the first */
@@ -32,6 +34,9 @@ struct reject;
 
 /* ledger is borrowed: reject_add() counts in it. NULL with err when the place cannot be opened. */
 struct reject *reject_open(const struct reject_opts *opts, struct ledger *ledger, struct err *err);
+
+/* The place, opened; taken over. Before the first record. */
+void reject_set_sink(struct reject *r, struct sink *k);
 
 /*
  * One record. b gives the name of the input; line is its number from 1; byte (from 1, 0 unknown) the position in the

@@ -47,6 +47,8 @@ static int call_nothing(void *opts, const char *name, const char *const *args, s
 	return 0;
 }
 
+static const char *const deliveries[] = {"exactly-once", "at-least-once", NULL};
+
 const struct opt tool_source_options[] = {
 	{.kind = OPT_HEADING, .help = "Topics as sources"},
 	{.name = "consumer-group",
@@ -61,6 +63,14 @@ const struct opt tool_source_options[] = {
 		.offset = AT(kafka.instance),
 		.arg = "NAME",
 		.help = "a static member of the group: a restart within its session moves no partition."},
+	{.name = "delivery",
+		.kind = OPT_ENUM,
+		.offset = AT(delivery),
+		.arg = "HOW",
+		.values = deliveries,
+		.help = "exactly-once: output and offsets in one transaction; for a group, to topics of the same "
+			"cluster, and "
+			"the default there. at-least-once: records may come again after a failure."},
 	{.name = "commit-interval",
 		.kind = OPT_DURATION,
 		.offset = AT(kafka.commit_us),

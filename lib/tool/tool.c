@@ -1,4 +1,4 @@
-#include "tool/tool.h"
+#include "tool/impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -106,6 +106,15 @@ int tool_check_file(const char *option, const char *name, struct err *err)
 	return 0;
 }
 
+int tool_check_place(const struct tool *t, const char *option, const char *name, struct err *err)
+{
+	if (!kafka_is_place(name))
+		return tool_check_file(option, name, err);
+	if (!t->spec->more)
+		return err_set(err, ERR_USAGE, "%s %.100s: %s writes no topics there", option, name, t->spec->tool);
+	return kafka_check(name, true, err);
+}
+
 /* Two places must not be one: each would write over the other. */
 static int check_places(const struct tool *t, struct err *err)
 {
@@ -113,7 +122,7 @@ static int check_places(const struct tool *t, struct err *err)
 
 	if (!c->rejects)
 		return 0;
-	if (tool_check_file("--rejects", c->rejects, err))
+	if (tool_check_place(t, "--rejects", c->rejects, err))
 		return -1;
 	if (is_stdout(c->rejects) && is_stdout(c->output))
 		return err_set(err, ERR_USAGE, "--rejects -: the output goes to stdout already");
@@ -127,6 +136,7 @@ static int open_books(struct tool *t, struct err *err)
 	const struct tool_common *c = &t->common;
 	struct reject_opts rejects = {
 		.place = c->rejects,
+		.is_set_later = c->rejects && kafka_is_place(c->rejects),
 		.is_appended = t->is_endless,
 		.is_dry_run = c->is_dry_run,
 		.is_strict = c->is_strict,
@@ -193,6 +203,7 @@ void tool_start(struct tool *t, const struct opt_spec *spec, void *opts, int arg
 		.max_depth = JSON_DEPTH_DEFAULT,
 		.stop_timeout_us = 5000000,
 		.kafka.commit_us = 1000000,
+		.delivery = TOOL_DELIVERY_AUTO,
 	};
 	/* --help in front of a mistake is still a call for help. */
 	if (opt_parse(spec, opts, &t->common, argc, argv, &first, &err) && !t->common.help)
@@ -320,9 +331,11 @@ struct source *tool_source(struct tool *t, int first_operand, struct err *err)
 		return NULL;
 	if (!kafka_is_place(names[0]))
 		return source_files(names, n_names, t->common.max_line_bytes);
-	if (kafka_has_group(&t->common.kafka, names, n_names))
+	t->has_group = kafka_has_group(&t->common.kafka, names, n_names);
+	if (t->has_group)
 		reject_stop_at_first(t->reject);
-	return kafka_source(&t->common.kafka, names, n_names, err);
+	t->source = kafka_source(&t->common.kafka, names, n_names, err);
+	return t->source;
 }
 
 struct sink *tool_row_sink(struct tool *t, const struct kafka_row *row, struct err *err)
@@ -337,7 +350,9 @@ struct sink *tool_row_sink(struct tool *t, const struct kafka_row *row, struct e
 		return NULL;
 	}
 	if (place.kind == PLACE_KAFKA)
-		return kafka_sink(&t->common.kafka, name, row, err);
+		return tool_topic_sink(t, name, row, err);
+	if (tool_other_sink(t, err))
+		return NULL;
 	return t->is_endless ? sink_file_append(name, err) : sink_file(name, err);
 }
 

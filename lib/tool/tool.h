@@ -19,6 +19,9 @@
 
 #define TLM_VERSION "0.1.0"
 
+/* --delivery; without it, exactly once where that can be. */
+enum tool_delivery { TOOL_DELIVERY_AUTO = -1, TOOL_EXACTLY_ONCE, TOOL_AT_LEAST_ONCE };
+
 enum tool_color_when { TOOL_COLOR_AUTO, TOOL_COLOR_ALWAYS, TOOL_COLOR_NEVER };
 
 /* The options that every tool has; their table is tool_common_options[]. */
@@ -40,6 +43,7 @@ struct tool_common {
 	int help;                /* -h 1, --help 2 */
 	bool is_version;         /* -V */
 	const char *completion;  /* --completion SHELL */
+	int delivery;            /* --delivery: enum tool_delivery */
 	struct kafka_opts
 		kafka; /* -b -X -F -J, and where topics are read -G --instance --until-end --commit-interval */
 };
@@ -58,8 +62,11 @@ struct tool {
 	struct reject *reject;
 	struct meter meter;
 	struct pump pump;
-	int status;      /* the worst so far */
-	bool is_endless; /* a source has no end, or is a group's: a file of output is appended to */
+	int status;                /* the worst so far */
+	bool is_endless;           /* a source has no end, or is a group's: a file of output is appended to */
+	struct source *source;     /* of tool_source(), if it reads topics; borrowed */
+	bool has_group;            /* and they are read by a group */
+	bool has_chosen, is_exact; /* whether output and offsets share a transaction: known with the sink */
 };
 
 /*
@@ -91,8 +98,17 @@ struct sink *tool_sink(struct tool *t, struct err *err);
 /* tool_sink() for lines that are no records of the source; see kafka_sink(). */
 struct sink *tool_row_sink(struct tool *t, const struct kafka_row *row, struct err *err);
 
+/* For a tool that opens its sink itself, which is no topic: a topic of --rejects is opened. 0, or -1 with err. */
+int tool_other_sink(struct tool *t, struct err *err);
+
 /* Whether an option's place for further rows can be written: a file or "-", nothing is opened. 0, or -1 with err. */
 int tool_check_file(const char *option, const char *name, struct err *err);
+
+/* The same where it may be a topic too. */
+int tool_check_place(const struct tool *t, const char *option, const char *name, struct err *err);
+
+/* A place for further rows, after the sink of -o: a topic shares its transactions. NULL with err. */
+struct sink *tool_beside(struct tool *t, const char *name, struct err *err);
 
 /*
  * Rejects' totals, stats, ledger check; flushes, checks and closes stdout; prints the error once; returns the exit

@@ -1,0 +1,63 @@
+/*
+ * Transactions that hold output and offsets; private to lib/kafka.
+ *
+ * Messages wait in a parcel. It is sent in one transaction together with the offsets of what it was made of, and is
+ * kept until that is committed: after an abort the same parcel is sent again. A transaction is open only meanwhile.
+ */
+#ifndef TLM_KAFKA_EXACT_H
+#define TLM_KAFKA_EXACT_H
+
+#include "kafka/client.h"
+#include "kafka/producer.h"
+
+struct reader;
+
+enum exact_result {
+	EXACT_FAILED = -1,
+	EXACT_DONE,
+	EXACT_OVERTAKEN /* the group has gone on without this member: nothing was committed, the parcel stands */
+};
+
+struct parcel_message {
+	rd_kafka_topic_t *topic;
+	int32_t partition;
+	int64_t time_ms;
+	rd_kafka_headers_t *headers; /* owned */
+	size_t key_at, key_len, value_at, value_len;
+	bool has_key, has_value;
+};
+
+struct exact {
+	struct client client;
+	struct kafka_opts opts;
+	struct reader *reader; /* NULL: it was closed */
+	unsigned n_users;      /* the reader and the sinks */
+	char *id;              /* transactional.id */
+	rd_kafka_topic_t **topics;
+	size_t n_topics;
+	struct parcel_message *messages;
+	size_t n, cap;
+	struct buf data;
+	struct err refusal; /* why a broker did not take a message */
+	const char *place;  /* of the first sink, for messages */
+};
+
+/* Joins the cluster with the properties of this address. Returns NULL with err. The reader owns it. */
+struct exact *exact_open(struct reader *r, const struct kafka_opts *o, const struct address *a, struct err *err);
+void exact_release(struct exact *x); /* by each of its users; NULL does nothing */
+
+/* A topic to write to; lives as long as x. NULL with err: it is not there, or not ours. */
+rd_kafka_topic_t *exact_topic(struct exact *x, const char *name, int32_t partition, struct err *err);
+
+/* Into the parcel; takes the headers. */
+void exact_add(struct exact *x, rd_kafka_topic_t *topic, struct outgoing *m);
+void exact_drop(struct exact *x); /* what is in the parcel */
+
+/*
+ * Commits the parcel and the offsets (either may be empty) for that member of the group; the parcel is empty then.
+ * Tries for so long where brokers are out of reach.
+ */
+enum exact_result exact_commit(struct exact *x, const rd_kafka_topic_partition_list_t *offsets,
+	const rd_kafka_consumer_group_metadata_t *member, int64_t wait_us, struct err *err);
+
+#endif

@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# Exactly once from topic to topic: output, rejects and offsets in one transaction.
+
+load common
+load kafka
+
+setup_file() { kafka_start; }
+teardown_file() { kafka_stop; }
+
+setup() {
+	kafka_need
+	cd "$BATS_TEST_TMPDIR"
+	T=e$BATS_TEST_NUMBER
+}
+
+topic() { kafka_admin create "$1" "${2:-1}"; }
+put() { kcat -P -q -b "$BROKERS" -t "$@"; }
+get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
+committed() { echo $(kafka_admin committed "$T" "$T" | cut -d' ' -f2); }
+
+@test "output, rejects and offsets are committed together" {
+	topic "$T" 2
+	topic "$T-out" 2
+	topic "$T-rej"
+	{ seq 1 500; echo 'bad{'; seq 501 1000; } | put "$T"
+	timeout 60 tlm-filter -G "$T" --until-end '. + 0' "kafka:$T" -o "kafka:$T-out" --rejects "kafka:$T-rej" 2>err
+	same '' "$(cat err)"
+	same "$(seq 1 1000)" "$(get "$T-out" | sort -n)"
+	same 'bad{' "$(get "$T-rej" | jq -r .raw)"
+	same 1001 "$(committed | tr ' ' '\n' | awk '$1 > 0 {n += $1} END {print n}')"
+	# a transaction has a mark behind its messages, which takes an offset
+	topic "$T-one"
+	seq 1 10 | put "$T-one"
+	topic "$T-to"
+	timeout 60 tlm-filter -G "$T-one" --until-end . "kafka:$T-one" -o "kafka:$T-to"
+	echo 11 | put "$T-to"
+	same 11 "$(get "$T-to" -f '%o\n' | tail -1)"
+	# none with at-least-once
+	topic "$T-plain"
+	timeout 60 tlm-filter -G "$T-two" --until-end --delivery at-least-once . "kafka:$T-one" -o "kafka:$T-plain"
+	echo 11 | put "$T-plain"
+	same 10 "$(get "$T-plain" -f '%o\n' | tail -1)"
+}
+
+@test "key, time and headers stay with their message" {
+	topic "$T"
+	topic "$T-out"
+	printf 'a:{"v":1}\nb:{"v":2}\n' | put "$T" -K: -H h=x
+	timeout 60 tlm-filter -G "$T" --until-end 'select(.v == 2), {w: .v}' "kafka:$T" -o "kafka:$T-out"
+	same $'a {"w":1} h=x\nb {"v":2} h=x\nb {"w":2} h=x' "$(get "$T-out" -f '%k %s %h\n')"
+	same "$(get "$T" -f '%k %T\n' | sort -u)" "$(get "$T-out" -f '%k %T\n' | sort -u)"
+}
+
+@test "a file beside the transaction is told, what cannot be exact is refused" {
+	topic "$T"
+	topic "$T-out"
+	printf '1\nbad{\n' | put "$T"
+	timeout 60 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out" --rejects rej 2>err
+	same "tlm-filter: rej: at least once: a file is in no transaction" "$(cat err)"
+	same 'bad{' "$(jq -r .raw rej)"
+	status_of timeout 60 tlm-filter -G "$T" --delivery exactly-once --until-end . "kafka:$T" -o out
+	[ "$status" = 2 ]
+	[[ $(cat err) == *'--delivery exactly-once: needs a group and a topic of the same cluster as sink'* ]]
+	status_of timeout 60 tlm-filter --delivery exactly-once --until-end . "kafka:$T" -o "kafka:$T-out"
+	[ "$status" = 2 ]
+}
+
+@test "a record that the topic does not take ends the run, and nothing of its batch is committed" {
+	topic "$T"
+	kafka_admin create "$T-out" 1 max.message.bytes=2000
+	{ seq 1 10; printf '"%3000s"\n' | tr ' ' "$(printf 'x')"; } | put "$T"
+	status_of timeout 60 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out?compression.codec=none"
+	[ "$status" = 6 ]
+	[[ $(cat err) == *'is more than the topic takes'* ]]
+	same '' "$(get "$T-out")"
+	same -1 "$(committed)"
+}
+
+@test "of two members of one instance the older is fenced: status 6" {
+	topic "$T"
+	topic "$T-out"
+	seq 1 5 | put "$T"
+	tlm-filter -G "$T" --instance one . "kafka:$T" -o "kafka:$T-out" 2>err1 &
+	local old=$!
+	for i in $(seq 1 200); do [ "$(get "$T-out" | wc -l)" -lt 5 ] || break; sleep 0.05; done
+	tlm-filter -G "$T" --instance one . "kafka:$T" -o "kafka:$T-out" 2>err2 &
+	local new=$!
+	local result=0
+	wait "$old" || result=$?
+	same 6 "$result"
+	seq 6 9 | put "$T"
+	for i in $(seq 1 300); do [ "$(get "$T-out" | wc -l)" -lt 9 ] || break; sleep 0.05; done
+	kill "$new"
+	wait "$new" || true
+	same "$(seq 1 9)" "$(get "$T-out")"
+}
