@@ -76,10 +76,7 @@ static void take_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 	(void)rk;
 	if (!m->err || client_code(m->err) == ERR_UNREACHABLE || x->refusal.code != ERR_NONE)
 		return;
-	if (m->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-		err_set(&x->refusal, ERR_REFUSED, "a record of %zu bytes is more than the topic takes", m->len);
-	else
-		client_fail(&x->refusal, m->err, "");
+	client_fail(&x->refusal, m->err, "");
 }
 
 /* ---- one transaction ---- */
@@ -137,6 +134,8 @@ static int fail(struct exact *x, rd_kafka_error_t *error, struct err *err)
 		err_set(err, x->opts.instance ? ERR_REFUSED : ERR_UNREACHABLE,
 			x->opts.instance ? "another member of this --instance has taken over"
 					 : "the cluster took this member for dead: run again");
+	else if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+		err_set(err, ERR_REFUSED, "a record is larger than the topic takes (max.message.bytes)");
 	else if (x->refusal.code != ERR_NONE)
 		*err = x->refusal;
 	else
@@ -230,10 +229,6 @@ static enum step send_all(struct exact *x, int64_t end_us, struct err *err)
 			rd.poll(x->client.rk, PAUSE_MS);
 			continue;
 		}
-		if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-			err_set(&x->refusal, ERR_REFUSED,
-				"a record of %zu bytes is more than message.max.bytes of this producer",
-				x->messages[i].value_len);
 		if (is_final_refusal(code)) {
 			struct err ignored = ERR_INIT;
 

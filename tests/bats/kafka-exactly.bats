@@ -71,7 +71,7 @@ committed() { echo $(kafka_admin committed "$T" "$T" | cut -d' ' -f2); }
 	{ seq 1 10; printf '"%3000s"\n' | tr ' ' "$(printf 'x')"; } | put "$T"
 	status_of timeout 60 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out?compression.codec=none"
 	[ "$status" = 6 ]
-	[[ $(cat err) == *'is more than the topic takes'* ]]
+	[[ $(cat err) == *'larger than the topic takes'* ]]
 	same '' "$(get "$T-out")"
 	same -1 "$(committed)"
 }
