@@ -7,6 +7,7 @@ of the same records. A peer that is not installed is named as missing. Outputs a
 
 Environment: BENCH_RUNS (5), BENCH_RECORDS (7500000, about 1 GB), BENCH_DIR (build/bench), BENCH_BIG=1 (memory at 10 GB).
 """
+import importlib.util
 import json
 import math
 import os
@@ -79,9 +80,9 @@ def same(a, b):
 
 
 class Peer:
-    def __init__(self, name, command, file, needs=None, compare=True, small=False):
+    def __init__(self, name, command, file, needs=None, compare=True, module=None):
         self.name, self.command, self.file, self.compare = name, command, file, compare
-        self.missing = needs and not shutil.which(needs)
+        self.missing = (needs and not shutil.which(needs)) or (module and not importlib.util.find_spec(module))
 
 
 def duck(sql, threads=1):
@@ -158,17 +159,63 @@ def bench_filter():
         Peer("jq", "jq -c '{deviceId, day: (.timestamp | ltrimstr(\"2026-\") | @uri)}' {F}", small, "jq")])
 
 
+def polars(group, fields, threads):
+    """The same in polars: FIELDS as a list of expressions, streaming over the file."""
+    code = (f"import sys, polars as pl; f = pl.scan_ndjson(sys.argv[1]); t = (pl.col('timeMili') // 60000).alias('m');"
+            f" r = f.group_by([t, {group}]).agg([{fields}]).collect(engine='streaming');"
+            " z = lambda e: pl.from_epoch(e * 60, time_unit='s').dt.strftime('%Y-%m-%dT%H:%M:%SZ');"
+            " r = r.select([z(pl.col('m')).alias('window_start'), z(pl.col('m') + 1).alias('window_end'), pl.exclude('m')]);"
+            " sys.stdout.write(r.write_ndjson())")
+    return f"POLARS_MAX_THREADS={threads} '{sys.executable}' -c \"{code}\" {{F}}"
+
+
+def chdb(group, fields, threads):
+    """The same in ClickHouse, as a library."""
+    sql = (f"select formatDateTime(toDateTime(intDiv(timeMili, 60000) * 60, 'UTC'), '%Y-%m-%dT%H:%i:%SZ') as window_start,"
+           f" formatDateTime(toDateTime((intDiv(timeMili, 60000) + 1) * 60, 'UTC'), '%Y-%m-%dT%H:%i:%SZ') as window_end, {group}, {fields}"
+           f" from file('{{F}}', 'JSONEachRow', 'deviceId String, timeMili Int64, value Float64, variable String')"
+           f" group by window_start, window_end, {group} settings max_threads = {threads}, output_format_json_quote_64bit_integers = 0")
+    return f"'{sys.executable}' -c \"import chdb, sys; sys.stdout.write(str(chdb.query(sys.argv[1], 'JSONEachRow')))\" \"{sql}\""
+
+
+class Work:
+    """One kind of group-by, in the words of each peer."""
+
+    def __init__(self, work, group, ours, sql, click, pola):
+        self.work, self.group, self.ours, self.sql, self.click, self.pola = work, group, ours, sql, click, pola
+
+
+FOUR = ("count, mean(value), min(value), max(value)",
+        "count(*) as count, avg(value) as mean_value, min(value) as min_value, max(value) as max_value",
+        "count() as count, avg(value) as mean_value, min(value) as min_value, max(value) as max_value",
+        "pl.len().alias('count'), pl.col('value').mean().alias('mean_value'), pl.col('value').min().alias('min_value'),"
+        " pl.col('value').max().alias('max_value')")
+WORKS = (
+    Work("count, mean, min, max by minute and variable", "variable", *FOUR),
+    Work("the same by minute, device and variable", "deviceId, variable", *FOUR),
+    Work("p95 by minute and variable", "variable", "p95(value)", "quantile_disc(value, 0.95) as p95_value", None, None))
+
+
 def bench_agg():
+    """Beside DuckDB on one thread and on two; the others once, on the smaller file, as they are slower."""
     big, small = data()
-    for work, fields, group, ours in (
-            ("count, mean, min, max by minute and variable", "count(*) as count, avg(value) as mean_value, min(value) as min_value,"
-             " max(value) as max_value", "variable", "count, mean(value), min(value), max(value)"),
-            ("the same by minute, device and variable", "count(*) as count, avg(value) as mean_value, min(value) as min_value,"
-             " max(value) as max_value", "deviceId, variable", "count, mean(value), min(value), max(value)"),
-            ("p95 by minute and variable", "quantile_disc(value, 0.95) as p95_value", "variable", "p95(value)")):
-        exact = "--exact 1000000 " if "p95" in ours else ""
-        row(work, f"tlm-agg --time timeMili:ms -w 1m {exact}-g {group.replace(' ', '')} '{ours}' {{F}}", big, [
-            Peer("DuckDB 2.0", duck(to_stdout(f"select {BUCKET}, {group}, {fields} from {JSON} group by all")), big)], small)
+    for w in WORKS:
+        exact = "--exact 1000000 " if w.ours.startswith("p95") else ""
+        by = w.group.replace(" ", "")
+        names = ", ".join(f"'{g}'" for g in by.split(","))
+        for threads in (1, 2):
+            ours = f"tlm-agg -j {threads} --time timeMili:ms -w 1m {exact}-g {by} '{w.ours}' {{F}}"
+            peers = [Peer("DuckDB 2.0", duck(to_stdout(f"select {BUCKET}, {w.group}, {w.sql} from {JSON} group by all"), threads), big)]
+            if w.click:
+                peers += [
+                    Peer("chDB", chdb(w.group, w.click, threads), big, module="chdb"),
+                    Peer("polars", polars(names, w.pola, threads), big, module="polars")]
+            if w.click and threads == 1:
+                mlr = (f"mlr --ijsonl --ojsonl put -q 'begin {{@c = {{}}}} k = $timeMili // 60000;"
+                       f" emit {{\"m\": k, {', '.join(chr(34) + g + chr(34) + ': $' + g for g in by.split(','))}, \"value\": $value}}'"
+                       f" then stats1 -a count,mean,min,max -f value -g m,{by} {{F}}")
+                peers.append(Peer("Miller", mlr, small, "mlr", compare=False))
+            row(f"{w.work}, {threads} thread{'s' if threads > 1 else ''}", ours, big, peers, small)
 
 
 def bench_replay():
@@ -293,8 +340,40 @@ def bench_memory():
         print("| " + " | ".join(line) + " |", flush=True)
 
 
+def say(*line):
+    table.append(line)
+    print("| " + " | ".join(line) + " |", flush=True)
+
+
+def bench_groups():
+    """Memory of open groups: one million (ten with BENCH_BIG) of count, mean, min, max in one window, nothing written."""
+    for n in [1000000] + ([10000000] if os.environ.get("BENCH_BIG") else []):
+        peaks = []
+        for groups in (1000, n):
+            lines = f"seq -f '{{\"k\":\"veh-%08.0f\",\"v\":1.5}}' {groups}"
+            run = shell(f"{lines} | /usr/bin/time -f %M tlm-agg -g k --no-flush 'count, mean(v), min(v), max(v)' 2>&1 >/dev/null",
+                        capture_output=True, text=True, check=True)
+            peaks.append(int(run.stdout.split()[-1]) * 1024)
+        say(f"{n:,} open groups", "tlm-agg", f"{peaks[1] / 2**20:.0f} MiB", f"{(peaks[1] - peaks[0]) / n:.0f} bytes a group", "")
+
+
+def bench_hopping():
+    """A window of one day that begins every second, beside one that does not hop: 200,000 records, CPU by record."""
+    _, small = data()
+    few = make("telemetry-few.ndjson", f"head -n 200000 '{small}'")
+    base = "tlm-agg --time timeMili:ms --no-flush -w 1d -g variable 'count, mean(value), min(value), max(value)'"
+    times = {"": [], " --every 1s": []}
+    for _ in range(RUNS):
+        for every in times:
+            times[every].append(timed(f"{base}{every} {few}")[1])
+    plain, hops = (statistics.median(t) for t in times.values())
+    say("a day every second, us of CPU a record", "tlm-agg", f"{hops / 200000 * 1e6:.2f}", "", "")
+    say("the same, not hopping", "tlm-agg", f"{plain / 200000 * 1e6:.2f}", "", f"{hops / plain:.2f}")
+
+
 benches = {"filter": bench_filter, "agg": bench_agg, "replay": bench_replay, "s3put": bench_s3put, "s3": bench_s3, "start": bench_start,
-           "latency": bench_latency, "pace": bench_pace, "memory": bench_memory}
+           "latency": bench_latency, "pace": bench_pace, "memory": bench_memory,
+           "groups": bench_groups, "hopping": bench_hopping}
 names = sys.argv[1:] or list(benches)
 print(f"{RUNS} runs in turn, median; MB/s of input; CPU seconds per GB; ratio = ours / peer\n")
 print("| work | who | MB/s | CPU s/GB | ratio |\n|---|---|---|---|---|")
