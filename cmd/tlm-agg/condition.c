@@ -23,7 +23,7 @@ static struct jq_program *compile(const char *option, struct slice text, struct 
 {
 	struct err inner = ERR_INIT;
 	size_t at;
-	struct jq_program *program = jq_program_open(text, NULL, 0, &at, &inner);
+	struct jq_program *program = jq_program_open(text, NULL, &at, &inner);
 
 	if (!program)
 		err_set(err, inner.code, "%s: %s", option, inner.msg);

@@ -519,11 +519,12 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 	struct filter *f = mem_alloc(1, sizeof *f);
 	/* -n is one run that its user waits for, not one of many records */
 	const struct jq_limits unlimited = {UINT64_MAX, UINT64_MAX};
+	const struct jq_setup setup = {opts->vars, opts->n_vars, jqworker_has_1_7() ? JQ_DIALECT_1_7 : JQ_DIALECT_1_6};
 	bool is_native;
 
 	f->stage.ops = &ops;
 	f->opts = *opts;
-	f->program = jq_program_open(opts->program, opts->vars, opts->n_vars, at, err);
+	f->program = jq_program_open(opts->program, &setup, at, err);
 	if (!f->program)
 		goto fail;
 	*at = SIZE_MAX;

@@ -462,7 +462,8 @@ int options_check_where(const struct options *o, struct tool *t, struct err *err
 
 	if (!o->where)
 		return 0;
-	program = jq_program_open(slice_str(o->where), o->vars, o->n_vars, &at, err);
+	program =
+		jq_program_open(slice_str(o->where), &(struct jq_setup){o->vars, o->n_vars, JQ_DIALECT_1_6}, &at, err);
 	if (!program) {
 		err->input = "program";
 		options_show_place(t, slice_str(o->where), at);

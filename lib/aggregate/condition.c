@@ -89,7 +89,7 @@ const char *agg_condition_end(const char *p)
 static int compile(struct agg_condition *c, struct slice text, size_t *at, struct err *err)
 {
 	struct buf whole = BUF_INIT;
-	struct jq_program *alone = jq_program_open(text, NULL, 0, at, err);
+	struct jq_program *alone = jq_program_open(text, NULL, at, err);
 	const char *foreign;
 
 	if (!alone)
@@ -105,7 +105,7 @@ static int compile(struct agg_condition *c, struct slice text, size_t *at, struc
 	buf_add_str(&whole, "select(");
 	buf_add_slice(&whole, text);
 	buf_add_str(&whole, "\n)"); /* behind a comment */
-	c->program = jq_program_open(buf_slice(&whole), NULL, 0, at, err);
+	c->program = jq_program_open(buf_slice(&whole), NULL, at, err);
 	buf_release(&whole);
 	if (!c->program)
 		return -1;

@@ -222,13 +222,21 @@ static int b_endswith(struct run *r, struct value in, const struct value *args, 
 	return 0;
 }
 
+/* What is no text passes in 1.6, and is an error of libjq later. */
+static int pass_or_ask(struct run *r)
+{
+	if (is_later(r))
+		run_elsewhere(r);
+	return 0;
+}
+
 static int b_ltrimstr(struct run *r, struct value in, const struct value *args, struct value *out)
 {
 	struct slice s, head;
 
 	*out = in;
 	if (in.type != JSON_STRING || args[0].type != JSON_STRING)
-		return 0;
+		return pass_or_ask(r);
 	s = value_text(r, in);
 	head = value_text(r, args[0]);
 	if (head.len <= s.len && memcmp(s.p, head.p, head.len) == 0)
@@ -242,7 +250,7 @@ static int b_rtrimstr(struct run *r, struct value in, const struct value *args, 
 
 	*out = in;
 	if (in.type != JSON_STRING || args[0].type != JSON_STRING)
-		return 0;
+		return pass_or_ask(r);
 	s = value_text(r, in);
 	tail = value_text(r, args[0]);
 	if (tail.len <= s.len && memcmp(s.p + s.len - tail.len, tail.p, tail.len) == 0)

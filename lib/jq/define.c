@@ -21,6 +21,12 @@ struct function {
 	struct node *body; /* NULL while it is read: a call from inside is recursive */
 };
 
+/* Of these libjq 1.7 or 1.8 has another text. */
+static const struct {
+	const char *name;
+	uint32_t n_params;
+} only_1_6[] = {{"with_entries", 1}, {"from_entries", 0}, {"limit", 2}, {"last", 1}, {"nth", 2}};
+
 /* Names that begin with '_' are known to these texts only. */
 static const struct {
 	const char *name;
@@ -290,12 +296,24 @@ static const struct function *read_prelude(struct parser *p, struct slice name, 
 	return f;
 }
 
+static bool is_known(const struct jq_program *program, struct slice name, uint32_t n_params)
+{
+	if (program->dialect == JQ_DIALECT_1_6)
+		return true;
+	for (size_t i = 0; i < sizeof only_1_6 / sizeof *only_1_6; i++)
+		if (only_1_6[i].n_params == n_params && slice_eq(name, slice_str(only_1_6[i].name)))
+			return false;
+	return true;
+}
+
 struct node *parser_call_prelude(struct parser *p, struct node *call)
 {
 	const struct function *f = find_prelude(p->program, call->name, call->n);
 	const struct copy plain = {p, f, call->args, &call->at};
 	struct copy c = plain;
 
+	if (!is_known(p->program, call->name, call->n))
+		return NULL;
 	for (size_t i = 0; !f && i < sizeof prelude / sizeof *prelude; i++)
 		if (prelude[i].n_params == call->n && slice_eq(call->name, slice_str(prelude[i].name)))
 			f = read_prelude(p, call->name, prelude[i].text);

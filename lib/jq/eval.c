@@ -9,10 +9,10 @@
 
 #include <assert.h>
 
-/* An error that is null ends this branch without a message: libjq's way. */
+/* An error that is null ends this branch without a message: the way of libjq 1.6. */
 static int end_of_error(struct run *r)
 {
-	if (r->has_error && r->error.type == JSON_NULL) {
+	if (r->has_error && r->error.type == JSON_NULL && !is_later(r)) {
 		r->has_error = false;
 		return 0;
 	}

@@ -42,6 +42,10 @@ int eval_negate(struct run *r, struct value v, struct value *out)
 {
 	if (v.type != JSON_NUMBER)
 		return raise_type(r, v, "cannot be negated");
+	if (is_later(r) && v.form == FORM_TEXT) {
+		buf_reset(&r->message);
+		dump_as_read(r, &r->message, v);
+	}
 	*out = value_number(-value_double(v));
 	return 0;
 }

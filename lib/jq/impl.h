@@ -184,6 +184,7 @@ struct jq_program {
 	struct json_paths *paths;
 	struct buf explain_paths;
 	uint32_t n_vars;
+	enum jq_dialect dialect;
 	struct function *functions; /* newest first */
 	struct match *matches;      /* newest first */
 	const struct test *test;    /* the program is select(test), perhaps with a template behind; NULL: neither */
@@ -280,6 +281,12 @@ enum { STOP = 1 };
 _Noreturn void run_limit(struct run *r, const char *what);
 _Noreturn void run_elsewhere(struct run *r); /* only libjq can run this record */
 
+/* The answers shall be those of libjq 1.7 or later. */
+static inline bool is_later(const struct run *r)
+{
+	return r->program->dialect != JQ_DIALECT_1_6;
+}
+
 static inline void run_step(struct run *r, uint64_t n)
 {
 	r->steps += n;
@@ -354,6 +361,7 @@ int value_delete_paths(struct run *r, struct value t, struct path *paths, uint32
 void value_dump(struct run *r, struct buf *out, struct value v);  /* as jq -c prints it: numbers and strings anew */
 void value_print(struct run *r, struct buf *out, struct value v); /* in r->format, texts kept, with its line end */
 void dump_number(struct buf *out, double d);
+void dump_as_read(struct run *r, struct buf *out, struct value v); /* a number */
 
 /* eval.c */
 struct emit {

@@ -9,12 +9,15 @@
 #include "mem/mem.h"
 #include "regex/regex.h"
 
-struct jq_program *jq_program_open(
-	struct slice text, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err)
+struct jq_program *jq_program_open(struct slice text, const struct jq_setup *setup, size_t *at, struct err *err)
 {
+	static const struct jq_setup plain;
 	struct jq_program *program = mem_alloc(1, sizeof *program);
 
+	if (!setup)
+		setup = &plain;
 	*at = 0;
+	program->dialect = setup->dialect;
 	program->text.p = mem_dup(text.p, text.len);
 	program->text.len = text.len;
 	program->paths = json_paths_open();
@@ -22,7 +25,7 @@ struct jq_program *jq_program_open(
 		parse_error(text, 0, err, "the program is not UTF-8");
 		goto fail;
 	}
-	program->root = jq_read_program(program, vars, n_vars, at, err);
+	program->root = jq_read_program(program, setup->vars, setup->n_vars, at, err);
 	if (!program->root)
 		goto fail;
 	if (program->root->kind == N_FOREIGN)
@@ -213,8 +216,15 @@ static void run_root(struct run *r, struct buf *out, struct jq_result *result)
 		result->message = slice_str(r->limit_message ? r->limit_message : "");
 		return;
 	}
-	if (eval(r, r->program->root, r->root, &output) == -1 && r->error.type != JSON_NULL)
+	if (eval(r, r->program->root, r->root, &output) != -1)
+		return;
+	/* a later library has messages of its own */
+	if (r->program->dialect != JQ_DIALECT_1_6 && !r->program->is_native_only) {
+		out->len = r->out_start;
+		*result = (struct jq_result){.status = JQ_ELSEWHERE};
+	} else if (r->error.type != JSON_NULL) {
 		tell_error(r);
+	}
 }
 
 void jq_run_place(struct jq_run *r, const char *input, uint64_t first_line)

@@ -3,8 +3,9 @@
  *
  * jq_program_open() parses the whole grammar of jq 1.6. Programs made of what the native evaluator knows run here;
  * for any other jq_foreign() says why, and libjq's workers run it. Native answers are those of the installed jq
- * (1.6), byte for byte, error messages included, but for what tlm-filter(1) lists: a value that no program changed
- * keeps its text.
+ * byte for byte, but for what tlm-filter(1) lists: a value that no program changed keeps its text. Messages of errors
+ * and what `try` catches differ between versions: natively they are those of 1.6, and for a later library whatever
+ * raises an error is left to it.
  *
  * Values are spans of the record until something is computed from them. Everything computed for one record lives in an
  * arena that is reset with the next, under a budget of steps and bytes; no recursion depends on a record.
@@ -30,14 +31,23 @@ struct jq_var {
 	struct slice json; /* one valid JSON value */
 };
 
+/* Which libjq the answers shall be like. */
+enum jq_dialect { JQ_DIALECT_1_6, JQ_DIALECT_1_7 /* and later */ };
+
+struct jq_setup {
+	const struct jq_var *vars;
+	size_t n_vars;
+	enum jq_dialect dialect;
+};
+
 struct jq_program;
 
 /*
- * Returns NULL with ERR_PROGRAM ("line 1, column 9: unexpected ')'"), and *at is the byte in text where it happened:
+ * setup may be NULL: no variables, 1.6. Returns NULL with ERR_PROGRAM ("line 1, column 9: unexpected ')'"), and *at is
+ * the byte in text where it happened:
  * `.a | )`, `{a:1+2}`, `$x` without such a variable, `1/0`.
  */
-struct jq_program *jq_program_open(
-	struct slice text, const struct jq_var *vars, size_t n_vars, size_t *at, struct err *err);
+struct jq_program *jq_program_open(struct slice text, const struct jq_setup *setup, size_t *at, struct err *err);
 void jq_program_close(struct jq_program *program); /* does nothing for NULL */
 
 /* NULL when the native evaluator runs the program, else why not: "'reduce' at line 1, column 1". */
@@ -96,7 +106,8 @@ enum jq_status {
 	JQ_OK,
 	JQ_ERROR,    /* the program raised an error: message is what jq prints */
 	JQ_LIMIT,    /* the budget is spent: message says which */
-	JQ_ELSEWHERE /* a regular expression took too long on this record: libjq's workers shall run it */
+	JQ_ELSEWHERE /* libjq's workers shall run this record: a regular expression took too long, or an error came up
+		      */
 };
 
 struct jq_result {

@@ -21,7 +21,7 @@ static char *run_with(
 	struct buf in = BUF_INIT, out = BUF_INIT;
 	struct json_record record;
 	size_t at;
-	struct jq_program *program = jq_program_open(slice_str(text), NULL, 0, &at, &err);
+	struct jq_program *program = jq_program_open(slice_str(text), NULL, &at, &err);
 	struct json_scan *scan;
 	struct jq_run *run;
 

@@ -155,6 +155,18 @@ static struct node *parse_string(struct parser *p, struct slice format)
 
 /* ---- terms ---- */
 
+/* From libjq 1.7 on a number of the program keeps its digits, in a form of libjq's own. */
+static bool is_plain_number(const char *text, double d)
+{
+	struct buf plain = BUF_INIT;
+	bool is_plain;
+
+	dump_number(&plain, d);
+	is_plain = strcmp(buf_cstr(&plain), text) == 0;
+	buf_release(&plain);
+	return is_plain;
+}
+
 static struct node *parse_number(struct parser *p)
 {
 	struct lexer *lx = &p->lx;
@@ -172,6 +184,8 @@ static struct node *parse_number(struct parser *p)
 			return parser_fail(p, at, "invalid number");
 	}
 	lex_next(lx);
+	if (p->program->dialect != JQ_DIALECT_1_6 && !is_plain_number(text, d))
+		mark_foreign(p->program, "a number of this form", at);
 	return parser_constant(p, at, value_number(d));
 }
 

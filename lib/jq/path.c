@@ -4,6 +4,7 @@
 #include "jq/impl.h"
 
 #include <limits.h>
+#include <math.h>
 #include <stdlib.h>
 
 #include "fieldpath/fieldpath.h"
@@ -52,6 +53,9 @@ static struct value get_element(struct run *r, struct value t, double index)
 	struct json_iter it;
 	int i;
 
+	/* a fraction finds nothing in 1.6, and is cut off later */
+	if (is_later(r) && !(fabs(index) < INT_MAX && index == (double)(int)index))
+		run_elsewhere(r);
 	if (index != index || index > INT_MAX || index < INT_MIN || index != (double)(int)index)
 		return value_literal(JSON_NULL);
 	i = (int)index;

@@ -36,12 +36,23 @@ static void add_literal(struct buf *out, uint8_t type)
 
 /* ---- as jq -c ---- */
 
+/* From 1.7 on a number of the record keeps its digits, in a form of libjq's own: what is not in our form is its. */
+void dump_as_read(struct run *r, struct buf *out, struct value v)
+{
+	size_t start = out->len;
+
+	dump_number(out, value_double(v));
+	if (is_later(r) && v.form == FORM_TEXT &&
+		!slice_eq((struct slice){v.p, v.len}, (struct slice){out->p + start, out->len - start}))
+		run_elsewhere(r);
+}
+
 static void dump(struct run *r, struct buf *out, size_t start, struct value v)
 {
 	run_step(r, 1);
 	check_output(r, out, start);
 	if (v.type == JSON_NUMBER) {
-		dump_number(out, value_double(v));
+		dump_as_read(r, out, v);
 	} else if (v.type == JSON_STRING) {
 		json_add_string(out, value_text(r, v));
 	} else if (v.type == JSON_ARRAY) {

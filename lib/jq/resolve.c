@@ -418,6 +418,12 @@ static int resolve(struct resolver *v, struct node *n)
 	case N_REDUCE:
 		n->is_single = n->b->is_single;
 		return 0;
+	case N_TRY:
+		/* in 1.6 it also catches what is raised behind it; not so later, and with other messages */
+		if (v->program->dialect != JQ_DIALECT_1_6)
+			mark_foreign(v->program, "'try'", n->at);
+		n->is_single = false;
+		return 0;
 	case N_PATH:
 		if (!is_path(n->a))
 			mark_foreign(v->program, "a path of 'path'", n->a->at);

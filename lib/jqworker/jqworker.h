@@ -85,6 +85,9 @@ struct jqworker_answer {
 	int status;           /* JQWORKER_HALTED */
 };
 
+/* Whether the installed libjq is 1.7 or later. */
+bool jqworker_has_1_7(void);
+
 struct jqworker;
 
 /*

@@ -28,6 +28,11 @@ struct program {
 /* libjq 1.7 and later: what `stderr` prints is handed over; 1.6 writes to the stream. */
 extern void jq_set_stderr_cb(jq_state *, jq_msg_cb, void *) __attribute__((weak));
 
+bool jqworker_has_1_7(void)
+{
+	return jq_set_stderr_cb != NULL;
+}
+
 /* ---- messages ---- */
 
 static void add_jv(struct buf *out, jv value, int flags)

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct jq_program *program;
 	size_t len = end ? (size_t)(end - text) : size, at;
 
-	program = jq_program_open((struct slice){text, len}, NULL, 0, &at, &err);
+	program = jq_program_open((struct slice){text, len}, NULL, &at, &err);
 	if (program && !jq_foreign(program))
 		run_lines(program, text + len + (end ? 1 : 0), size - len - (end ? 1 : 0));
 	jq_program_close(program);
