@@ -220,8 +220,10 @@ static struct agg_num value_at(struct agg_quantile *q, uint64_t rank)
 {
 	if (q->sketch)
 		return (struct agg_num){ddsketch_rank(q->sketch, rank), 0};
+	if (!q->rests)
+		return (struct agg_num){agg_quantile_select(q, rank), 0};
 	agg_quantile_sort(q);
-	return (struct agg_num){q->values[rank - 1], q->rests ? q->rests[rank - 1] : 0};
+	return (struct agg_num){q->values[rank - 1], q->rests[rank - 1]};
 }
 
 /* Nearest rank: the ceil(share * n)-th smallest. */

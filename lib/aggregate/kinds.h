@@ -189,6 +189,9 @@ void agg_quantile_push(struct agg_quantile *q, struct agg_num num, uint32_t exac
 void agg_quantile_sketch(struct agg_quantile *q);
 void agg_quantile_sort(struct agg_quantile *q);
 
+/* The rank-th smallest (from 1) of an exact state without rests; moves values. */
+double agg_quantile_select(struct agg_quantile *q, uint64_t rank);
+
 /* The same of distinct. */
 struct agg_distinct *agg_distinct_of(struct agg_distinct_state *s);
 void agg_distinct_push(struct agg_distinct *d, uint64_t hash, uint32_t exact_max);

@@ -1,6 +1,7 @@
 /* kinds_many: the states that keep many values: exact while they are few, then sketches. */
 #include "aggregate/form.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,6 +115,52 @@ static int compare_nums(const void *a, const void *b)
 	const struct agg_num *x = a, *y = b;
 
 	return agg_num_cmp(*x, *y);
+}
+
+/* Values up to *end and from *start on lie on either side of the pivot; those between are equal to it (Hoare, 1961). */
+static void part(double *values, int64_t *start, int64_t *end, double pivot)
+{
+	int64_t i = *start, j = *end;
+
+	while (i <= j) {
+		while (values[i] < pivot)
+			i++;
+		while (values[j] > pivot)
+			j--;
+		if (i <= j) {
+			double swap = values[i];
+
+			values[i++] = values[j];
+			values[j--] = swap;
+		}
+	}
+	*start = i;
+	*end = j;
+}
+
+/* Quickselect: a percentile needs the place of one value. Where pivots are bad again and again, sorting is bounded. */
+double agg_quantile_select(struct agg_quantile *q, uint64_t rank)
+{
+	int64_t low = 0, high = (int64_t)q->n - 1, at = (int64_t)rank - 1;
+	int tries = 2 * (64 - __builtin_clzll(q->n));
+
+	assert(!q->rests);
+	while (!q->is_sorted && low < high) {
+		int64_t i = low, j = high;
+
+		if (!tries--) {
+			agg_quantile_sort(q);
+			break;
+		}
+		part(q->values, &i, &j, q->values[low + (high - low) / 2]);
+		if (at <= j)
+			high = j;
+		else if (at >= i)
+			low = i;
+		else
+			break;
+	}
+	return q->values[at];
 }
 
 void agg_quantile_sort(struct agg_quantile *q)
