@@ -153,6 +153,12 @@ static int ask_worker(struct filter *f, struct slice record, struct sent sent, s
 	return jqworker_next(f->worker, &answer, err) < 0 ? -1 : take_answer(f, &sent, &answer, err);
 }
 
+/* Of -n it is not one of many records that failed. */
+static int fail_run(struct slice message, struct err *err)
+{
+	return err_set(err, ERR_DATA, "the program failed: %.*s", (int)message.len, message.p);
+}
+
 static int take_result(
 	struct filter *f, const struct jq_result *result, struct slice raw, uint64_t line, struct err *err)
 {
@@ -160,9 +166,8 @@ static int take_result(
 		count_fate(f, result->outputs, result->is_last_true);
 		return 0;
 	}
-	/* of -n it is not one of many records that failed */
 	if (f->opts.is_null_input)
-		return err_set(err, ERR_DATA, "the program failed: %.*s", (int)result->message.len, result->message.p);
+		return fail_run(result->message, err);
 	/* outputs before the error stand, as in jq; the fate of the record is that it was rejected */
 	f->opts.ledger->read++;
 	filter_count_outputs(f, result->outputs, result->is_last_true);
@@ -330,6 +335,8 @@ static int take_answer(struct filter *f, const struct sent *sent, const struct j
 	case JQWORKER_KILLED:
 		break;
 	}
+	if (f->opts.is_null_input)
+		return fail_run(answer->message, err);
 	f->opts.ledger->read++;
 	filter_count_outputs(f, answer->outputs, answer->last == JQWORKER_LAST_TRUE);
 	return filter_reject(f, answer->fate == JQWORKER_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, sent->raw, sent->line,

@@ -357,9 +357,11 @@ stat_of() {
 	status_of tlm-filter --rejects bad -s -c . in
 	same '[1,2]' "$(cat out)"
 	same json "$(jq -r .reason bad)"
-	status_of tlm-filter 'input | 1e19 % -1' in
-	[ "$status" -eq 5 ]
-	has err 'the program ended the worker of libjq'
+	if [ "$(jq --version)" = jq-1.6 ]; then
+		status_of tlm-filter 'input | 1e19 % -1' in
+		[ "$status" -eq 5 ]
+		has err 'the program ended the worker of libjq'
+	fi
 	status_of tlm-filter --marks 'input' in
 	[ "$status" -eq 2 ]
 	has err 'a program that reads by itself has no place for them'
