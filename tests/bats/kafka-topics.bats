@@ -286,3 +286,16 @@ filter() { timeout 30 tlm-filter --until-end "$@"; }
 	! grep -q librdkafka trace
 	! grep -Eq 'clone3?\(' trace
 }
+
+@test "a broker that is killed and started again under load: nothing is lost, nothing comes twice" {
+	topic 2
+	seq 1 20000 | sed 's/.*/{"v":&}/' >in
+	timeout 60 tlm-replay --time v:ms --rate 10000 in -o "kafka:$T" 2>err &
+	pid=$!
+	sleep 0.7
+	"$TLM_TOP/tests/services/kafka-stop.sh" "$KAFKA_DIR" KILL
+	OWNER=$$ "$TLM_TOP/tests/services/kafka-start.sh" "$KAFKA_DIR" >/dev/null
+	wait $pid
+	cat err
+	same "$(seq 1 20000)" "$(filter .v "kafka:$T" | sort -n)"
+}
