@@ -86,6 +86,20 @@ const struct engine_counts *engine_counts(const struct engine *e)
 	return &e->counts;
 }
 
+uint64_t engine_digest(const struct engine *e)
+{
+	return e->windows->ops->digest ? e->windows->ops->digest(e->windows) : 0;
+}
+
+void engine_forget_counts(struct engine *e)
+{
+	struct engine_counts *c = &e->counts;
+
+	c->taken -= c->kept + c->outside;
+	c->kept = c->outside = c->late = c->late_partial = c->rows = 0;
+	c->late_max_us = 0;
+}
+
 int64_t engine_oldest_start(const struct engine *e)
 {
 	return e->windows->ops->oldest_start(e->windows);

@@ -152,6 +152,15 @@ void engine_widen(struct engine *e, int64_t first_us, int64_t last_us);
 
 const struct engine_counts *engine_counts(const struct engine *e);
 
+/*
+ * What is open, in one number: the sum over its records of a hash of window (or pane) and group. The sum of the digests
+ * of several engines is that of one. 0 for count windows and trips.
+ */
+uint64_t engine_digest(const struct engine *e);
+
+/* What is open was rebuilt: from now on only that counts, and what comes. */
+void engine_forget_counts(struct engine *e);
+
 /* The earliest start of a session, trip or count window whose row has not been taken; WINDOW_FOREVER when there is
  * none. May be asked while a row is taken. Looks at each of them. Not for time windows, which close in the order of
  * starts. */

@@ -373,7 +373,7 @@ static int emit_part(struct panes *w, struct err *err)
 	p = w->panes[i];
 	w->part = ++p->n_parts;
 	w->counts->kept += p->n_records;
-	p->n_records = 0;
+	p->n_records = p->digest = 0;
 	if (emit_table(w, p->at.first, &p->groups, true, err))
 		return -1;
 	uncount(w, p);
@@ -422,14 +422,16 @@ static void charge(struct panes *w, struct pane *p, const struct group_entry *en
 
 /* A pane has taken something for a group. Where it was in a row already: returns the state that must take it too, or
  * NULL. */
-static void *note_taken(struct panes *w, struct pane *p, struct slice key, const struct group_entry *entry)
+static void *note_taken(
+	struct panes *w, struct pane *p, struct slice key, uint64_t hash, const struct group_entry *entry)
 {
 	p->n_records++;
+	p->digest += hash;
 	w->counts->taken++;
 	if (!p->is_ready)
 		return NULL;
 	w->n_unreported++;
-	return w->roll ? roll_touch(w->roll, p, key, group_hash(key), entry) : NULL;
+	return w->roll ? roll_touch(w->roll, p, key, hash, entry) : NULL;
 }
 
 static enum engine_fate add(
@@ -469,7 +471,7 @@ static enum engine_fate add(
 	before = owned_by(w, entry);
 	agg_states_add(w->opts->list, entry->state, record->values, &record->place);
 	charge(w, p, entry, before, is_new);
-	also = note_taken(w, p, record->key, entry);
+	also = note_taken(w, p, record->key, record->hash, entry);
 	if (also)
 		agg_states_add(w->opts->list, also, record->values, &record->place);
 	if (w->opts->emit == ENGINE_FINAL)
@@ -532,7 +534,7 @@ static enum engine_fate merge(
 	before = owned_by(w, entry);
 	agg_states_merge(w->opts->list, entry->state, part->states);
 	charge(w, p, entry, before, is_new);
-	also = note_taken(w, p, part->key, entry);
+	also = note_taken(w, p, part->key, group_hash(part->key), entry);
 	if (also)
 		agg_states_merge(w->opts->list, also, part->states);
 	if (w->opts->emit == ENGINE_FINAL)
@@ -579,6 +581,17 @@ static void widen(struct engine_windows *windows, int64_t first_us, int64_t last
 	note_time(w, last_us);
 }
 
+/* The sum, over records in panes, of a hash of pane and group. */
+static uint64_t digest(const struct engine_windows *windows)
+{
+	const struct panes *w = (const struct panes *)windows;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < w->n_panes; i++)
+		sum += windows_mix((uint64_t)w->panes[i]->at.start_us) * w->panes[i]->digest;
+	return sum;
+}
+
 static void memory(const struct engine_windows *windows, size_t *bytes, size_t *groups)
 {
 	const struct panes *w = (const struct panes *)windows;
@@ -619,6 +632,7 @@ static const struct engine_windows_ops ops = {
 	.prefetch = prefetch,
 	.span = span,
 	.widen = widen,
+	.digest = digest,
 	.memory = memory,
 	.close = close_panes,
 };

@@ -28,6 +28,7 @@ struct pane {
 	struct window_pane at;
 	int64_t first_closes_us; /* W at which its oldest window closes: later records of it are late for some */
 	uint64_t n_records;
+	uint64_t digest;          /* the sum of the hashes of their groups */
 	uint64_t n_groups, bytes; /* as the limits count them */
 	uint32_t n_parts;         /* how often its groups went out before it closed */
 	bool is_ready;            /* it was in a row: what it holds is in the roll, if there is one */

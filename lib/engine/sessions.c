@@ -617,6 +617,25 @@ static int64_t oldest_start(const struct engine_windows *windows)
 	return oldest_us;
 }
 
+/* The sum, over records in sessions, of a hash of session and group. */
+static uint64_t digest(const struct engine_windows *windows)
+{
+	const struct sessions *s = (const struct sessions *)windows;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < s->n_buckets; i++) {
+		for (const struct owner *o = s->buckets[i]; o; o = o->next) {
+			for (size_t k = 0; k < o->n; k++) {
+				const struct session *x = o->open[k];
+
+				sum += windows_mix((uint64_t)x->first_us * 3 + (uint64_t)x->last_us) * o->hash *
+				       x->n_records;
+			}
+		}
+	}
+	return sum;
+}
+
 static void memory(const struct engine_windows *windows, size_t *bytes, size_t *groups)
 {
 	const struct sessions *s = (const struct sessions *)windows;
@@ -652,6 +671,7 @@ static const struct engine_windows_ops ops = {.add = add,
 	.merge = merge,
 	.advance = advance,
 	.oldest_start = oldest_start,
+	.digest = digest,
 	.memory = memory,
 	.close = release_sessions};
 

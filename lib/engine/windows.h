@@ -34,6 +34,14 @@ static inline void windows_charge(const struct engine_opts *opts, struct engine_
 	*charged = bytes;
 }
 
+/* Every bit of a hash depends on every bit of x (the last step of SplitMix64); odd. */
+static inline uint64_t windows_mix(uint64_t x)
+{
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+	return (x ^ x >> 31) | 1;
+}
+
 struct engine_windows_ops {
 	/* As engine_add(): W has been raised by the record. */
 	enum engine_fate (*add)(struct engine_windows *windows, const struct engine_record *record,
@@ -50,6 +58,7 @@ struct engine_windows_ops {
 	void (*prefetch)(const struct engine_windows *windows, const struct engine_record *record);
 	void (*span)(const struct engine_windows *windows, int64_t *first_us, int64_t *last_us);
 	void (*widen)(struct engine_windows *windows, int64_t first_us, int64_t last_us);
+	uint64_t (*digest)(const struct engine_windows *windows); /* as engine_digest() */
 	void (*memory)(const struct engine_windows *windows, size_t *bytes, size_t *groups);
 	void (*close)(struct engine_windows *windows);
 };
