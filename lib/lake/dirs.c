@@ -192,12 +192,23 @@ static bool idle(void *ctx)
 		l->next_blocked_us = now_us + BLOCKED_US;
 		l->base.on_blocked(l->base.blocked_ctx);
 	}
-	return stop_signal() != 0;
+	return stop_signal() != 0 || l->late.code != ERR_NONE;
 }
 
 struct spool_hooks lake_salvage_hooks(struct lake *l)
 {
 	return (struct spool_hooks){lake_tell, keep, idle, l};
+}
+
+/* What a server says no to ends the run, but not before the batch at hand is in the spool. */
+static int put_off(struct lake *l, int got, struct err *err)
+{
+	if (got == 0 || !l->opts.store || err->code == ERR_IO || err->code == ERR_PIPE)
+		return got;
+	if (l->late.code == ERR_NONE)
+		l->late = *err;
+	err_reset(err);
+	return 0;
 }
 
 int lake_publish(struct lake *l, struct err *err)
@@ -208,7 +219,7 @@ int lake_publish(struct lake *l, struct err *err)
 		return 0;
 	if (lake_is_manifest_full(l) && !spool_is_full(l->spool) && lake_seal_manifest(l, false, err) < 0)
 		return -1;
-	return spool_publish(l->spool, &hooks, err);
+	return put_off(l, spool_publish(l->spool, &hooks, err), err);
 }
 
 int lake_settle(struct lake *l, struct err *err)
@@ -283,7 +294,7 @@ int lake_seal_aged(struct lake *l, struct err *err)
 	return 0;
 }
 
-int lake_sync_all(struct lake *l, struct err *err)
+int lake_sync_open(struct lake *l, struct err *err)
 {
 	struct segment **list = mem_alloc(l->n_open, sizeof *list);
 	size_t n = 0;
@@ -291,12 +302,15 @@ int lake_sync_all(struct lake *l, struct err *err)
 
 	for (struct lake_dir *d = l->newest; d; d = d->older)
 		list[n++] = &d->segment;
-	got = lake_publish(l, err);
-	if (got == 0)
-		got = spool_sync(l->spool, list, n, err);
+	got = spool_sync(l->spool, list, n, err);
 	free(list);
 	l->next_sync_us = -1;
 	return got;
+}
+
+int lake_sync_all(struct lake *l, struct err *err)
+{
+	return lake_publish(l, err) < 0 ? -1 : lake_sync_open(l, err);
 }
 
 void lake_release_dirs(struct lake *l)

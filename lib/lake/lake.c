@@ -40,8 +40,12 @@ void lake_tell_notes(struct lake *l)
 
 /* ---- as a sink ---- */
 
-static int done(struct lake *l, int got, const struct err *err)
+static int done(struct lake *l, int got, struct err *err)
 {
+	if ((got == 0 || err->code == ERR_DATA) && l->late.code != ERR_NONE) {
+		*err = l->late;
+		got = -1;
+	}
 	if (got < 0 && err->code != ERR_DATA)
 		l->has_failed = true;
 	return got;
@@ -124,12 +128,26 @@ static int end(struct lake *l, struct err *err)
 	return lake_settle(l, err);
 }
 
+/* The pipe will not give again what was read from it. A repeated run brings it again. */
+static void keep_read(struct lake *l)
+{
+	struct err ignored = ERR_INIT;
+
+	if (l->late.code == ERR_NONE || l->opts.run_id)
+		return;
+	lake_publish(l, &ignored);
+	err_reset(&ignored);
+	lake_sync_open(l, &ignored);
+}
+
 static int finish(struct sink *k, bool is_good, struct err *err)
 {
 	struct lake *l = (struct lake *)k;
 
-	if (l->has_failed)
+	if (l->has_failed) {
+		keep_read(l);
 		return 0;
+	}
 	l->now_us = ledger_now_us();
 	tell_end(l);
 	if (!is_good && l->opts.run_id)

@@ -46,6 +46,7 @@ struct lake {
 	struct spool *spool; /* NULL in a dry run */
 	struct codec_set codecs;
 	bool has_failed;
+	struct err late; /* what a server said; the run ends with it once the batch at hand is in the spool */
 
 	enum lake_clock clock;
 	struct timefield window_start, window_end, session_end; /* without --time */
@@ -114,6 +115,9 @@ void lake_tell_notes(struct lake *l);
 int lake_seal_all(struct lake *l, struct err *err); /* in the order of their numbers */
 int lake_seal_aged(struct lake *l, struct err *err);
 int lake_sync_all(struct lake *l, struct err *err);
+
+/* All that was added to open segments is on disk; nothing is published. */
+int lake_sync_open(struct lake *l, struct err *err);
 void lake_release_dirs(struct lake *l);
 
 /* ---- row.c ---- */

@@ -151,10 +151,10 @@ static int settle_some(struct spool *spool, int64_t wait_us, const struct spool_
 static int make_room(struct spool *spool, uint64_t bytes, const struct spool_hooks *hooks, struct err *err)
 {
 	while (spool->first && spool->waiting_bytes + bytes > spool->max_waiting_bytes) {
-		if (settle_some(spool, WAIT_US, hooks, err) < 0)
-			return -1;
 		if (hooks->idle && hooks->idle(hooks->ctx))
 			break;
+		if (settle_some(spool, WAIT_US, hooks, err) < 0)
+			return -1;
 	}
 	return 0;
 }

@@ -301,3 +301,35 @@ sts() { printf '<%sResponse><%sResult><Credentials><AccessKeyId>%s</AccessKeyId>
 	same "$(seq 1 50)" "$(jq .seq out)"
 	jq -r .key out | sed "s|s3://|$U/|" | xargs curl -s | zstd -dcq | cmp - in
 }
+
+@test "a server that says no: every line that was read is in the spool, and stored by the next run" {
+	for code in 403 500; do
+		rm -f fake/rules
+		rule "{\"method\":\"PUT\",\"status\":$code,\"times\":999,\"after\":3}"
+		seq 1 600 | sed 's/.*/{"n":&,"d":&}/; s/"d":[0-9]*\([0-9]\)/"d":\1/' >in
+		mkfifo pipe
+		timeout 60 tlm-s3put --give-up-after 100ms --max-records 7 --max-open 20 --sync-interval 1h -o 's3://lake/y/{d}/' pipe >out 2>err &
+		pid=$!
+		exec 7>pipe
+		cat in >&7
+		status=0
+		wait "$pid" || status=$?
+		exec 7>&-
+		cat err
+		[ "$status" = $((code == 403 ? 6 : 7)) ]
+		: >fake/rules
+		put --max-open 20 -o 's3://lake/y/{d}/' /dev/null
+		[ "$status" = 0 ]
+		grep -q 'stored what 1 ended runs had left' err
+		curl -s "$U/lake?list-type=2&prefix=y/" | grep -o '<Key>[^<]*' | sed "s|<Key>|$U/lake/|" | xargs curl -s | zstd -dcq | sort | cmp - <(sort in)
+		[ -z "$(find state -type f)" ]
+		rm -r state pipe
+		kill "$fake"
+		rm fake/port
+		python3 "$TLM_TOP/tests/kit/s3fake.py" fake 3>&- 4>&- &
+		fake=$!
+		until [ -f fake/port ]; do sleep 0.02; done
+		U=http://127.0.0.1:$(cat fake/port)
+		export AWS_ENDPOINT_URL=$U
+	done
+}
