@@ -40,5 +40,6 @@ int main(int argc, char **argv)
 		audit_run(&t, &o, &err);
 	else
 		store(&t, &o, &err);
+	opt_list_release(&o.metadata);
 	return tool_finish(&t, &err);
 }
