@@ -1,7 +1,8 @@
 /*
  * filter: the stage of tlm-filter: each record through a jq program, native or in libjq's workers.
  *
- * Memory: open/close; constant in the length of the stream. One thread.
+ * Memory: open/close; constant in the length of the stream. The stage is one thread's, which has others
+ * help it (jobs); what comes out does not depend on how many there are.
  */
 #ifndef TLM_FILTER_H
 #define TLM_FILTER_H
@@ -32,6 +33,7 @@ struct filter_opts {
 	const char *const *lib_dirs;              /* -L, NULL-terminated, or NULL */
 	const char *program_dir;                  /* of the -f file, or NULL */
 	int max_depth;
+	int jobs;              /* 1..JOBS_MAX: threads of a native program, processes of another */
 	struct ledger *ledger; /* borrowed, as is reject */
 	struct reject *reject;
 };

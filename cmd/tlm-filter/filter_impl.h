@@ -3,53 +3,117 @@
 #define TLM_FILTER_IMPL_H
 
 #include "filter.h"
+#include "jobs/jobs.h"
 #include "jqworker/jqworker.h"
 #include "json/json.h"
 
 struct reading;
 
-/* One record that was handed to a worker. */
+enum { FILTER_SPILL_BYTES = 1 << 20 }; /* output beyond this goes to the sink inside a batch */
+
+/* Records that did not fail: what the books do not show yet. */
+struct fates {
+	uint64_t kept, filtered, empty;
+	uint64_t outputs; /* those of failed records too */
+	bool is_last_true;
+};
+
+/* A record that failed, told in its turn. */
+struct failure {
+	enum reject_reason reason;
+	struct slice raw;
+	uint64_t line, byte;
+	size_t text_at, text_bytes; /* the message, in the texts of the part */
+	struct fates before;        /* since the failure before, its own outputs among them */
+	size_t out_bytes, origins_bytes;
+};
+
+/* One record that was handed to a worker of libjq. */
 struct sent {
 	struct slice raw;
 	uint64_t line;
 	bool is_mark; /* not handed out: it waits for its turn */
 };
 
+/*
+ * Some lines of one batch on their way through the program: any thread works on a part, without a look at anything
+ * beside it; the thread of the stage settles parts in the order of the input.
+ */
+struct part {
+	const struct filter *filter;
+	struct batch in;
+	struct slice lines; /* of the batch, separators left out */
+	uint64_t number;    /* of the task */
+	size_t at;          /* worked off up to here, .. */
+	uint64_t line;      /* .. which is the line with this index in the batch */
+	bool is_elsewhere;  /* a record is for libjq: */
+	struct sent sent;
+	struct slice record;
+	struct buf *out;
+	size_t noted_bytes; /* of out, whose lines are in the origins */
+	/* lines that leave as they are, in one piece */
+	const char *copy_from, *copy_to;
+	struct fates fates;
+	struct failure *failures;
+	size_t n_failures, cap_failures;
+	struct buf texts, own_out, own_origins, plain;
+};
+
+/* What a thread has for itself; the first is the stage's. */
+struct lane {
+	struct json_scan *scan;
+	struct jq_run *run; /* NULL: libjq runs the program */
+};
+
 struct filter {
 	struct stage stage;
 	struct filter_opts opts;
 	struct jq_program *program;
-	struct json_scan *scan;
-	struct jq_run *run;      /* native */
+	struct lane *lanes;
+	unsigned n_lanes;
+	struct jobs *jobs; /* NULL: one lane */
+	struct part part;  /* of the batch at hand */
+	struct part *ring; /* of several lanes: parts that were begun, the oldest at first */
+	size_t n_ring, cap_ring, first;
 	struct jqworker *worker; /* libjq; of a native program NULL until it is needed */
 	struct sent *sent;       /* n_sent of cap_sent: of the batch at hand */
 	size_t n_sent, cap_sent;
 	struct reading *reading; /* the program reads by itself: reading.c; then there is no run and no worker */
 	bool calls_input;        /* or has its input by -s or --stream */
-	struct buf plain;        /* --seq: the batch without its separators */
 	uint64_t outputs;
 	bool is_last_true, is_halted;
 	int halt_status;
 	struct buf halt_message;
-	/* lines of the batch that leave as they are, in one piece */
-	const char *copy_from, *copy_to;
-	const struct batch *in;
-	struct buf *out;
-	size_t noted_bytes; /* of out, whose lines are in the origins of the batch */
-	struct sink *sink;  /* borrowed */
+	struct sink *sink; /* borrowed */
 };
 
-/* filter.c */
-void filter_note_sent(struct filter *f, struct slice raw, uint64_t line, bool is_mark);
-void filter_count_outputs(struct filter *f, uint64_t outputs, bool is_last_true);
-int filter_spill(struct filter *f, struct err *err);
-int filter_reject(struct filter *f, enum reject_reason reason, struct slice raw, uint64_t line, uint64_t byte,
-	struct slice message, struct err *err);
-int filter_reject_json(struct filter *f, const struct json_record *record, struct err *err);
-void filter_halt(struct filter *f, int status, struct slice message);
+/* part.c: lines of a batch and what becomes of them */
+void filter_part_begin(struct part *p, const struct filter *f, struct slice lines, uint64_t line);
+void filter_part_release(struct part *p);
+bool filter_part_is_done(const struct part *p);
+void filter_copy_line(struct part *p, struct slice raw);
+void filter_flush_copy(struct part *p);
+void filter_note_lines(struct part *p, uint64_t line);
+void filter_fail(struct part *p, enum reject_reason reason, struct slice raw, uint64_t line, uint64_t byte,
+	struct slice message);
+void filter_fail_json(struct part *p, const struct json_record *record);
+bool filter_next_line(const char **at, const char *end, struct slice *text);
+bool filter_is_mark(const struct filter *f, const struct json_record *record);
+int filter_settle(struct filter *f, struct part *p, struct err *err);
+int filter_write(struct filter *f, struct part *p, struct err *err);
+int filter_spill(struct filter *f, struct part *p, struct err *err);
 
-typedef int line_fn(struct filter *f, struct slice text, uint64_t line, struct err *err);
-int filter_each_line(struct filter *f, line_fn *fn, struct err *err);
+/* native.c */
+void filter_work(struct part *p, struct lane *lane);
+int filter_take_native(struct filter *f, struct batch *in, struct buf *out, struct err *err);
+int filter_take_held(struct filter *f, struct err *err);
+
+/* libjq.c: programs that libjq runs record by record */
+int filter_open_worker(struct filter *f, struct err *err);
+void filter_note_sent(struct filter *f, struct slice raw, uint64_t line, bool is_mark);
+void filter_halt(struct filter *f, int status, struct slice message);
+int filter_ask_worker(struct filter *f, struct part *p, struct err *err);
+int filter_take_libjq(struct filter *f, struct err *err);
 
 /* reading.c: programs that read their records themselves */
 struct reading *reading_open(struct filter *f, const struct jqworker_opts *worker, struct err *err);

@@ -31,6 +31,7 @@ static struct filter *open_filter(struct tool *t, const struct options *o, struc
 		.lib_dirs = o->lib_dirs.n ? dirs : NULL,
 		.program_dir = program_dir,
 		.max_depth = (int)t->common.max_depth,
+		.jobs = (int)o->jobs,
 		.ledger = &t->ledger,
 		.reject = t->reject};
 	size_t at = SIZE_MAX;
@@ -97,7 +98,7 @@ out:
 
 int main(int argc, char **argv)
 {
-	struct options o = {.evaluator = FILTER_AUTO};
+	struct options o = {.evaluator = FILTER_AUTO, .jobs = 1};
 	struct buf program = BUF_INIT;
 	struct err err = ERR_INIT;
 	struct tool t;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "jobs/jobs.h"
 #include "json/json.h"
 #include "mem/mem.h"
 #include "tool/tool.h"
@@ -273,6 +274,8 @@ static const struct opt table[] = {
 	 .help = "look for modules in DIR; may be given more than once."},
 	{.name = "evaluator", .kind = OPT_ENUM, .offset = AT(evaluator), .arg = "WHICH", .values = evaluators,
 	 .help = "auto (default): native where it can, else libjq. native: refuse what only libjq runs. libjq: always libjq."},
+	{.name = "jobs", .kind = OPT_INT, .offset = AT(jobs), .arg = "N", .min = 1, .max = JOBS_MAX, .is_short = true,
+	 .help = "work with N threads, or N processes of libjq; what comes out is the same. Default 1."},
 	{.name = "explain", .kind = OPT_FLAG, .offset = AT(is_explain), .is_short = true,
 	 .help = "say which evaluator runs the program, why, and which paths it reads; read no record."},
 	{.name = "marks", .kind = OPT_FLAG, .offset = AT(has_marks),
@@ -311,7 +314,6 @@ static const struct opt table[] = {
 };
 
 static const struct opt_hint hints[] = {
-	{"--jobs", "one job is what this version has"},
 	{"--argfile", "--slurpfile NAME FILE reads a file"},
 	{"--compact", "outputs are compact by default; -c says so"},
 	{NULL, NULL},

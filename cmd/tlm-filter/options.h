@@ -14,6 +14,7 @@ struct options {
 	const char *where;     /* --where PROGRAM */
 	const char *from_file; /* -f FILE */
 	int evaluator;
+	int64_t jobs;
 	bool is_explain;
 	bool has_marks;
 	bool is_null_input, is_slurp, is_stream, is_seq, is_raw_nul;

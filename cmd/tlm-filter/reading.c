@@ -49,18 +49,23 @@ void reading_close(struct reading *r)
 static int reject_last(struct filter *f, struct slice message, struct err *err)
 {
 	struct reading *r = f->reading;
-	const struct batch *in = f->in;
-	int result;
+	struct sent sent = {buf_slice(&r->last), r->last_line, false};
+	const struct batch *in = &r->last_in;
 
 	if (f->n_sent && r->settled > r->base) {
-		const struct sent *sent = &f->sent[r->settled - r->base - 1];
-
-		return filter_reject(f, REJECT_PROGRAM, sent->raw, sent->line, 0, message, err);
+		sent = f->sent[r->settled - r->base - 1];
+		in = &f->part.in;
 	}
-	f->in = &r->last_in;
-	result = filter_reject(f, REJECT_PROGRAM, buf_slice(&r->last), r->last_line, 0, message, err);
-	f->in = in;
-	return result;
+	return reject_add(f->opts.reject, REJECT_PROGRAM, in, in->first_line + sent.line, 0, sent.raw, sent.raw.len,
+		err, "%.*s", (int)message.len, message.p);
+}
+
+static void count_outputs(struct filter *f, const struct jqworker_session_event *e)
+{
+	f->outputs += e->outputs;
+	f->opts.ledger->out += e->outputs;
+	if (e->outputs)
+		f->is_last_true = e->last == JQWORKER_LAST_TRUE;
 }
 
 /* One run has ended: the records that it took have their fate. */
@@ -73,7 +78,7 @@ static int settle(struct filter *f, const struct jqworker_session_event *e, stru
 
 	r->settled = e->taken;
 	l->open -= n;
-	filter_count_outputs(f, e->outputs, e->last == JQWORKER_LAST_TRUE);
+	count_outputs(f, e);
 	if (e->outputs)
 		l->kept += n - (is_failed && n);
 	else
@@ -102,8 +107,8 @@ static int listen(struct filter *f, struct err *err)
 			return -1;
 		switch (e.what) {
 		case JQWORKER_OUTPUT:
-			buf_add_slice(f->out, e.text);
-			result = filter_spill(f, err);
+			buf_add_slice(f->part.out, e.text);
+			result = filter_spill(f, &f->part, err);
 			break;
 		case JQWORKER_NOTES:
 			fwrite(e.text.p, 1, e.text.len, stderr);
@@ -135,27 +140,40 @@ static void give(struct filter *f, struct slice record, struct slice raw, uint64
 	f->opts.ledger->open++;
 }
 
-static int give_line(struct filter *f, struct slice text, uint64_t line, struct err *err)
+static int give_texts(struct filter *f, struct err *err)
 {
-	(void)err;
-	give(f, text, text, line);
-	return 0;
+	const char *at = f->part.lines.p, *end = at + f->part.lines.len;
+	struct slice text;
+	int result = 0;
+
+	for (uint64_t line = 0; !result && filter_next_line(&at, end, &text); line++) {
+		if (json_is_utf8(text.p, text.len)) {
+			give(f, text, text, line);
+			continue;
+		}
+		filter_fail(&f->part, REJECT_JSON, text, line, 0, SLICE_LIT("the line is not UTF-8"));
+		result = filter_settle(f, &f->part, err);
+	}
+	return result;
 }
 
 static int give_records(struct filter *f, struct err *err)
 {
+	struct json_scan *scan = f->lanes[0].scan;
 	struct json_record record;
 	int result = 0;
 
-	json_scan_batch(f->scan, f->in->p, f->in->len);
-	while (!result && json_scan_next(f->scan, &record)) {
-		if (record.status == JSON_BLANK)
+	json_scan_batch(scan, f->part.lines.p, f->part.lines.len);
+	while (!result && json_scan_next(scan, &record)) {
+		if (record.status == JSON_BLANK) {
 			f->opts.ledger->empty++;
-		else if (record.status == JSON_OK)
+		} else if (record.status == JSON_OK) {
 			give(f, (struct slice){record.value.p, record.value.len}, (struct slice){record.p, record.len},
 				record.line);
-		else
-			result = filter_reject_json(f, &record, err);
+		} else {
+			filter_fail_json(&f->part, &record);
+			result = filter_settle(f, &f->part, err);
+		}
 	}
 	return result;
 }
@@ -169,8 +187,8 @@ static void keep_last(struct filter *f)
 		buf_reset(&r->last);
 		buf_add_slice(&r->last, f->sent[f->n_sent - 1].raw);
 		r->last_line = f->sent[f->n_sent - 1].line;
-		r->last_in =
-			(struct batch){.name = f->in->name, .input = f->in->input, .first_line = f->in->first_line};
+		r->last_in = (struct batch){
+			.name = f->part.in.name, .input = f->part.in.input, .first_line = f->part.in.first_line};
 	}
 	f->n_sent = 0;
 	r->base = r->given;
@@ -178,7 +196,7 @@ static void keep_last(struct filter *f)
 
 int reading_batch(struct filter *f, struct err *err)
 {
-	int result = f->opts.is_raw_input ? filter_each_line(f, give_line, err) : give_records(f, err);
+	int result = f->opts.is_raw_input ? give_texts(f, err) : give_records(f, err);
 
 	if (!result)
 		result = listen(f, err);

@@ -9,12 +9,13 @@
 #include "mem/mem.h"
 
 /*
- * One list, one lock: a task is worth some hundred microseconds, so the lock costs nothing. The list is emptied when
- * all of it is done, hence an array that is filled from the front will do.
+ * One list, one lock: a task is worth some hundred microseconds, so the lock costs nothing. The list is a ring: tasks
+ * are numbered as they come, taken in that order, and done in any.
  */
 struct task {
 	jobs_fn *run;
 	void *context;
+	bool is_done;
 };
 
 struct worker {
@@ -29,20 +30,26 @@ struct jobs {
 	pthread_mutex_t lock;
 	pthread_cond_t is_work, is_done;
 	bool is_closing;
-	struct task tasks[JOBS_TASKS_MAX];
-	unsigned n_tasks, n_taken, n_done;
+	struct task tasks[JOBS_TASKS_MAX]; /* by number modulo their count */
+	uint64_t n_added, n_taken, n_done;
 };
 
-/* Takes the next task and runs it; the lock is held before and after. */
-static void run_next(struct jobs *jobs, unsigned number)
+static struct task *find(struct jobs *jobs, uint64_t number)
 {
-	struct task task = jobs->tasks[jobs->n_taken++];
+	return &jobs->tasks[number % JOBS_TASKS_MAX];
+}
+
+/* Takes the next task and runs it; the lock is held before and after. */
+static void run_next(struct jobs *jobs, unsigned worker)
+{
+	struct task *task = find(jobs, jobs->n_taken++);
 
 	pthread_mutex_unlock(&jobs->lock);
-	task.run(task.context, number);
+	task->run(task->context, worker);
 	pthread_mutex_lock(&jobs->lock);
-	if (++jobs->n_done == jobs->n_tasks)
-		pthread_cond_signal(&jobs->is_done);
+	task->is_done = true;
+	jobs->n_done++;
+	pthread_cond_signal(&jobs->is_done);
 }
 
 static void *work(void *context)
@@ -52,7 +59,7 @@ static void *work(void *context)
 
 	pthread_mutex_lock(&jobs->lock);
 	for (;;) {
-		if (jobs->n_taken < jobs->n_tasks)
+		if (jobs->n_taken < jobs->n_added)
 			run_next(jobs, w->number);
 		else if (jobs->is_closing)
 			break;
@@ -105,26 +112,43 @@ void jobs_close(struct jobs *jobs)
 	free(jobs);
 }
 
-void jobs_add(struct jobs *jobs, jobs_fn *run, void *context)
+uint64_t jobs_add(struct jobs *jobs, jobs_fn *run, void *context)
 {
+	uint64_t number;
+
 	if (jobs->n == 1) {
 		run(context, 0);
-		return;
+		return 0;
 	}
 	pthread_mutex_lock(&jobs->lock);
-	assert(jobs->n_tasks < JOBS_TASKS_MAX);
-	jobs->tasks[jobs->n_tasks++] = (struct task){run, context};
+	number = jobs->n_added++;
+	assert(jobs->n_added - jobs->n_done <= JOBS_TASKS_MAX);
+	*find(jobs, number) = (struct task){run, context, false};
 	pthread_cond_signal(&jobs->is_work);
+	pthread_mutex_unlock(&jobs->lock);
+	return number;
+}
+
+void jobs_wait_for(struct jobs *jobs, uint64_t number)
+{
+	if (jobs->n == 1)
+		return;
+	pthread_mutex_lock(&jobs->lock);
+	while (!find(jobs, number)->is_done) {
+		if (jobs->n_taken < jobs->n_added)
+			run_next(jobs, 0);
+		else
+			pthread_cond_wait(&jobs->is_done, &jobs->lock);
+	}
 	pthread_mutex_unlock(&jobs->lock);
 }
 
 void jobs_wait(struct jobs *jobs)
 {
 	pthread_mutex_lock(&jobs->lock);
-	while (jobs->n_taken < jobs->n_tasks)
+	while (jobs->n_taken < jobs->n_added)
 		run_next(jobs, 0);
-	while (jobs->n_done < jobs->n_tasks)
+	while (jobs->n_done < jobs->n_added)
 		pthread_cond_wait(&jobs->is_done, &jobs->lock);
-	jobs->n_tasks = jobs->n_taken = jobs->n_done = 0;
 	pthread_mutex_unlock(&jobs->lock);
 }

@@ -51,6 +51,32 @@ static void every_task_runs_once_before_the_wait_ends(void **state)
 	}
 }
 
+/* A ring of tasks that are waited for one by one while others are added: many more than there is room for at once. */
+static void tasks_are_waited_for_one_by_one(void **state)
+{
+	enum { RING = 5, ALL = 3 * JOBS_TASKS_MAX };
+	struct sum sums[RING];
+	uint64_t numbers[RING];
+
+	(void)state;
+	for (unsigned n = 1; n <= 3; n++) {
+		struct jobs *jobs = jobs_open(n);
+
+		for (uint64_t i = 0; i < ALL + RING; i++) {
+			if (i >= RING) {
+				jobs_wait_for(jobs, numbers[i % RING]);
+				assert_int_equal(sums[i % RING].sum, (i - RING) * 10000 + 49995000);
+			}
+			if (i < ALL) {
+				sums[i % RING].from = i;
+				sums[i % RING].sum = 0;
+				numbers[i % RING] = jobs_add(jobs, add_up, &sums[i % RING]);
+			}
+		}
+		jobs_close(jobs);
+	}
+}
+
 struct meeting {
 	atomic_uint n;
 };
@@ -110,6 +136,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_task_runs_once_before_the_wait_ends),
+		cmocka_unit_test(tasks_are_waited_for_one_by_one),
 		cmocka_unit_test(tasks_run_side_by_side),
 		cmocka_unit_test(signals_stay_with_the_caller),
 	};

@@ -28,6 +28,22 @@ filter() { timeout 30 tlm-filter --until-end "$@"; }
 	same "$(sort in in)" "$(sort out)"
 }
 
+@test "filter with several jobs keeps order, keys and the places of rejects" {
+	topic 1
+	for n in 1 3; do kafka_admin create "$T-$n" 1; done
+	seq 1 9000 | sed -E 's/(.*)/k\1:{"v":\1,"s":"some words to make a batch of it"}/; s/(.*777:.*)}/\1/' | put -K:
+	for n in 1 3; do
+		status_of timeout 60 tlm-filter --until-end --jobs $n --rejects rejects-$n \
+			'select(.v % 3 == 0), (select(.v % 5 == 0) | [.v, .s])' "kafka:$T" -o "kafka:$T-$n"
+		same 0 "$status"
+		kcat -C -q -e -b "$BROKERS" -t "$T-$n" -f '%k %s\n' >out-$n
+	done
+	grep -q '^k9000 ' out-3
+	same "$(cat out-1)" "$(cat out-3)"
+	[ "$(wc -l <rejects-3)" -eq 9 ]
+	same "$(cat rejects-1)" "$(cat rejects-3)"
+}
+
 @test "the order inside a partition is kept" {
 	topic 2
 	seq 1 3000 | sed 's/.*/{"v":&}/' | put -p 1

@@ -1,0 +1,321 @@
+/*
+ * Native programs. A batch is a part, worked on at once; with several lanes parts are worked on side by side: whole
+ * batches, held in a ring of which the oldest is settled when the ring is full, or the input pauses. The records of a
+ * topic are known to their source until it reads on: such a batch is cut into parts that are settled in the same call.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "filter_impl.h"
+#include "mark/mark.h"
+
+/* ---- one part, on any thread ---- */
+
+/* The part is left for the stage's thread, behind the record whose line ends here. */
+static void pause_behind(struct part *p, struct slice raw, uint64_t line)
+{
+	const char *end = p->lines.p + p->lines.len, *from = raw.p + raw.len;
+	const char *lf = memchr(from, '\n', (size_t)(end - from));
+
+	p->at = (size_t)(lf + 1 - p->lines.p);
+	p->line = line + 1;
+}
+
+static bool is_full(const struct part *p)
+{
+	return p->out->len >= FILTER_SPILL_BYTES;
+}
+
+static void take_fate(struct part *p, uint64_t outputs, bool is_last_true, bool is_good)
+{
+	p->fates.kept += is_good && outputs;
+	p->fates.filtered += is_good && !outputs;
+	p->fates.outputs += outputs;
+	if (outputs)
+		p->fates.is_last_true = is_last_true;
+}
+
+/* False: the record is for libjq. Outputs before an error stand, as in jq; the record was rejected all the same. */
+static bool take_result(
+	struct part *p, const struct jq_result *result, struct slice record, struct slice raw, uint64_t line)
+{
+	if (result->status == JQ_ELSEWHERE) {
+		p->is_elsewhere = true;
+		p->record = record;
+		p->sent = (struct sent){raw, line, false};
+		return false;
+	}
+	take_fate(p, result->outputs, result->is_last_true, result->status == JQ_OK);
+	if (result->status != JQ_OK)
+		filter_fail(
+			p, result->status == JQ_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, raw, line, 0, result->message);
+	return true;
+}
+
+static bool evaluate(struct part *p, struct lane *lane, const struct json_record *record)
+{
+	struct jq_result result;
+
+	filter_flush_copy(p);
+	jq_run_record(lane->run, record, p->out, &result);
+	return take_result(p, &result, (struct slice){record->value.p, record->value.len},
+		(struct slice){record->p, record->len}, record->line);
+}
+
+static void take_mark(struct part *p, const struct json_record *record)
+{
+	const char *why = NULL;
+	int64_t time_us;
+
+	if (mark_read(record->value, &time_us, &why))
+		filter_fail(p, REJECT_MARK, (struct slice){record->p, record->len}, record->line, 0, slice_str(why));
+	else if (!p->filter->sink->is_topic)
+		filter_copy_line(p, (struct slice){record->p, record->len});
+}
+
+/* One good record; false where the part pauses. */
+static bool take_record(struct part *p, struct lane *lane, const struct json_record *record)
+{
+	bool is_taken = true;
+
+	switch (jq_judge(lane->run, record, p->out)) {
+	case JQ_DROP:
+		p->fates.filtered++;
+		return true;
+	case JQ_KEEP:
+		filter_copy_line(p, (struct slice){record->p, record->len});
+		take_fate(p, 1, record->type != JSON_NULL && record->type != JSON_FALSE, true);
+		break;
+	case JQ_WROTE:
+		take_fate(p, 1, true, true);
+		break;
+	case JQ_EVALUATE:
+		is_taken = evaluate(p, lane, record);
+		break;
+	}
+	filter_note_lines(p, record->line);
+	return is_taken && !is_full(p);
+}
+
+static void work_on_records(struct part *p, struct lane *lane)
+{
+	const struct filter *f = p->filter;
+	struct json_record record;
+	uint64_t first = p->line;
+
+	json_scan_batch(lane->scan, p->lines.p + p->at, p->lines.len - p->at);
+	while (json_scan_next(lane->scan, &record)) {
+		record.line += first;
+		if (record.status == JSON_BLANK) {
+			p->fates.empty++;
+		} else if (record.status != JSON_OK) {
+			filter_fail_json(p, &record);
+		} else if (filter_is_mark(f, &record)) {
+			take_mark(p, &record);
+			filter_note_lines(p, record.line);
+		} else if (!take_record(p, lane, &record)) {
+			pause_behind(p, (struct slice){record.p, record.len}, record.line);
+			return;
+		}
+	}
+	p->at = p->lines.len;
+}
+
+static bool take_text(struct part *p, struct lane *lane, struct slice text)
+{
+	struct jq_result result;
+	bool is_taken;
+
+	if (!json_is_utf8(text.p, text.len)) {
+		filter_fail(p, REJECT_JSON, text, p->line, 0, SLICE_LIT("the line is not UTF-8"));
+		return true;
+	}
+	jq_run_place(lane->run, p->in.name, p->in.first_line + p->line);
+	jq_run_text(lane->run, text, p->out, &result);
+	is_taken = take_result(p, &result, text, text, p->line);
+	filter_note_lines(p, p->line);
+	return is_taken && !is_full(p);
+}
+
+static void work_on_texts(struct part *p, struct lane *lane)
+{
+	const char *at = p->lines.p + p->at, *end = p->lines.p + p->lines.len;
+	bool is_on = true;
+	struct slice text;
+
+	while (is_on && filter_next_line(&at, end, &text)) {
+		is_on = take_text(p, lane, text);
+		p->at = (size_t)(at - p->lines.p);
+		p->line++;
+	}
+}
+
+/* Goes on with a part until its end, a full output, or a record for libjq. */
+void filter_work(struct part *p, struct lane *lane)
+{
+	if (p->filter->opts.is_raw_input) {
+		work_on_texts(p, lane);
+	} else {
+		jq_run_place(lane->run, p->in.name, p->in.first_line);
+		work_on_records(p, lane);
+	}
+	filter_flush_copy(p);
+}
+
+/* ---- parts, in the order of the input ---- */
+
+/* Settles a part that was worked on, and does what is left of it. Its last output stays in out. */
+static int finish(struct filter *f, struct part *p, struct err *err)
+{
+	int result;
+
+	for (;;) {
+		result = filter_settle(f, p, err);
+		if (result == 0 && p->is_elsewhere)
+			result = filter_ask_worker(f, p, err);
+		if (result || filter_part_is_done(p))
+			return result;
+		if (filter_spill(f, p, err))
+			return -1;
+		filter_work(p, &f->lanes[0]);
+	}
+}
+
+static int take_here(struct filter *f, struct batch *in, struct buf *out, struct err *err)
+{
+	struct part *p = &f->part;
+	int result;
+
+	p->in = *in;
+	p->out = out;
+	filter_part_begin(p, f, (struct slice){in->p, in->len}, 0);
+	filter_work(p, &f->lanes[0]);
+	result = finish(f, p, err);
+	return result < 0 ? result : filter_spill(f, p, err) ? -1 : result;
+}
+
+static void work(void *context, unsigned worker)
+{
+	struct part *p = context;
+
+	filter_work(p, &p->filter->lanes[worker]);
+}
+
+static struct part *nth(struct filter *f, size_t i)
+{
+	return &f->ring[(f->first + i) % f->cap_ring];
+}
+
+/* The run has ended: what was begun behind that is no part of it. */
+static void drop_ring(struct filter *f)
+{
+	jobs_wait(f->jobs);
+	for (; f->n_ring; f->n_ring--, f->first++) {
+		struct part *p = nth(f, 0);
+
+		if (!p->in.records)
+			f->opts.ledger->bytes_in -= p->in.len;
+		filter_flush_copy(p);
+		p->n_failures = 0;
+		buf_reset(&p->texts);
+		buf_reset(p->out);
+		if (p->in.origins)
+			buf_reset(p->in.origins);
+	}
+}
+
+/* The records before the one that ends the run stand. */
+static int take_oldest(struct filter *f, struct err *err)
+{
+	struct part *p = nth(f, 0);
+	struct err saved;
+	int result;
+
+	jobs_wait_for(f->jobs, p->number);
+	result = finish(f, p, err);
+	f->first++;
+	f->n_ring--;
+	if (result >= 0 || err->code == ERR_DATA) {
+		saved = *err;
+		if (filter_write(f, p, err))
+			result = -1;
+		else
+			*err = saved;
+	}
+	if (result)
+		drop_ring(f);
+	return result;
+}
+
+int filter_take_held(struct filter *f, struct err *err)
+{
+	int result = 0;
+
+	while (f->n_ring && result == 0)
+		result = take_oldest(f, err);
+	return result;
+}
+
+static void begin(struct filter *f, struct part *p, struct slice lines, uint64_t line)
+{
+	p->out = &p->own_out;
+	filter_part_begin(p, f, lines, line);
+	f->n_ring++;
+	p->number = jobs_add(f->jobs, work, p);
+}
+
+static int hold(struct filter *f, struct batch *in, struct err *err)
+{
+	struct part *p;
+	int result = 0;
+
+	if (f->n_ring == f->cap_ring)
+		result = take_oldest(f, err);
+	if (result) {
+		/* counted by the pump, and not taken */
+		f->opts.ledger->bytes_in -= in->len;
+		return result;
+	}
+	p = nth(f, f->n_ring);
+	batch_take(in, &p->in);
+	begin(f, p, (struct slice){p->in.p, p->in.len}, 0);
+	return 0;
+}
+
+/* Cuts a batch into about as many parts as there are lanes. */
+static int take_cut(struct filter *f, struct batch *in, struct err *err)
+{
+	size_t from = 0, to, size = in->len / f->n_lanes + 1;
+	uint64_t line = 0;
+
+	for (; from < in->len; from = to) {
+		struct part *p = nth(f, f->n_ring);
+		const char *lf;
+		struct buf own = p->in.own;
+
+		to = from + size < in->len ? from + size : in->len;
+		lf = memchr(in->p + to - 1, '\n', in->len - to + 1);
+		to = (size_t)(lf + 1 - in->p);
+		p->in = *in;
+		p->in.own = own;
+		p->in.origins = in->origins ? &p->own_origins : NULL;
+		begin(f, p, (struct slice){in->p + from, to - from}, line);
+		for (const char *at = in->p + from;
+			at < in->p + to && (at = memchr(at, '\n', (size_t)(in->p + to - at))); at++)
+			line++;
+	}
+	return filter_take_held(f, err);
+}
+
+int filter_take_native(struct filter *f, struct batch *in, struct buf *out, struct err *err)
+{
+	int result;
+
+	if (!f->jobs)
+		return take_here(f, in, out, err);
+	if (!in->records)
+		return hold(f, in, err);
+	result = filter_take_held(f, err);
+	assert(result || f->cap_ring >= f->n_lanes);
+	return result ? result : take_cut(f, in, err);
+}
