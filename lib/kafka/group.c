@@ -284,6 +284,7 @@ static void revoke(struct reader *r, rd_kafka_topic_partition_list_t *list)
 		hand_over(r, is_ours);
 	else if (is_ours && r->deliver && (r->deliver(r->deliver_ctx, &err) || reader_commit(r, true, &err)))
 		reader_fail(r, &err);
+	r->was_assigned = false; /* what is ours is open until the group has said so again: no end before that */
 	for (int i = 0; i < list->cnt; i++) {
 		struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);
 
