@@ -15,6 +15,13 @@ enum {
 
 /* ---- rows out ---- */
 
+/* Adds what has changed since it was told last: several stages may keep one ledger. */
+static void tell(uint64_t *total, uint64_t *told, uint64_t now)
+{
+	*total += now - *told;
+	*told = now;
+}
+
 /* The books follow the engines'. */
 static void keep_books(struct agg *g)
 {
@@ -22,18 +29,27 @@ static void keep_books(struct agg *g)
 	const struct window_clock *clock = &g->clock;
 	struct ledger *l = g->frame.ledger;
 
-	l->kept = c.kept + g->n_explained;
-	l->open = c.taken - c.kept - c.outside;
-	l->filtered += c.outside - g->n_outside;
-	g->n_outside = c.outside;
-	l->late = c.late;
-	l->late_partial = c.late_partial;
-	l->out = g->n_rows - agg_withheld(g);
+	tell(&l->kept, &g->told.kept, c.kept + g->n_explained);
+	tell(&l->open, &g->told.open, c.taken - c.kept - c.outside);
+	tell(&l->filtered, &g->told.outside, c.outside);
+	tell(&l->late, &g->told.late, c.late);
+	tell(&l->late_partial, &g->told.late_partial, c.late_partial);
+	tell(&l->out, &g->told.out, g->n_rows - agg_withheld(g));
 	if (clock->watermark_us != WINDOW_NEVER && clock->watermark_us != WINDOW_FOREVER) {
 		l->has_time = true;
 		l->max_time_us = clock->max_us;
 		l->watermark_us = clock->watermark_us;
 	}
+}
+
+void agg_forget_books(struct agg *g)
+{
+	for (unsigned k = 0; k < g->n_lanes && g->has_begun; k++)
+		engine_forget_counts(g->workers[k].engine);
+	g->told = (struct agg_books){.out = g->n_rows};
+	g->frame.ledger->read += agg_counts(g).taken;
+	if (g->has_begun)
+		keep_books(g);
 }
 
 int agg_end_call(struct agg *g, struct err *err)
@@ -258,11 +274,6 @@ struct agg *agg_open(const struct agg_options *opts, const char *list, const str
 		goto fail;
 	if (opts->is_explaining)
 		g->lateness = lateness_open(&g->window, opts->grace_us, g->opts.delay_us);
-	if (opts->late && !frame->is_dry_run && !opts->is_explaining) {
-		g->late = sink_file(opts->late, err);
-		if (!g->late)
-			goto fail;
-	}
 	return g;
 
 fail:
@@ -273,6 +284,11 @@ fail:
 void agg_set_sink(struct agg *g, struct sink *sink)
 {
 	g->frame.sink = sink;
+}
+
+void agg_set_late(struct agg *g, struct sink *late)
+{
+	g->late = late;
 }
 
 /* A group field stands in the row at its own path, or under its name. */
@@ -308,7 +324,6 @@ void agg_close(struct agg *g)
 		agg_worker_close(&g->workers[i]);
 	for (size_t i = 0; i < g->max_blocks; i++)
 		agg_block_release(&g->blocks[i]);
-	sink_close(g->late);
 	lateness_close(g->lateness);
 	rows_close(g->rows);
 	rows_close(g->having_rows);

@@ -61,6 +61,8 @@ struct agg_options {
 	bool is_partial;        /* --partial */
 	bool is_merging;        /* --merge */
 	int64_t jobs;           /* -j: threads */
+	bool is_accepting;      /* --accept-new-config */
+	int64_t max_replay;     /* --max-replay */
 };
 
 /* What the stage works with; all borrowed. */
@@ -71,6 +73,8 @@ struct agg_frame {
 	bool is_live;    /* some input is no file: a table is shown as it grows */
 	bool is_dry_run; /* nothing is opened */
 	bool is_topic;   /* the inputs are partitions */
+	bool has_group;  /* of a group: each has a stage of its own, behind the one of agg_group.h */
+	int32_t partition;
 	struct ledger *ledger;
 	struct reject *reject;
 	struct sink *sink;     /* large results go there while they are made */
@@ -80,13 +84,16 @@ struct agg_frame {
 struct agg;
 
 /* list is the text of the aggregates. NULL with err: ERR_USAGE ("--every 2m is more than the window"), ERR_PROGRAM (the
- * list, a name twice, the time zone), ERR_IO (--late). */
+ * list, a name twice, the time zone). */
 struct agg *agg_open(const struct agg_options *opts, const char *list, const struct agg_frame *frame, struct err *err);
 struct stage *agg_stage(struct agg *g); /* agg_close() closes it */
 
 /* Where rows go, before the first record; *row says what of them makes a message of a topic (borrowed from g). */
 void agg_set_sink(struct agg *g, struct sink *sink);
 void agg_row(struct agg *g, struct kafka_row *row);
+
+/* Where late records go, before the first one; NULL: nowhere. */
+void agg_set_late(struct agg *g, struct sink *late);
 void agg_close(struct agg *g);
 
 /* What would be done, for people: one line per thing. */

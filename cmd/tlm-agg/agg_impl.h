@@ -121,6 +121,11 @@ struct agg_worker {
 	struct buf keys, texts;
 };
 
+/* The part of the books that is read off the engines. */
+struct agg_books {
+	uint64_t kept, open, outside, late, late_partial, out;
+};
+
 struct agg {
 	struct stage stage;
 	struct agg_options opts;
@@ -147,7 +152,7 @@ struct agg {
 	struct window_clock clock;
 	struct lateness *lateness; /* what each delay would lose, instead of windows */
 	uint64_t n_explained;      /* records given to it */
-	uint64_t n_outside;        /* records in no trip, as far as the books know */
+	struct agg_books told;     /* what the books know */
 	struct rows *rows;
 
 	struct agg_block *blocks; /* batches that are held back for the next round */
@@ -180,12 +185,16 @@ struct agg {
 	struct rows_partial partial; /* what partial rows have in common */
 	struct agg_merge merge;
 
+	/* of a group: agg_group.c */
+	bool is_replaying; /* windows are rebuilt: nothing goes out */
+	int64_t newest_us; /* the largest time that was judged; agg_group.c sets it back */
+
 	/* idle.c */
 	int64_t *caught_up_us; /* by input: since when all of it was read, -1: more waits, or it is idle */
 	uint32_t n_caught_up;  /* size of caught_up_us */
 	int64_t walked_us;     /* --idle-close walk: up to when T has grown, -1: it does not */
 
-	struct sink *late;
+	struct sink *late; /* borrowed */
 	struct buf late_rows;
 	struct buf *out; /* of the call that runs */
 };
@@ -220,6 +229,7 @@ void agg_worker_begin(struct agg_worker *w); /* the slots are planned */
 
 /* agg.c: the engines and the outputs, when it is known where times come from */
 int agg_start_engine(struct agg *g, struct err *err);
+void agg_forget_books(struct agg *g); /* what is open was rebuilt, and is all that counts of what came so far */
 
 /* agg_read.c */
 /* Begins with the lines of block->in from block->from on, the number of which is block->first_line. */

@@ -118,6 +118,8 @@ struct rows *agg_plan_rows(const struct agg *g, const struct agg_list *list, enu
 		.is_session = g->window.session_us || g->window.has_start || g->window.has_end,
 		.has_rev = g->emit != ENGINE_FINAL,
 		.has_cut = g->window.session_max_us > 0,
+		.has_partition = g->frame.has_group,
+		.partition = g->frame.partition,
 		.has_part = g->opts.on_full == ON_FULL_EMIT_EARLY,
 		.fields = g->groups,
 		.n_fields = g->n_groups,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "mem/mem.h"
+#include "rebuild/rebuild.h"
 
 enum { AHEAD = 8 }; /* records whose place in the table is fetched before it is needed */
 
@@ -21,11 +22,14 @@ static bool see_time(struct agg *g, const struct agg_block *block, const struct 
 {
 	const struct agg_place *place = &item->record.place;
 	struct slice vote = {block->text.p + item->more_at, item->more_bytes};
+	char bytes[8];
 
 	if (!g->clock.quorum)
 		return window_clock_see(&g->clock, place->input, place->time_us);
 	if (place->time_us <= g->clock.inputs[place->input].stream_us)
 		vote.len = 0;
+	if (g->frame.has_group && vote.len)
+		vote = rebuild_vote_value(rebuild_hash(0, vote), bytes);
 	return window_clock_vote(&g->clock, place->input, place->time_us, vote);
 }
 
@@ -35,6 +39,8 @@ static int judge_record(struct agg *g, const struct agg_block *block, struct agg
 		item->fate = AGG_DONE;
 		return agg_reject_ahead(g, block, item, err);
 	}
+	if (item->record.place.time_us > g->newest_us)
+		g->newest_us = item->record.place.time_us;
 	if (g->lateness) {
 		lateness_add(g->lateness, item->record.place.time_us, item->record.key, g->clock.watermark_us);
 		g->n_explained++;
@@ -185,7 +191,7 @@ static int write_lates(struct agg *g, struct err *err)
 		n += g->workers[k].n_lates;
 		g->workers[k].n_lates = 0;
 	}
-	if (!n || !g->late)
+	if (!n || !g->late || g->is_replaying)
 		return 0;
 	for (size_t b = 0; b < g->n_round; b++) {
 		for (size_t i = 0; i < g->round[b].n; i++) {
@@ -293,6 +299,7 @@ struct engine_counts agg_counts(const struct agg *g)
 		all.late += c->late;
 		all.late_partial += c->late_partial;
 		all.rows += c->rows;
+		all.groups += c->groups;
 		all.late_max_us = c->late_max_us > all.late_max_us ? c->late_max_us : all.late_max_us;
 	}
 	return all;

@@ -177,6 +177,8 @@ int agg_take_row(void *context, const struct engine_row *row, struct err *err)
 	struct agg *g = context;
 	const struct window_spec *w = &g->window;
 
+	if (g->is_replaying)
+		return 0;
 	if (!g->frame.rotate || w->is_all)
 		return take_row(g, row, err);
 	if (w->session_us || w->every_n || w->has_start || w->has_end)
@@ -221,6 +223,8 @@ int agg_keep_row(void *worker, const struct engine_row *row, struct err *err)
 	struct agg_row *made;
 
 	(void)err;
+	if (w->agg->is_replaying)
+		return 0;
 	if (w->n_made == w->cap_made) {
 		w->cap_made = w->cap_made ? 2 * w->cap_made : 256;
 		w->made = mem_resize(w->made, w->cap_made, sizeof *w->made);

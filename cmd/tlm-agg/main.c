@@ -8,7 +8,7 @@
 #include "source/source.h"
 #include "tool/tool.h"
 
-static int run(struct tool *t, const struct agg_options *o, struct err *err)
+static int run(struct tool *t, struct agg_options *o, struct err *err)
 {
 	struct agg_frame frame = {.tool = options_spec.tool,
 		.max_depth = (int)t->common.max_depth,
@@ -25,6 +25,8 @@ static int run(struct tool *t, const struct agg_options *o, struct err *err)
 			err, ERR_USAGE, "no aggregates: say what to compute, as in tlm-agg 'count, mean(value)'");
 	if (places_open(&places, t, o, &frame, err))
 		goto out;
+	if (frame.has_group)
+		agg_group_defaults(o);
 	agg = agg_open(o, t->operands[0], &frame, err);
 	if (!agg)
 		goto out;
@@ -33,17 +35,17 @@ static int run(struct tool *t, const struct agg_options *o, struct err *err)
 		fwrite(text.p, 1, text.len, stdout);
 		goto out;
 	}
-	if (places_open_sink(&places, t, agg, err))
+	if (places_open_sinks(&places, t, o, agg, &frame, err))
 		goto out;
-	pump_run(&t->pump, places.source, agg_stage(agg), places.sink, err);
-	status = agg_finish(agg, &text, err);
+	pump_run(&t->pump, places.source, places_stage(&places, agg), places.sink, err);
+	status = places_finish(&places, agg, &text, err);
 	if (status > 0)
 		t->status = err_worse(t->status, status);
 	if (text.len && !t->common.is_quiet)
 		tool_warn(t, "%s", buf_cstr(&text));
 out:
-	agg_close(agg);
 	places_close(&places);
+	agg_close(agg);
 	buf_release(&text);
 	return err->code == ERR_NONE ? 0 : -1;
 }
@@ -55,6 +57,7 @@ int main(int argc, char **argv)
 		.max_ahead_us = -1,
 		.exact_max = AGG_EXACT_DEFAULT,
 		.jobs = 1,
+		.max_replay = 1000000,
 		.format = -1,
 		.on_full = -1};
 	struct err err = ERR_INIT;

@@ -5,13 +5,13 @@
 #include "rotate.h"
 
 /* A place for rows besides the output, which must not go where others go. */
-static int check_place(const struct tool *t, const char *option, const char *place, struct err *err)
+static int check_place(const struct tool *t, const char *option, const char *place, bool is_topic, struct err *err)
 {
 	const char *output = t->common.output ? t->common.output : "-";
 
 	if (!place || strncmp(place, "/dev/", 5) == 0)
 		return 0;
-	if (tool_check_file(option, place, err))
+	if (is_topic ? tool_check_place(t, option, place, err) : tool_check_file(option, place, err))
 		return -1;
 	if (strcmp(place, output) == 0)
 		return err_set(err, ERR_USAGE, "%s %.100s: the output goes there already", option, place);
@@ -24,7 +24,7 @@ static int check_place(const struct tool *t, const char *option, const char *pla
 
 static int check_places(const struct tool *t, const struct agg_options *o, struct err *err)
 {
-	if (check_place(t, "--late", o->late, err) || check_place(t, "--latest", o->latest, err))
+	if (check_place(t, "--late", o->late, true, err) || check_place(t, "--latest", o->latest, false, err))
 		return -1;
 	if (o->late && o->latest && strcmp(o->late, o->latest) == 0)
 		return err_set(err, ERR_USAGE, "--latest %.100s: the late records go there already", o->latest);
@@ -40,9 +40,7 @@ int places_open(struct places *p, struct tool *t, const struct agg_options *o, s
 	if (tool_source_names(t, 1, &names, &n_names, err) || check_places(t, o, err))
 		return -1;
 	frame->is_topic = kafka_is_place(names[0]);
-	if (kafka_has_group(&t->common.kafka, names, n_names))
-		return err_set(err, ERR_USAGE,
-			"-G: windows of a group are not in this version; without -G all partitions are read");
+	frame->has_group = kafka_has_group(&t->common.kafka, names, n_names);
 	if (t->common.output && kafka_is_place(t->common.output) && o->format > ROWS_NDJSON)
 		return err_set(err, ERR_USAGE, "--format: a topic takes ndjson");
 	if (o->is_merging && t->common.max_line_bytes == BATCH_LINE_DEFAULT_BYTES)
@@ -52,7 +50,8 @@ int places_open(struct places *p, struct tool *t, const struct agg_options *o, s
 		p->source = tool_source(t, 1, err);
 		if (!p->source)
 			return -1;
-		frame->n_inputs = p->source->ops->inputs(p->source);
+		if (!frame->has_group)
+			frame->n_inputs = p->source->ops->inputs(p->source);
 		if (p->source->ops->progress)
 			p->source->ops->progress(p->source, &read_bytes, &total_bytes);
 	}
@@ -66,20 +65,61 @@ int places_open(struct places *p, struct tool *t, const struct agg_options *o, s
 	return 0;
 }
 
-int places_open_sink(struct places *p, struct tool *t, struct agg *agg, struct err *err)
+static void warn(void *ctx, const char *text)
+{
+	struct tool *t = ctx;
+
+	if (!t->common.is_quiet)
+		tool_warn(t, "%s", text);
+}
+
+/* The sink first: it decides whether there are transactions, which the place of late records then shares. */
+static int open_sinks(struct places *p, struct tool *t, const struct agg_options *o, struct agg *agg, struct err *err)
 {
 	struct kafka_row row;
 
 	if (!p->sink) {
 		agg_row(agg, &row);
 		p->sink = tool_row_sink(t, &row, err);
+	} else if (tool_other_sink(t, err)) {
+		return -1;
 	}
+	if (p->sink && o->late && !o->is_explaining)
+		p->late = tool_beside(t, o->late, err);
+	return err->code == ERR_NONE ? 0 : -1;
+}
+
+int places_open_sinks(struct places *p, struct tool *t, const struct agg_options *o, struct agg *agg,
+	const struct agg_frame *frame, struct err *err)
+{
+	if (frame->has_group) {
+		p->group = agg_group_open(agg, o, t->operands[0], frame, p->source, warn, t, err);
+		if (!p->group)
+			return -1;
+	}
+	if (open_sinks(p, t, o, agg, err))
+		return -1;
+	if (p->group)
+		agg_group_set_sinks(p->group, p->sink, p->late);
 	agg_set_sink(agg, p->sink);
-	return p->sink ? 0 : -1;
+	agg_set_late(agg, p->late);
+	return 0;
+}
+
+struct stage *places_stage(struct places *p, struct agg *agg)
+{
+	return p->group ? agg_group_stage(p->group) : agg_stage(agg);
+}
+
+int places_finish(struct places *p, struct agg *agg, struct buf *out, struct err *err)
+{
+	return p->group ? agg_group_finish(p->group, out, err) : agg_finish(agg, out, err);
 }
 
 void places_close(struct places *p)
 {
+	agg_group_close(p->group);
+	sink_close(p->late);
 	sink_close(p->sink);
 	source_close(p->source);
 }

@@ -74,6 +74,7 @@ static void take_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 	struct exact *x = (struct exact *)((char *)c - offsetof(struct exact, client));
 
 	(void)rk;
+	x->delivered += !m->err;
 	if (!m->err || client_code(m->err) == ERR_UNREACHABLE || x->refusal.code != ERR_NONE)
 		return;
 	client_fail(&x->refusal, m->err, "");
@@ -243,6 +244,23 @@ static enum step send_all(struct exact *x, int64_t end_us, struct err *err)
 	return STEP_DONE;
 }
 
+/* Every message is acknowledged before the commit: nothing else tells that all of them are in the transaction. */
+static enum step await_all(struct exact *x, int64_t end_us, struct err *err)
+{
+	struct err ignored = ERR_INIT;
+
+	while (rd.outq_len(x->client.rk) > 0 && ledger_now_us() < end_us)
+		rd.flush(x->client.rk, PAUSE_MS);
+	if (x->delivered == x->n)
+		return STEP_DONE;
+	if (x->refusal.code == ERR_NONE)
+		return abort_all(x, end_us, err);
+	*err = x->refusal;
+	err_at(err, x->place, 0, 0);
+	abort_all(x, end_us, &ignored);
+	return STEP_FAILED;
+}
+
 static enum step commit(struct exact *x, int64_t end_us, struct err *err)
 {
 	for (;;) {
@@ -263,6 +281,7 @@ static enum step try_once(struct exact *x, const rd_kafka_topic_partition_list_t
 	enum step result;
 
 	err_reset(&x->refusal);
+	x->delivered = 0;
 	if (error) {
 		fail(x, error, err);
 		rd.error_destroy(error);
@@ -276,7 +295,8 @@ static enum step try_once(struct exact *x, const rd_kafka_topic_partition_list_t
 		if (error)
 			return take_error(x, error, end_us, err);
 	}
-	return commit(x, end_us, err);
+	result = await_all(x, end_us, err);
+	return result == STEP_DONE ? commit(x, end_us, err) : result;
 }
 
 enum exact_result exact_commit(struct exact *x, const rd_kafka_topic_partition_list_t *offsets,

@@ -37,6 +37,7 @@ struct exact {
 	size_t n_topics;
 	struct parcel_message *messages;
 	size_t n, cap;
+	size_t delivered; /* of them, in the transaction at hand */
 	struct buf data;
 	struct err refusal; /* why a broker did not take a message */
 	const char *place;  /* of the first sink, for messages */

@@ -5,6 +5,7 @@
 #include "kafka/exact.h"
 #include "kafka/reader.h"
 #include "ledger/ledger.h"
+#include "mem/mem.h"
 #include "stop/stop.h"
 
 enum {
@@ -35,6 +36,19 @@ static void fail(struct reader *r, rd_kafka_resp_err_t code, const char *what)
 
 /* ---- commit ---- */
 
+/* What is to be committed of a partition: false when that was done. */
+static bool ask_part(struct reader *r, struct part *p)
+{
+	if (!r->keeper) {
+		p->asked = p->next;
+		return p->next >= 0 && p->next != p->committed;
+	}
+	buf_reset(&p->asked_metadata);
+	if (!r->keeper->position(r->keeper->ctx, (uint32_t)(p - r->parts), &p->asked, &p->asked_metadata))
+		return false;
+	return p->asked != p->committed || !slice_eq(buf_slice(&p->metadata), buf_slice(&p->asked_metadata));
+}
+
 /* What was given since the last commit; NULL for nothing. */
 static rd_kafka_topic_partition_list_t *uncommitted(struct reader *r)
 {
@@ -42,15 +56,30 @@ static rd_kafka_topic_partition_list_t *uncommitted(struct reader *r)
 
 	for (size_t i = 0; i < r->n_parts; i++) {
 		struct part *p = &r->parts[i];
+		rd_kafka_topic_partition_t *to;
 
-		if (!p->is_assigned || p->next < 0 || p->next == p->committed)
+		if (!p->is_assigned || !ask_part(r, p))
 			continue;
 		if (!list)
 			list = rd.topic_partition_list_new((int)r->n_parts);
-		rd.topic_partition_list_add(list, p->topic, p->id)->offset = p->next;
-		p->asked = p->next;
+		to = rd.topic_partition_list_add(list, p->topic, p->id);
+		to->offset = p->asked;
+		if (r->keeper) {
+			/* the library frees it */
+			to->metadata = mem_dup(p->asked_metadata.p, p->asked_metadata.len);
+			to->metadata_size = p->asked_metadata.len;
+		}
 	}
 	return list;
+}
+
+static void note_committed(struct part *p)
+{
+	struct buf swap = p->metadata;
+
+	p->committed = p->asked;
+	p->metadata = p->asked_metadata;
+	p->asked_metadata = swap;
 }
 
 /* The group has gone on without us: whoever has the partition now reads again what we did not commit. */
@@ -72,7 +101,7 @@ static int take_answer(struct reader *r, rd_kafka_event_t *event, bool is_final,
 		if (!code && list->elems[i].err)
 			code = list->elems[i].err;
 		if (p && !code)
-			p->committed = p->asked;
+			note_committed(p);
 	}
 	rd.event_destroy(event);
 	r->is_commit_pending = false;
@@ -115,7 +144,7 @@ static void forget_asked(struct reader *r, const rd_kafka_topic_partition_list_t
 		struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);
 
 		if (p)
-			p->committed = p->asked;
+			note_committed(p);
 	}
 }
 
@@ -190,6 +219,22 @@ static int ask_committed(struct reader *r, rd_kafka_topic_partition_list_t *list
 	return -1;
 }
 
+/* Whoever keeps state of it is told what was committed. */
+static int take_part(struct reader *r, struct part *p, const rd_kafka_topic_partition_t *from)
+{
+	struct slice metadata = {from->metadata, from->metadata ? from->metadata_size : 0};
+	struct err err = ERR_INIT;
+
+	buf_reset(&p->metadata);
+	buf_add_slice(&p->metadata, metadata);
+	if (r->keeper->take(r->keeper->ctx, (uint32_t)(p - r->parts), p->name, p->id, p->committed,
+		    buf_slice(&p->metadata), &err) == 0)
+		return 0;
+	err_at(&err, p->name, 0, 0);
+	reader_fail(r, &err);
+	return -1;
+}
+
 /* Where reading begins is our decision: what is committed, else offset=, else the beginning. */
 static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 {
@@ -210,6 +255,8 @@ static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 			reader_fail(r, &err);
 			return -1;
 		}
+		if (r->keeper && take_part(r, p, &list->elems[i]))
+			return -1;
 		list->elems[i].offset = p->start;
 		p->is_assigned = true;
 	}
@@ -290,6 +337,8 @@ static void revoke(struct reader *r, rd_kafka_topic_partition_list_t *list)
 
 		if (p)
 			p->is_assigned = false;
+		if (p && r->keeper)
+			r->keeper->forget(r->keeper->ctx, (uint32_t)(p - r->parts));
 	}
 	if (is_cooperative(r))
 		check(r, rd.incremental_unassign(r->client.rk, list));

@@ -62,6 +62,28 @@ int kafka_check(const char *text, bool is_sink, struct err *err);
  */
 struct source *kafka_source(const struct kafka_opts *o, const char *const *names, size_t n_names, struct err *err);
 
+/*
+ * Who keeps state of partitions, and therefore says what is committed. All are called while the source is asked for
+ * something; input is that of the batches of the partition.
+ */
+struct kafka_keeper {
+	void *ctx;
+	/* A partition of a group is ours now. committed: its offset, -1 for none, with its metadata; reading begins
+	 * there. name lives as long as the source. 0, or -1 with err: the run ends. */
+	int (*take)(void *ctx, uint32_t input, const char *name, int32_t partition, int64_t committed,
+		struct slice metadata, struct err *err);
+	/* It is ours no longer: what is kept of it is void. */
+	void (*forget)(void *ctx, uint32_t input);
+	/* No batch holds records of both sides of this offset; INT64_MAX: none is near. Below it records were judged
+	 * before: one that is too long is passed over. */
+	int64_t (*bound)(void *ctx, uint32_t input, int64_t offset);
+	/* What to commit. False: nothing. */
+	bool (*position)(void *ctx, uint32_t input, int64_t *offset, struct buf *metadata);
+};
+
+/* Before the first batch; borrowed. */
+void kafka_source_keep(struct source *s, const struct kafka_keeper *keeper);
+
 /* Whether these places are read without end: no range, no --until-end. Or in a group, which leaves the end open. */
 bool kafka_is_endless(const struct kafka_opts *o, const char *const *names, size_t n_names);
 bool kafka_has_group(const struct kafka_opts *o, const char *const *names, size_t n_names);

@@ -21,13 +21,14 @@ struct part {
 	int32_t id;
 	char *name; /* owned: "kafka:trips[3]" */
 	const struct address *address;
-	rd_kafka_topic_t *handle; /* without a group */
-	int64_t start;            /* an offset, or RD_KAFKA_OFFSET_* */
-	int64_t end;              /* exclusive, -1: none */
-	int64_t next;             /* behind the last message that was given, -1: none was */
-	int64_t seen_end;         /* the end of the partition when it was last reached, -1: never */
-	int64_t committed;        /* by us, -1: nothing */
-	int64_t asked;            /* what the commit on its way would make of it */
+	rd_kafka_topic_t *handle;            /* without a group */
+	int64_t start;                       /* an offset, or RD_KAFKA_OFFSET_* */
+	int64_t end;                         /* exclusive, -1: none */
+	int64_t next;                        /* behind the last message that was given, -1: none was */
+	int64_t seen_end;                    /* the end of the partition when it was last reached, -1: never */
+	int64_t committed;                   /* by us, -1: nothing */
+	int64_t asked;                       /* what the commit on its way would make of it */
+	struct buf metadata, asked_metadata; /* of those two, where somebody keeps state */
 	bool is_assigned;
 	bool is_done;      /* its range has ended */
 	bool is_caught_up; /* its end was seen, and nothing came since */
@@ -66,6 +67,7 @@ struct reader {
 	int64_t discover_us; /* when to look for new partitions; -1: never */
 
 	/* a group */
+	const struct kafka_keeper *keeper;          /* NULL: what was given is committed */
 	struct exact *exact;                        /* NULL: at least once */
 	rd_kafka_consumer_group_metadata_t *member; /* of the assignment at hand; NULL: none */
 	rd_kafka_queue_t *commits;

@@ -140,9 +140,11 @@ static void fail_part(struct reader *r, const struct part *p, rd_kafka_resp_err_
 		if (at >= 0)
 			snprintf(place, sizeof place, "%s@%lld", p->name, (long long)at);
 		err_set(&err, ERR_REFUSED,
-			"this offset is no longer there (retention, deletion) or not yet: begin elsewhere with "
-			"offset=, with "
-			"a group after its offsets were reset");
+			r->keeper ? "this offset, from which open windows must be rebuilt, is no longer there "
+				    "(retention, deletion): set the offsets of the group to where it shall begin and "
+				    "say --accept-new-config, or take another group"
+				  : "this offset is no longer there (retention, deletion) or not yet: begin elsewhere "
+				    "with offset=, with a group after its offsets were reset");
 	} else {
 		err_set(&err, client_code(code), "%.150s", text);
 	}
@@ -265,24 +267,32 @@ static uint64_t *left_of(struct reader *r, const struct part *p)
 	return p->address && p->address->limit ? &r->left[p->address - r->addresses] : NULL;
 }
 
+static int64_t bound_of(const struct reader *r, const struct part *p, int64_t offset)
+{
+	return r->keeper ? r->keeper->bound(r->keeper->ctx, (uint32_t)(p - r->parts), offset) : INT64_MAX;
+}
+
 /* A run of messages of one partition; SOURCE_WAIT when there was none for us in it. */
 static enum source_result give_lines(struct reader *r, struct batch *b, struct part *p)
 {
 	const rd_kafka_message_t *first = r->messages[r->at], *m = first;
 	uint64_t *left = left_of(r, p);
+	int64_t bound = bound_of(r, p, first->offset);
 	size_t n = 0;
 
 	buf_reset(&b->own);
 	buf_reset(&r->records);
 	for (; r->at < r->n_messages && b->own.len < BATCH_BYTES; r->at++) {
 		m = r->messages[r->at];
-		if (m->err || !is_same_part(m, first))
+		if (m->err || !is_same_part(m, first) || m->offset >= bound)
 			break;
 		if ((p->end >= 0 && m->offset >= p->end) || (left && !*left)) {
 			end_part(r, p);
 			continue;
 		}
 		if (!r->is_envelope && m->len > r->opts->line_max_bytes) {
+			if (bound != INT64_MAX)
+				continue; /* it was rejected before */
 			if (!n)
 				return give_long(r, b, p, m, m->len);
 			break;
@@ -468,6 +478,11 @@ static void on_revoke(struct source *s, int (*deliver)(void *ctx, struct err *er
 	r->deliver_ctx = ctx;
 }
 
+void kafka_source_keep(struct source *s, const struct kafka_keeper *keeper)
+{
+	((struct reader *)s)->keeper = keeper;
+}
+
 static int64_t lag(const struct source *s)
 {
 	return reader_lag((const struct reader *)s);
@@ -480,6 +495,8 @@ static void release(struct reader *r)
 	for (size_t i = 0; i < r->n_parts; i++) {
 		free(r->parts[i].topic);
 		free(r->parts[i].name);
+		buf_release(&r->parts[i].metadata);
+		buf_release(&r->parts[i].asked_metadata);
 		if (r->parts[i].handle)
 			rd.topic_destroy(r->parts[i].handle);
 	}
@@ -500,6 +517,7 @@ static void close_reader(struct source *s)
 	struct reader *r = (struct reader *)s;
 
 	r->deliver = NULL;
+	r->keeper = NULL;
 	r->at = r->n_messages;
 	give_back(r);
 	for (size_t i = 0; i < r->n_extra; i++)

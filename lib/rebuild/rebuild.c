@@ -162,15 +162,26 @@ int rebuild_check(
 		(long long)r->position, (long long)r->low);
 }
 
+/* The last one, if T was raised before the same record. */
+static struct rebuild_push *push_here(struct rebuild_push *pushes, uint32_t n, int64_t offset)
+{
+	return n && pushes[n - 1].offset == offset ? &pushes[n - 1] : NULL;
+}
+
+bool rebuild_can_push(const struct rebuild *r)
+{
+	return r->n_pushes < REBUILD_PUSHES_MAX || r->pushes[r->n_pushes - 1].offset == r->next;
+}
+
 bool rebuild_push(struct rebuild *r, int64_t us)
 {
-	struct rebuild_push *last = r->n_pushes ? &r->pushes[r->n_pushes - 1] : NULL;
+	struct rebuild_push *last = push_here(r->pushes, r->n_pushes, r->next);
 
-	if (last && last->offset == r->next) {
+	if (last) {
 		last->us = us;
 		return true;
 	}
-	if (r->n_pushes == REBUILD_PUSHES_MAX)
+	if (!rebuild_can_push(r))
 		return false;
 	r->pushes[r->n_pushes++] = (struct rebuild_push){r->next, us};
 	r->at_push = r->n_pushes;

@@ -95,6 +95,7 @@ int rebuild_check(
 
 /* T is raised to us by a clock on the wall. False: too often since the low water, T must hold. */
 bool rebuild_push(struct rebuild *r, int64_t us);
+bool rebuild_can_push(const struct rebuild *r);
 
 /* ---- commit ---- */
 

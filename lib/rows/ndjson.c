@@ -190,12 +190,16 @@ static void make_prefix(struct rows *r, const struct engine_row *row)
 {
 	buf_reset(&r->prefix);
 	buf_add_char(&r->prefix, '{');
-	if (!row->has_bounds)
-		return;
-	json_add_key(&r->prefix, r->columns[0]);
-	rows_add_time(&r->prefix, r->opts.time, row->start_us);
-	json_add_key(&r->prefix, r->columns[1]);
-	rows_add_time(&r->prefix, r->opts.time, row->end_us);
+	if (row->has_bounds) {
+		json_add_key(&r->prefix, r->columns[0]);
+		rows_add_time(&r->prefix, r->opts.time, row->start_us);
+		json_add_key(&r->prefix, r->columns[1]);
+		rows_add_time(&r->prefix, r->opts.time, row->end_us);
+	}
+	if (r->opts.has_partition) {
+		json_add_key(&r->prefix, "partition");
+		buf_addf(&r->prefix, "%d", (int)r->opts.partition);
+	}
 }
 
 static void add_results(struct rows *r, const struct engine_row *row, struct buf *out)
