@@ -68,6 +68,14 @@ void exact_drop(struct exact *x)
 		buf_release(&x->data);
 }
 
+static void refuse(struct err *err, rd_kafka_resp_err_t code)
+{
+	if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+		err_set(err, ERR_REFUSED, "a record is larger than the topic takes (max.message.bytes)");
+	else
+		client_fail(err, code, "");
+}
+
 static void take_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
 	struct client *c = opaque;
@@ -77,7 +85,7 @@ static void take_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 	x->delivered += !m->err;
 	if (!m->err || client_code(m->err) == ERR_UNREACHABLE || x->refusal.code != ERR_NONE)
 		return;
-	client_fail(&x->refusal, m->err, "");
+	refuse(&x->refusal, m->err);
 }
 
 /* ---- one transaction ---- */
@@ -136,7 +144,7 @@ static int fail(struct exact *x, rd_kafka_error_t *error, struct err *err)
 			x->opts.instance ? "another member of this --instance has taken over"
 					 : "the cluster took this member for dead: run again");
 	else if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-		err_set(err, ERR_REFUSED, "a record is larger than the topic takes (max.message.bytes)");
+		refuse(err, code);
 	else if (x->refusal.code != ERR_NONE)
 		*err = x->refusal;
 	else

@@ -96,9 +96,6 @@ agg() { timeout 30 tlm-agg --until-end "$@"; }
 }
 
 @test "what is not done over topics is refused in words" {
-	status_of tlm-agg -G g --time ms:ms -w 1s count kafka:x
-	[ "$status" = 2 ]
-	grep -q 'windows of a group are not in this version' err
 	status_of tlm-agg --time @kafka -w 1s count /dev/null
 	[ "$status" = 2 ]
 	grep -q 'there is no topic to read' err
