@@ -438,7 +438,10 @@ static void long_windows_agree_with_the_definition(void **state)
 			struct long_record *r = &long_records[i];
 			char key[2] = {(char)('a' + r->key)};
 			struct agg_value v = {.is_present = true, .is_integer = true, .integer = r->us * 3 + r->key};
-			struct engine_record record = {.place = {r->us, i, 0}, .key = slice_str(key), .values = &v};
+			struct engine_record record = {.place = {r->us, i, 0},
+				.key = slice_str(key),
+				.hash = group_hash(slice_str(key)),
+				.values = &v};
 
 			assert_int_not_equal(engine_add(e, &record, r->closed_us, &err), ENGINE_ERROR);
 		}

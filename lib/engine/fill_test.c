@@ -69,5 +69,6 @@ int main(void)
 		cmocka_unit_test(nothing_is_filled_unasked),
 	};
 
+	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
