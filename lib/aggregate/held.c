@@ -4,6 +4,7 @@
 
 #include "aggregate/series.h"
 #include "mem/mem.h"
+#include "window/window.h"
 
 #define SECOND_US 1e6
 
@@ -71,20 +72,13 @@ void agg_carried_take(const struct agg_list *list, void *carried, const void *st
 	}
 }
 
-static int64_t add_capped(int64_t us, int64_t hold_us)
-{
-	int64_t sum;
-
-	return __builtin_add_overflow(us, hold_us, &sum) ? INT64_MAX : sum;
-}
-
 int64_t agg_carried_end(const struct agg_list *list, const void *carried)
 {
 	int64_t end_us = INT64_MIN;
 
 	for (size_t i = 0; i < list->carried_bytes / sizeof(struct carried); i++) {
 		const struct carried *c = (const struct carried *)carried + i;
-		int64_t us = c->is_used ? add_capped(c->time_us, list->calls[0].hold_us) : INT64_MIN;
+		int64_t us = c->is_used ? window_add_us(c->time_us, list->calls[0].hold_us) : INT64_MIN;
 
 		end_us = us > end_us ? us : end_us;
 	}
@@ -129,7 +123,7 @@ static bool start_walk(struct walk *w, const struct agg_call *call, const void *
 	series_sorted(state);
 	*w = (struct walk){.s = ((const struct series_state *)state)->series, .hold_us = call->hold_us};
 	w->is_carried = w->s && w->s->held && w->s->held->carried.is_used &&
-			add_capped(w->s->held->carried.time_us, call->hold_us) > w->s->held->window.start_us;
+			window_add_us(w->s->held->carried.time_us, call->hold_us) > w->s->held->window.start_us;
 	return w->is_carried || (w->s && w->s->n);
 }
 
@@ -155,8 +149,8 @@ static bool step(struct walk *w)
 		return false;
 	}
 	to_us = w->next < w->s->n ? series_time_us(w->s, w->next) : end_of(w->s, from_us);
-	if (to_us > add_capped(time_us, w->hold_us))
-		to_us = add_capped(time_us, w->hold_us);
+	if (to_us > window_add_us(time_us, w->hold_us))
+		to_us = window_add_us(time_us, w->hold_us);
 	w->us = to_us - from_us;
 	return true;
 }
@@ -249,7 +243,7 @@ void agg_finish_increase(const struct agg_call *call, const void *state, struct 
 	before = w.is_carried ? w.s->held->carried.value : *series_value(w.s, 0);
 	before_us = w.is_carried ? w.s->held->carried.time_us : series_time_us(w.s, 0);
 	for (; w.next < w.s->n; w.next++) {
-		if (series_time_us(w.s, w.next) < add_capped(before_us, w.hold_us))
+		if (series_time_us(w.s, w.next) < window_add_us(before_us, w.hold_us))
 			add_rise(&sum, number_of(before), series_number(w.s, w.next));
 		before = *series_value(w.s, w.next);
 		before_us = series_time_us(w.s, w.next);

@@ -2,8 +2,8 @@
 
 #include <assert.h>
 #include <stdlib.h>
-#include <string.h>
 
+#include "engine/owners.h"
 #include "engine/waiting.h"
 #include "group/group.h"
 #include "mem/mem.h"
@@ -26,16 +26,13 @@ struct run {
 };
 
 struct owner {
-	struct owner *next; /* of the same bucket */
-	uint64_t hash;
+	struct owners_head head;
 	struct run *open;    /* NULL: none, or one that goes on behind a border without a record yet */
 	int64_t last_us;     /* of the last record in a run */
 	uint32_t n_holds;    /* waiting and closing things that point here */
 	bool is_going;       /* inside a run */
 	bool is_counted;     /* by the limits: something is open or waits */
 	bool is_cut, is_due; /* the run goes on behind a border; the heap knows this owner */
-	uint32_t key_bytes;
-	char key[];
 };
 
 /* A record that waits. */
@@ -51,76 +48,28 @@ struct runs {
 	const struct engine_opts *opts;
 	const struct window_spec *spec;
 	struct window_spec borders; /* of session_max */
-	struct owner **buckets;
-	size_t n_buckets, n_owners;
+	struct owners owners;
 	struct waiting held, due;
 	struct run **closing;
 	size_t n_closing, cap_closing, closing_at;
-	size_t key_bytes, n_runs;
+	size_t n_runs;
 	struct engine_late *late;
 	struct engine_counts *counts;
 };
 
-static int64_t add_capped(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return b < 0 ? WINDOW_NEVER : WINDOW_FOREVER;
-	return sum;
-}
-
 /* W is so far that no record of this time is taken any more. */
 static bool is_past(const struct runs *r, int64_t us, int64_t watermark_us)
 {
-	return watermark_us == WINDOW_FOREVER || watermark_us > add_capped(us, r->opts->grace_us);
+	return watermark_us == WINDOW_FOREVER || watermark_us > window_add_us(us, r->opts->grace_us);
 }
 
 /* ---- owners ---- */
 
-static void grow_buckets(struct runs *r)
-{
-	size_t n = 2 * r->n_buckets;
-	struct owner **buckets = mem_alloc(n, sizeof *buckets);
-
-	for (size_t i = 0; i < r->n_buckets; i++) {
-		for (struct owner *o = r->buckets[i], *next; o; o = next) {
-			next = o->next;
-			o->next = buckets[o->hash & (n - 1)];
-			buckets[o->hash & (n - 1)] = o;
-		}
-	}
-	free(r->buckets);
-	r->buckets = buckets;
-	r->n_buckets = n;
-}
-
-static struct owner *find_owner(const struct runs *r, struct slice key, uint64_t hash)
-{
-	struct owner *o = r->buckets[hash & (r->n_buckets - 1)];
-
-	while (o && (o->hash != hash || !slice_eq((struct slice){o->key, o->key_bytes}, key)))
-		o = o->next;
-	return o;
-}
-
 static struct owner *get_owner(struct runs *r, struct slice key, uint64_t hash)
 {
-	struct owner *o = find_owner(r, key, hash), **bucket;
+	struct owner *o = owners_find(&r->owners, key, hash);
 
-	if (o)
-		return o;
-	if (r->n_owners == r->n_buckets)
-		grow_buckets(r);
-	o = mem_alloc(1, sizeof *o + key.len);
-	bucket = &r->buckets[hash & (r->n_buckets - 1)];
-	*o = (struct owner){.next = *bucket, .hash = hash, .key_bytes = (uint32_t)key.len};
-	if (key.len)
-		memcpy(o->key, key.p, key.len);
-	*bucket = o;
-	r->n_owners++;
-	r->key_bytes += key.len;
-	return o;
+	return o ? o : owners_add(&r->owners, key, hash);
 }
 
 /* The limits count a group of which something is open or waits. */
@@ -136,24 +85,16 @@ static void count_owner(struct runs *r, struct owner *o)
 /* Forgets an owner that nothing needs any more. */
 static void drop_if_idle(struct runs *r, struct owner *o)
 {
-	struct owner **at = &r->buckets[o->hash & (r->n_buckets - 1)];
-
 	count_owner(r, o);
-	if (o->is_counted || o->is_due)
-		return;
-	while (*at != o)
-		at = &(*at)->next;
-	*at = o->next;
-	r->n_owners--;
-	r->key_bytes -= o->key_bytes;
-	free(o);
+	if (!o->is_counted && !o->is_due)
+		owners_drop(&r->owners, o);
 }
 
 /* ---- runs ---- */
 
 static int64_t end_by_gap(const struct runs *r, const struct owner *o)
 {
-	return r->spec->session_us ? add_capped(o->last_us, r->spec->session_us) : WINDOW_FOREVER;
+	return r->spec->session_us ? window_add_us(o->last_us, r->spec->session_us) : WINDOW_FOREVER;
 }
 
 /* The last time at which a record could still go into the open run. */
@@ -191,7 +132,8 @@ static void close_run(struct runs *r, struct owner *o, int64_t us, bool is_cut)
 		}
 		run->is_cut |= is_cut;
 		run->number = r->n_closing;
-		run->closes_us = r->opts->has_time ? add_capped(add_capped(us, r->opts->grace_us), 1) : WINDOW_NEVER;
+		run->closes_us =
+			r->opts->has_time ? window_add_us(window_add_us(us, r->opts->grace_us), 1) : WINDOW_NEVER;
 		r->closing[r->n_closing++] = run;
 		o->n_holds++;
 	}
@@ -226,7 +168,7 @@ static void charge_run(struct runs *r, struct run *run)
 	const struct owner *o = run->owner;
 
 	windows_charge(r->opts, r->counts, &run->charged,
-		sizeof *run + r->opts->list->state_bytes + sizeof *o + o->key_bytes, run->states);
+		sizeof *run + r->opts->list->state_bytes + sizeof *o + o->head.key.len, run->states);
 }
 
 /* Behind the record that was folded. */
@@ -285,16 +227,13 @@ static void close_due(struct runs *r, int64_t watermark_us)
 static int compare_runs(const void *a, const void *b)
 {
 	const struct run *x = *(struct run *const *)a, *y = *(struct run *const *)b;
-	size_t n = x->owner->key_bytes < y->owner->key_bytes ? x->owner->key_bytes : y->owner->key_bytes;
 	int order;
 
 	if (x->last_us != y->last_us)
 		return x->last_us < y->last_us ? -1 : 1;
 	if (x->first_us != y->first_us)
 		return x->first_us < y->first_us ? -1 : 1;
-	order = memcmp(x->owner->key, y->owner->key, n);
-	if (!order)
-		order = (x->owner->key_bytes > n) - (y->owner->key_bytes > n);
+	order = slice_cmp(x->owner->head.key, y->owner->head.key);
 	return order ? order : (x->number > y->number) - (x->number < y->number);
 }
 
@@ -303,7 +242,7 @@ static int emit(struct runs *r, const struct run *run, bool is_final, struct err
 	struct engine_row row = {.has_bounds = r->opts->has_time,
 		.start_us = run->first_us,
 		.end_us = run->last_us,
-		.key = {run->owner->key, run->owner->key_bytes},
+		.key = run->owner->head.key,
 		.states = run->states,
 		.closes_us = run->closes_us,
 		.is_final = is_final,
@@ -352,12 +291,10 @@ static void close_all(struct runs *r)
 		((struct owner *)r->due.items[r->due.n - 1].thing)->is_due = false;
 		r->due.n--;
 	}
-	for (size_t i = 0; i < r->n_buckets; i++) {
-		for (struct owner *o = r->buckets[i], *next; o; o = next) {
-			next = o->next;
-			close_run(r, o, WINDOW_FOREVER, false);
-			drop_if_idle(r, o);
-		}
+	for (struct owner *o = owners_next(&r->owners, NULL), *next; o; o = next) {
+		next = owners_next(&r->owners, o);
+		close_run(r, o, WINDOW_FOREVER, false);
+		drop_if_idle(r, o);
 	}
 }
 
@@ -388,7 +325,7 @@ static enum engine_fate refuse(struct runs *r, int64_t us, int64_t watermark_us)
 	*r->late = (struct engine_late){.start_us = us,
 		.end_us = us,
 		.windows = 1,
-		.late_us = watermark_us - add_capped(us, r->opts->grace_us)};
+		.late_us = watermark_us - window_add_us(us, r->opts->grace_us)};
 	r->counts->late++;
 	if (r->late->late_us > r->counts->late_max_us)
 		r->counts->late_max_us = r->late->late_us;
@@ -404,7 +341,7 @@ static bool has_room(const struct runs *r, const struct engine_record *record)
 		return true;
 	if (r->opts->limits.bytes && r->counts->bytes >= r->opts->limits.bytes && r->opts->has_time)
 		return false;
-	o = find_owner(r, record->key, record->hash);
+	o = owners_find(&r->owners, record->key, record->hash);
 	return o && o->is_counted && !windows_cannot_grow(r->opts, r->counts);
 }
 
@@ -460,10 +397,8 @@ static int64_t oldest_start(const struct engine_windows *windows)
 
 	for (size_t i = r->closing_at; i < r->n_closing; i++)
 		oldest_us = r->closing[i]->first_us < oldest_us ? r->closing[i]->first_us : oldest_us;
-	for (size_t i = 0; i < r->n_buckets; i++) {
-		for (const struct owner *o = r->buckets[i]; o; o = o->next)
-			oldest_us = o->open && o->open->first_us < oldest_us ? o->open->first_us : oldest_us;
-	}
+	for (const struct owner *o = owners_next(&r->owners, NULL); o; o = owners_next(&r->owners, o))
+		oldest_us = o->open && o->open->first_us < oldest_us ? o->open->first_us : oldest_us;
 	return oldest_us;
 }
 
@@ -472,8 +407,8 @@ static void memory(const struct engine_windows *windows, size_t *bytes, size_t *
 	const struct runs *r = (const struct runs *)windows;
 	size_t states = r->opts->list->state_bytes;
 
-	*groups = r->n_owners;
-	*bytes = r->n_owners * sizeof(struct owner) + r->key_bytes + r->n_runs * (sizeof(struct run) + states) +
+	*groups = r->owners.n;
+	*bytes = owners_bytes(&r->owners) + r->n_runs * (sizeof(struct run) + states) +
 		 r->held.n * (sizeof(struct held) + states + sizeof *r->held.items) + r->due.n * sizeof *r->due.items;
 }
 
@@ -487,15 +422,11 @@ static void close_runs(struct engine_windows *windows)
 		agg_states_release(r->opts->list, h->states);
 		free(h);
 	}
-	for (size_t i = 0; i < r->n_buckets; i++) {
-		for (struct owner *o = r->buckets[i], *next; o; o = next) {
-			next = o->next;
-			if (o->open)
-				free_run(r, o->open);
-			free(o);
-		}
+	for (struct owner *o = owners_next(&r->owners, NULL); o; o = owners_next(&r->owners, o)) {
+		if (o->open)
+			free_run(r, o->open);
 	}
-	free(r->buckets);
+	owners_release(&r->owners);
 	free(r->closing);
 	waiting_release(&r->held);
 	waiting_release(&r->due);
@@ -515,8 +446,7 @@ struct engine_windows *runs_open(const struct engine_opts *opts, struct engine_l
 	r->spec = &opts->window;
 	r->borders = (struct window_spec){
 		.calendar = WINDOW_MULTIPLE, .size_us = opts->window.session_max_us, .zone = opts->window.zone};
-	r->n_buckets = 8;
-	r->buckets = mem_alloc(r->n_buckets, sizeof *r->buckets);
+	owners_init(&r->owners, sizeof(struct owner));
 	r->late = late;
 	r->counts = counts;
 	return &r->windows;

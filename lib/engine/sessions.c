@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "engine/early.h"
+#include "engine/owners.h"
 #include "engine/waiting.h"
 #include "group/group.h"
 #include "mem/mem.h"
@@ -29,12 +30,9 @@ struct session {
 };
 
 struct owner {
-	struct owner *next; /* of the same bucket */
-	uint64_t hash;
+	struct owners_head head;
 	struct session **open; /* by time */
 	size_t n, cap;
-	uint32_t key_bytes;
-	char key[];
 };
 
 struct due {
@@ -48,8 +46,7 @@ struct sessions {
 	int64_t gap_us, keep_us;    /* keep: gap + grace */
 	struct window_spec borders; /* of session_max */
 	struct window_pane between; /* the borders around the last record */
-	struct owner **buckets;
-	size_t n_buckets, n_owners;
+	struct owners owners;
 	struct due *heap;
 	size_t n_heap, cap_heap;
 	struct waiting ripening;  /* with --emit update: by the time behind which they may be complete */
@@ -58,19 +55,9 @@ struct sessions {
 	size_t n_closing, cap_closing;
 	bool is_full;                  /* find_place() found no room */
 	const struct session *leaving; /* whose row goes out */
-	size_t key_bytes;
 	struct engine_late *late;
 	struct engine_counts *counts;
 };
-
-static int64_t add_capped(int64_t a, int64_t b)
-{
-	int64_t sum;
-
-	if (__builtin_add_overflow(a, b, &sum))
-		return b < 0 ? WINDOW_NEVER : WINDOW_FOREVER;
-	return sum;
-}
 
 static struct window_pane find_borders(const struct sessions *s, int64_t us)
 {
@@ -134,83 +121,23 @@ static void pop(struct sessions *s)
 		sift_down(s);
 }
 
-/* ---- owners ---- */
-
-static struct owner *find_owner(const struct sessions *s, struct slice key, uint64_t hash)
-{
-	struct owner *o = s->buckets[hash & (s->n_buckets - 1)];
-
-	while (o && (o->hash != hash || !slice_eq((struct slice){o->key, o->key_bytes}, key)))
-		o = o->next;
-	return o;
-}
-
-static void grow_buckets(struct sessions *s)
-{
-	size_t n = 2 * s->n_buckets;
-	struct owner **buckets = mem_alloc(n, sizeof *buckets);
-
-	for (size_t i = 0; i < s->n_buckets; i++) {
-		for (struct owner *o = s->buckets[i], *next; o; o = next) {
-			next = o->next;
-			o->next = buckets[o->hash & (n - 1)];
-			buckets[o->hash & (n - 1)] = o;
-		}
-	}
-	free(s->buckets);
-	s->buckets = buckets;
-	s->n_buckets = n;
-}
-
-static struct owner *make_owner(struct sessions *s, struct slice key, uint64_t hash)
-{
-	struct owner *o = mem_alloc(1, sizeof *o + key.len), **bucket;
-
-	if (s->n_owners == s->n_buckets)
-		grow_buckets(s);
-	bucket = &s->buckets[hash & (s->n_buckets - 1)];
-	*o = (struct owner){.next = *bucket, .hash = hash, .key_bytes = (uint32_t)key.len};
-	if (key.len)
-		memcpy(o->key, key.p, key.len);
-	*bucket = o;
-	s->n_owners++;
-	s->key_bytes += key.len;
-	return o;
-}
-
-static void drop_owner(struct sessions *s, struct owner *o)
-{
-	struct owner **at = &s->buckets[o->hash & (s->n_buckets - 1)];
-
-	while (*at != o)
-		at = &(*at)->next;
-	*at = o->next;
-	s->n_owners--;
-	s->key_bytes -= o->key_bytes;
-	free(o->open);
-	free(o);
-}
-
 /* ---- rows out ---- */
 
 /* W == last + gap + grace still belongs to it. */
 static bool is_closed(const struct sessions *s, int64_t last_us, int64_t watermark_us)
 {
-	return watermark_us == WINDOW_FOREVER || watermark_us > add_capped(last_us, s->keep_us);
+	return watermark_us == WINDOW_FOREVER || watermark_us > window_add_us(last_us, s->keep_us);
 }
 
 static int compare_sessions(const void *a, const void *b)
 {
 	const struct session *x = *(struct session *const *)a, *y = *(struct session *const *)b;
-	size_t n = x->owner->key_bytes < y->owner->key_bytes ? x->owner->key_bytes : y->owner->key_bytes;
-	int order;
 
 	if (x->last_us != y->last_us)
 		return x->last_us < y->last_us ? -1 : 1;
 	if (x->first_us != y->first_us)
 		return x->first_us < y->first_us ? -1 : 1;
-	order = memcmp(x->owner->key, y->owner->key, n);
-	return order ? order : (x->owner->key_bytes > n) - (y->owner->key_bytes > n);
+	return slice_cmp(x->owner->head.key, y->owner->head.key);
 }
 
 /* What was told with other bounds than it has now, first in the list: how many. */
@@ -232,17 +159,17 @@ static int emit(struct sessions *s, struct session *x, bool is_final, struct err
 	struct engine_row row = {.has_bounds = true,
 		.start_us = x->first_us,
 		.end_us = x->last_us,
-		.key = {x->owner->key, x->owner->key_bytes},
+		.key = x->owner->head.key,
 		.states = x->states,
-		.closes_us = add_capped(add_capped(x->last_us, s->keep_us), 1),
+		.closes_us = window_add_us(window_add_us(x->last_us, s->keep_us), 1),
 		.is_final = is_final,
 		.known_us = WINDOW_FOREVER,
 		.is_first_of_window = true,
 		.is_last_of_window = true};
 
 	if (s->opts->window.session_max_us)
-		row.is_cut = add_capped(x->last_us, s->gap_us) >= borders.end_us ||
-			     add_capped(x->first_us, -s->gap_us) < borders.start_us;
+		row.is_cut = window_add_us(x->last_us, s->gap_us) >= borders.end_us ||
+			     window_add_us(x->first_us, -s->gap_us) < borders.start_us;
 	s->counts->rows++;
 	if (is_final)
 		s->counts->kept += x->n_records;
@@ -276,10 +203,12 @@ static void drop_session(struct sessions *s, struct session *x)
 	agg_states_release(s->opts->list, x->states);
 	x->owner = NULL;
 	let_go(s, x);
-	if (--o->n)
+	if (--o->n) {
 		memmove(o->open, o->open + 1, o->n * sizeof *o->open);
-	else
-		drop_owner(s, o);
+	} else {
+		free(o->open);
+		owners_drop(&s->owners, o);
+	}
 }
 
 static void note_closing(struct sessions *s, struct session *x)
@@ -342,7 +271,7 @@ static int emit_early(struct sessions *s, struct err *err)
 /* W == last + gap: a record could still go on with it. */
 static bool is_complete(const struct sessions *s, int64_t last_us, int64_t watermark_us)
 {
-	return watermark_us > add_capped(last_us, s->gap_us);
+	return watermark_us > window_add_us(last_us, s->gap_us);
 }
 
 static void ripen(struct sessions *s, struct session *x)
@@ -377,12 +306,10 @@ static int tell_complete(struct sessions *s, int64_t watermark_us, struct err *e
 static int tell_changed(struct sessions *s, struct err *err)
 {
 	s->n_closing = 0;
-	for (size_t i = 0; i < s->n_buckets; i++) {
-		for (struct owner *o = s->buckets[i]; o; o = o->next) {
-			for (size_t k = 0; k < o->n; k++) {
-				if (o->open[k]->is_changed)
-					note_closing(s, o->open[k]);
-			}
+	for (struct owner *o = owners_next(&s->owners, NULL); o; o = owners_next(&s->owners, o)) {
+		for (size_t k = 0; k < o->n; k++) {
+			if (o->open[k]->is_changed)
+				note_closing(s, o->open[k]);
 		}
 	}
 	return emit_early(s, err);
@@ -504,8 +431,8 @@ static size_t find_session(const struct owner *o, int64_t from_us)
 static struct session *find_place(
 	struct sessions *s, struct slice key, uint64_t hash, int64_t first_us, int64_t last_us, int64_t watermark_us)
 {
-	int64_t from_us = add_capped(first_us, -s->gap_us), to_us = add_capped(last_us, s->gap_us);
-	struct owner *o = find_owner(s, key, hash);
+	int64_t from_us = window_add_us(first_us, -s->gap_us), to_us = window_add_us(last_us, s->gap_us);
+	struct owner *o = owners_find(&s->owners, key, hash);
 	struct session *x;
 	size_t first = 0, end;
 
@@ -526,7 +453,7 @@ static struct session *find_place(
 	} else {
 		if (is_closed(s, last_us, watermark_us))
 			return NULL;
-		x = insert_session(s, o ? o : make_owner(s, key, hash), first, last_us);
+		x = insert_session(s, o ? o : owners_add(&s->owners, key, hash), first, last_us);
 	}
 	x->first_us = first_us < x->first_us ? first_us : x->first_us;
 	x->last_us = last_us > x->last_us ? last_us : x->last_us;
@@ -539,7 +466,7 @@ static void charge(struct sessions *s, struct session *x)
 	const struct owner *o = x->owner;
 
 	windows_charge(s->opts, s->counts, &x->charged,
-		sizeof *x + s->opts->list->state_bytes + sizeof(struct due) + sizeof *o + o->key_bytes, x->states);
+		sizeof *x + s->opts->list->state_bytes + sizeof(struct due) + sizeof *o + o->head.key.len, x->states);
 }
 
 static void go_between(struct sessions *s, int64_t us)
@@ -562,7 +489,7 @@ static enum engine_fate add(
 	if (!x && s->is_full)
 		return ENGINE_FULL;
 	if (!x)
-		return refuse(s, us, us, watermark_us - add_capped(us, s->keep_us));
+		return refuse(s, us, us, watermark_us - window_add_us(us, s->keep_us));
 	agg_states_add(s->opts->list, x->states, record->values, &record->place);
 	charge(s, x);
 	return note_taken(s, x, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
@@ -572,9 +499,9 @@ static enum engine_fate add(
  * but within the borders. */
 static int64_t latest_watermark(const struct sessions *s, const struct engine_part *part)
 {
-	int64_t least_us = add_capped(part->start_us, -s->gap_us);
+	int64_t least_us = window_add_us(part->start_us, -s->gap_us);
 
-	return add_capped(least_us > s->between.start_us ? least_us : s->between.start_us, s->keep_us);
+	return window_add_us(least_us > s->between.start_us ? least_us : s->between.start_us, s->keep_us);
 }
 
 static enum engine_fate merge(
@@ -606,13 +533,11 @@ static int64_t oldest_start(const struct engine_windows *windows)
 	const struct sessions *s = (const struct sessions *)windows;
 	int64_t oldest_us = WINDOW_FOREVER;
 
-	for (size_t i = 0; i < s->n_buckets; i++) {
-		for (const struct owner *o = s->buckets[i]; o; o = o->next) {
-			size_t first = o->open[0] == s->leaving;
+	for (const struct owner *o = owners_next(&s->owners, NULL); o; o = owners_next(&s->owners, o)) {
+		size_t first = o->open[0] == s->leaving;
 
-			if (first < o->n && o->open[first]->first_us < oldest_us)
-				oldest_us = o->open[first]->first_us;
-		}
+		if (first < o->n && o->open[first]->first_us < oldest_us)
+			oldest_us = o->open[first]->first_us;
 	}
 	return oldest_us;
 }
@@ -623,14 +548,12 @@ static uint64_t digest(const struct engine_windows *windows)
 	const struct sessions *s = (const struct sessions *)windows;
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < s->n_buckets; i++) {
-		for (const struct owner *o = s->buckets[i]; o; o = o->next) {
-			for (size_t k = 0; k < o->n; k++) {
-				const struct session *x = o->open[k];
+	for (const struct owner *o = owners_next(&s->owners, NULL); o; o = owners_next(&s->owners, o)) {
+		for (size_t k = 0; k < o->n; k++) {
+			const struct session *x = o->open[k];
 
-				sum += windows_mix((uint64_t)x->first_us * 3 + (uint64_t)x->last_us) * o->hash *
-				       x->n_records;
-			}
+			sum += windows_mix((uint64_t)x->first_us * 3 + (uint64_t)x->last_us) * o->head.hash *
+			       x->n_records;
 		}
 	}
 	return sum;
@@ -642,7 +565,7 @@ static void memory(const struct engine_windows *windows, size_t *bytes, size_t *
 
 	*groups = s->n_heap;
 	*bytes = s->n_heap * (sizeof(struct session) + s->opts->list->state_bytes + sizeof(struct due)) +
-		 s->n_owners * sizeof(struct owner) + s->key_bytes;
+		 owners_bytes(&s->owners);
 }
 
 static void release_sessions(struct engine_windows *windows)
@@ -654,14 +577,9 @@ static void release_sessions(struct engine_windows *windows)
 	for (size_t i = 0; i < s->ripening.n; i++)
 		let_go(s, s->ripening.items[i].thing);
 	waiting_release(&s->ripening);
-	for (size_t i = 0; i < s->n_buckets; i++) {
-		for (struct owner *o = s->buckets[i], *next; o; o = next) {
-			next = o->next;
-			free(o->open);
-			free(o);
-		}
-	}
-	free(s->buckets);
+	for (struct owner *o = owners_next(&s->owners, NULL); o; o = owners_next(&s->owners, o))
+		free(o->open);
+	owners_release(&s->owners);
 	free(s->heap);
 	free(s->closing);
 	free(s);
@@ -684,11 +602,10 @@ struct engine_windows *sessions_open(
 	s->next_border_us = WINDOW_NEVER;
 	s->opts = opts;
 	s->gap_us = opts->window.session_us;
-	s->keep_us = add_capped(s->gap_us, opts->grace_us);
+	s->keep_us = window_add_us(s->gap_us, opts->grace_us);
 	s->borders = (struct window_spec){
 		.calendar = WINDOW_MULTIPLE, .size_us = opts->window.session_max_us, .zone = opts->window.zone};
-	s->n_buckets = 8;
-	s->buckets = mem_alloc(s->n_buckets, sizeof *s->buckets);
+	owners_init(&s->owners, sizeof(struct owner));
 	s->late = late;
 	s->counts = counts;
 	return &s->windows;

@@ -22,6 +22,16 @@
 #define WINDOW_NEVER INT64_MIN   /* before every time: an input that was not read */
 #define WINDOW_FOREVER INT64_MAX /* behind every time: all inputs have ended */
 
+/* A time or a length of time, and another: us + by_us, held between the two. */
+static inline int64_t window_add_us(int64_t us, int64_t by_us)
+{
+	int64_t sum;
+
+	if (__builtin_add_overflow(us, by_us, &sum))
+		return by_us < 0 ? WINDOW_NEVER : WINDOW_FOREVER;
+	return sum;
+}
+
 /* ---- the clock ---- */
 
 enum { WINDOW_QUORUM_MAX = 32 };
