@@ -205,6 +205,21 @@ static void fold_held(struct runs *r, struct held *h, int64_t us)
 	drop_if_idle(r, o);
 }
 
+/*
+ * The next time for the heap: no later than the end of the run of an owner, whatever comes. A run that goes on behind a
+ * border, still without a record, may begin at W at the earliest, and ends at the border behind that, if not by its
+ * gap.
+ */
+static int64_t bound_of(const struct runs *r, const struct owner *o, int64_t watermark_us)
+{
+	int64_t us = end_of(r, o), border_us;
+
+	if (o->open || us == WINDOW_FOREVER)
+		return us;
+	border_us = window_pane_at(&r->borders, watermark_us - r->opts->grace_us).end_us;
+	return border_us - 1 < us ? border_us - 1 : us;
+}
+
 /* Runs that end without a record. */
 static void close_due(struct runs *r, int64_t watermark_us)
 {
@@ -216,7 +231,7 @@ static void close_due(struct runs *r, int64_t watermark_us)
 			close_over(r, o, end_of(r, o) + (end_of(r, o) != WINDOW_FOREVER));
 		o->is_due = o->is_going && end_of(r, o) != WINDOW_FOREVER;
 		if (o->is_due)
-			waiting_add(&r->due, &(struct agg_place){.time_us = end_of(r, o)}, o);
+			waiting_add(&r->due, &(struct agg_place){.time_us = bound_of(r, o, watermark_us)}, o);
 		else
 			drop_if_idle(r, o);
 	}

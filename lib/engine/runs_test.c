@@ -219,6 +219,20 @@ static void a_gap_wins_at_a_border(void **state)
 	story_end(&s, true, "[5,5]a=1 [15,16!]a=2 [20,20!]a=1 | ", 2);
 }
 
+/* Behind a border a trip goes on with 12; it ends at the next border, and leaves with what ends there: at 20, not
+ * at 26. */
+static void the_next_border_cuts_it_again(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct window_spec){.has_start = true, .session_us = 20, .session_max_us = 10}, 0, 0, true);
+	add(&s, "a5< b11 a12 b19< ");
+	add(&s, "b20 ");
+	add(&s, "a26 a51 ");
+	story_end(&s, true, "[5,5!]a=1 | [12,12!]a=1 [19,19!]b=1 | [20,20!]b=1 [26,26!]a=1 | ", 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -231,6 +245,7 @@ int main(void)
 		cmocka_unit_test(a_gap_ends_a_trip),
 		cmocka_unit_test(borders_cut_a_trip),
 		cmocka_unit_test(a_gap_wins_at_a_border),
+		cmocka_unit_test(the_next_border_cuts_it_again),
 		cmocka_unit_test(a_group_needs_room),
 	};
 

@@ -1037,9 +1037,10 @@ class Reference:
                     running = [stream[k] for k in range(len(inputs)) if not ended[k]]
                     if None not in running:
                         watermark = min(running) - o["delay"]
+                        self.steps.append(watermark)
                     if o["window"]:
                         self.close_up_to(watermark)
-                    if o["session"] and watermark is not None:
+                    if o["session"] and not o["runs"] and watermark is not None:
                         self.close_sessions(watermark)
                     self.tell_early(watermark)
                     continue
