@@ -105,7 +105,7 @@ static bool read_group(struct line *l)
 	}
 	r->key.len = text->len - l->item->key_at;
 	r->hash = group_hash((struct slice){text->p + l->item->key_at, r->key.len});
-	l->item->lane = g->n_lanes == 1 ? 0 : (uint16_t)((r->hash >> 32) % g->n_lanes);
+	l->item->lane = (uint16_t)(g->n_lanes == 1 ? 0 : (r->hash >> 32) % g->n_lanes);
 	return true;
 }
 

@@ -129,7 +129,7 @@ void agg_plan_format(struct agg *g)
 		size_t n = strlen(forms[i].suffix);
 
 		if (len > n && strncmp(name + len - n, forms[i].suffix, n) == 0)
-			g->opts.format = forms[i].format;
+			g->opts.format = (int)forms[i].format;
 	}
 }
 

@@ -64,8 +64,9 @@ static void story_open(struct story *s, struct engine_opts opts, struct window_c
 
 static void add_key(struct story *s, uint32_t input, int64_t us, const char *key)
 {
-	struct engine_record r = {
-		.place = {us, ++s->line, input}, .key = slice_str(key), .hash = group_hash(slice_str(key))};
+	struct engine_record r = {.place = {.time_us = us, .line = ++s->line, .input = input},
+		.key = slice_str(key),
+		.hash = group_hash(slice_str(key))};
 	struct err err = ERR_INIT;
 
 	if (!window_clock_see(&s->clock, input, us)) {
@@ -438,7 +439,7 @@ static void long_windows_agree_with_the_definition(void **state)
 			struct long_record *r = &long_records[i];
 			char key[2] = {(char)('a' + r->key)};
 			struct agg_value v = {.is_present = true, .is_integer = true, .integer = r->us * 3 + r->key};
-			struct engine_record record = {.place = {r->us, i, 0},
+			struct engine_record record = {.place = {.time_us = r->us, .line = i},
 				.key = slice_str(key),
 				.hash = group_hash(slice_str(key)),
 				.values = &v};
