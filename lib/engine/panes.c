@@ -13,28 +13,13 @@
  * roll.h, or the pane itself where the window has but one. Windows close in the order of their ends, which is that of
  * their numbers; a pane goes when its newest window has closed.
  */
-static void release_groups(struct panes *w, struct group_table *t)
-{
-	struct group_entry *entry;
-
-	for (size_t offset = 0; w->opts->list->has_memory && (entry = group_table_next(t, &offset));)
-		agg_states_release(w->opts->list, entry->state);
-	group_table_release(t);
-}
-
-static void uncount(struct panes *w, struct pane *p)
-{
-	w->counts->groups -= p->n_groups;
-	w->counts->bytes -= p->bytes;
-	p->n_groups = p->bytes = 0;
-}
 
 /* It is in no row any more. */
 static void forget_pane(struct panes *w, struct pane *p)
 {
 	if (w->hot == p)
 		w->hot = NULL;
-	uncount(w, p);
+	panes_uncount(w, p);
 	if (p->is_ready) {
 		w->n_ready--;
 		if (w->roll)
@@ -44,144 +29,11 @@ static void forget_pane(struct panes *w, struct pane *p)
 
 static void close_pane(struct panes *w, struct pane *p)
 {
-	release_groups(w, &p->groups);
+	panes_release_groups(w, &p->groups);
 	free(p);
 }
 
-static int64_t closing_of(const struct panes *w, int64_t k)
-{
-	return w->opts->window.is_all ? WINDOW_FOREVER : window_end(&w->opts->window, k) + w->opts->grace_us;
-}
-
-/* ---- rows out ---- */
-
-/* The latest values before a window: of older panes that are still there (rows before the final one), or carried. */
-static const void *find_carried(struct panes *w, const struct engine_row *row)
-{
-	uint64_t hash = group_hash(row->key);
-
-	if (!w->n_panes || w->panes[0]->at.start_us >= row->start_us)
-		return carry_find(&w->carry, row->key);
-	carry_copy(&w->carry, row->key);
-	for (size_t i = 0; i < w->n_panes && w->panes[i]->at.start_us < row->start_us; i++) {
-		const struct group_entry *e = group_table_find(&w->panes[i]->groups, row->key, hash);
-
-		if (e)
-			agg_carried_take(w->opts->list, w->carry.copy, e->state, row->start_us);
-	}
-	return w->carry.copy;
-}
-
-/* Values hold up to the end of the window, as far as time has come. */
-static void settle(struct panes *w, const struct engine_row *row, void *states)
-{
-	struct agg_bounds window = {row->start_us, row->end_us < w->known_us ? row->end_us : w->known_us};
-
-	agg_states_settle(w->opts->list, states, &window, find_carried(w, row));
-}
-
-struct engine_row panes_row(const struct panes *w, int64_t k, bool is_final)
-{
-	const struct window_spec *spec = &w->opts->window;
-
-	return (struct engine_row){.has_bounds = w->opts->has_time,
-		.start_us = spec->is_all ? w->first_us : window_start(spec, k),
-		.end_us = spec->is_all ? w->last_us : window_end(spec, k),
-		.closes_us = closing_of(w, k),
-		.is_final = is_final,
-		.part = w->part,
-		.known_us = w->known_us,
-		.is_first_of_window = true};
-}
-
-int panes_emit(struct panes *w, int64_t k, struct engine_row *row, void *states, struct err *err)
-{
-	int result;
-
-	if (w->opts->list->carried_bytes && !w->opts->window.is_all)
-		settle(w, row, states);
-	row->states = states;
-	if (w->opts->emit != ENGINE_FINAL) {
-		row->has_rev = true;
-		row->rev = told_next(&w->early.told, k, row->key, row->is_final);
-	}
-	result = w->opts->row(w->opts->context, row, err);
-	row->is_first_of_window = false;
-	w->counts->rows++;
-	return result;
-}
-
-/* The groups of the only pane as the rows of window k. */
-static int emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_final, struct err *err)
-{
-	struct engine_row row = panes_row(w, k, is_final);
-	struct group_entry **order;
-	int result = 0;
-
-	fill_window(&w->fill, k, t);
-	order = mem_resize(NULL, t->n, sizeof *order);
-	group_table_sort(t, order);
-	for (uint32_t i = 0; i < t->n && result == 0; i++) {
-		row.key = group_entry_key(t, order[i]);
-		row.is_last_of_window = i + 1 == t->n;
-		result = panes_emit(w, k, &row, order[i]->state, err);
-	}
-	free(order);
-	return result;
-}
-
-/* The panes that are there and begin before the end of window k are its panes. */
-static int emit_rolled(struct panes *w, int64_t k, bool is_final, struct err *err)
-{
-	struct engine_row row = panes_row(w, k, is_final);
-	const struct roll_row *rows;
-	size_t n_rows;
-	int result = 0;
-
-	n_rows = roll_rows(w->roll, &rows);
-	if (w->fill.is_on)
-		rows = fill_rows(&w->fill, k, w->opts->list, rows, &n_rows);
-	for (size_t i = 0; i < n_rows && result == 0; i++) {
-		row.key = rows[i].key;
-		row.is_last_of_window = i + 1 == n_rows;
-		result = panes_emit(w, k, &row, rows[i].states, err);
-	}
-	roll_release_rows(w->roll);
-	fill_release_rows(&w->fill, w->opts->list);
-	return result;
-}
-
-/* A window without records, which is filled. */
-static int emit_empty(struct panes *w, int64_t k, bool is_final, struct err *err)
-{
-	struct group_table t;
-	int result;
-
-	group_table_init(&t, w->opts->list->state_bytes);
-	result = emit_table(w, k, &t, is_final, err);
-	release_groups(w, &t);
-	return result;
-}
-
-static int emit_window(struct panes *w, int64_t k, bool is_final, struct err *err)
-{
-	for (; w->n_ready < w->n_panes && w->panes[w->n_ready]->at.first <= k; w->n_ready++) {
-		struct pane *p = w->panes[w->n_ready];
-
-		w->n_unreported += p->n_records;
-		p->is_ready = true;
-		if (w->roll)
-			roll_take(w->roll, p);
-	}
-	if (is_final) {
-		w->counts->kept += w->n_unreported;
-		w->n_unreported = 0;
-	}
-	w->part = w->n_ready && w->panes[0]->n_parts ? w->panes[0]->n_parts + 1 : 0;
-	if (w->roll)
-		return emit_rolled(w, k, is_final, err);
-	return w->n_ready ? emit_table(w, k, &w->panes[0]->groups, is_final, err) : emit_empty(w, k, is_final, err);
-}
+/* ---- windows that close ---- */
 
 /* What it carries over stays. */
 static void leave(struct panes *w, struct pane *p)
@@ -232,13 +84,13 @@ static int close_windows(struct panes *w, int64_t watermark_us, bool is_final, s
 {
 	/* at the end windows are filled up to the newest one with records */
 	while (w->n_panes || (fill_goes_on(&w->fill) && watermark_us != WINDOW_FOREVER)) {
-		int64_t k = panes_next_window(w), at = closing_of(w, k);
+		int64_t k = panes_next_window(w), at = panes_closing_of(w, k);
 
 		if (at > watermark_us || (at == WINDOW_FOREVER && !w->opts->window.is_all)) {
 			w->next_close_us = at;
 			break;
 		}
-		if (emit_window(w, k, is_final, err))
+		if (panes_emit_window(w, k, is_final, err))
 			return -1;
 		w->closed_us = w->opts->window.is_all ? w->closed_us : at;
 		drop_panes(w, k);
@@ -294,7 +146,7 @@ static struct pane *make_pane(struct panes *w, size_t at, const struct window_pa
 		w->n_ready++;
 	}
 	early_pane_made(w, at);
-	p->first_closes_us = closing_of(w, where->first);
+	p->first_closes_us = panes_closing_of(w, where->first);
 	group_table_init(&p->groups, w->opts->list->state_bytes);
 	return p;
 }
@@ -322,7 +174,7 @@ static struct pane *get_pane(struct panes *w, const struct window_pane *where, i
 	if (watermark_us > w->closed_us)
 		w->closed_us = watermark_us;
 	if (low == 0)
-		w->next_close_us = closing_of(w, panes_next_window(w));
+		w->next_close_us = panes_closing_of(w, panes_next_window(w));
 	return p;
 }
 
@@ -333,7 +185,7 @@ static void refuse(struct panes *w, const struct window_pane *where, int64_t wat
 	*w->late = (struct engine_late){.start_us = window_start(spec, where->last),
 		.end_us = window_end(spec, where->last),
 		.windows = (uint64_t)(where->last - where->first) + 1,
-		.late_us = watermark_us - closing_of(w, where->last)};
+		.late_us = watermark_us - panes_closing_of(w, where->last)};
 	w->counts->late++;
 	if (w->late->late_us > w->counts->late_max_us)
 		w->counts->late_max_us = w->late->late_us;
@@ -344,7 +196,7 @@ static enum engine_fate find_pane(struct panes *w, int64_t us, int64_t watermark
 {
 	struct window_pane where = window_pane_at(&w->opts->window, us);
 
-	if (closing_of(w, where.last) <= watermark_us) {
+	if (panes_closing_of(w, where.last) <= watermark_us) {
 		refuse(w, &where, watermark_us);
 		return ENGINE_LATE;
 	}
@@ -362,28 +214,6 @@ static void note_time(struct panes *w, int64_t us)
 		w->last_us = us;
 }
 
-/* The oldest window with groups goes out as a part and begins anew. */
-static int emit_part(struct panes *w, struct err *err)
-{
-	struct pane *p;
-	size_t i = 0;
-
-	while (!w->panes[i]->n_groups)
-		i++;
-	p = w->panes[i];
-	w->part = ++p->n_parts;
-	w->counts->kept += p->n_records;
-	p->n_records = p->digest = 0;
-	if (emit_table(w, p->at.first, &p->groups, true, err))
-		return -1;
-	uncount(w, p);
-	release_groups(w, &p->groups);
-	group_table_init(&p->groups, w->opts->list->state_bytes);
-	w->first_us = WINDOW_FOREVER;
-	w->last_us = WINDOW_NEVER;
-	return 0;
-}
-
 /* Whether a group of a pane may grow, or be made; -1 with err. */
 static int find_room(struct panes *w, const struct pane *p, struct slice key, uint64_t hash, struct err *err)
 {
@@ -392,10 +222,23 @@ static int find_room(struct panes *w, const struct pane *p, struct slice key, ui
 			return 1;
 		if (!w->opts->limits.is_early)
 			return 0;
-		if (emit_part(w, err))
+		if (panes_emit_part(w, err))
 			return -1;
 	}
 	return 1;
+}
+
+/* Whether a pane takes something for a group. */
+static inline enum engine_fate admit(
+	struct panes *w, const struct pane *p, struct slice key, uint64_t hash, int64_t watermark_us, struct err *err)
+{
+	int room = windows_are_full(w->opts, w->counts) ? find_room(w, p, key, hash, err) : 1;
+
+	if (room <= 0)
+		return room ? ENGINE_ERROR : ENGINE_FULL;
+	if (watermark_us >= p->first_closes_us)
+		w->counts->late_partial++;
+	return ENGINE_TAKEN;
 }
 
 static void count_group(struct panes *w, struct pane *p)
@@ -444,25 +287,20 @@ static enum engine_fate add(
 	void *also;
 	uint64_t before;
 	bool is_new;
-	int room;
+	enum engine_fate fate;
 
 	if (is_due(w, watermark_us) && step(w, watermark_us, true, err))
 		return ENGINE_ERROR;
 	/* a pane that is there has a window that is open */
 	p = w->hot;
 	if (!p || us < p->at.start_us || us >= p->at.end_us) {
-		enum engine_fate fate = find_pane(w, us, watermark_us, &p);
-
+		fate = find_pane(w, us, watermark_us, &p);
 		if (fate != ENGINE_TAKEN)
 			return fate;
 	}
-	if (windows_are_full(w->opts, w->counts)) {
-		room = find_room(w, p, record->key, record->hash, err);
-		if (room <= 0)
-			return room ? ENGINE_ERROR : ENGINE_FULL;
-	}
-	if (watermark_us >= p->first_closes_us)
-		w->counts->late_partial++;
+	fate = admit(w, p, record->key, record->hash, watermark_us, err);
+	if (fate != ENGINE_TAKEN)
+		return fate;
 	if (w->opts->window.is_all && w->opts->has_time)
 		note_time(w, us);
 	entry = group_table_get(&p->groups, record->key, record->hash, &is_new);
@@ -498,43 +336,39 @@ static enum engine_fate merge(
 	struct engine_windows *windows, const struct engine_part *part, int64_t watermark_us, struct err *err)
 {
 	struct panes *w = (struct panes *)windows;
+	uint64_t hash = group_hash(part->key), before;
 	struct window_pane where;
 	struct group_entry *entry;
 	struct pane *p;
 	void *also;
-	uint64_t before;
 	bool is_new;
-	int room;
+	enum engine_fate fate;
 
 	if (is_due(w, watermark_us) && step(w, watermark_us, true, err))
 		return ENGINE_ERROR;
 	if (!find_whole(&w->opts->window, part, &where))
 		return ENGINE_MISFIT;
-	if (closing_of(w, where.last) <= watermark_us) {
+	if (panes_closing_of(w, where.last) <= watermark_us) {
 		refuse(w, &where, watermark_us);
 		return ENGINE_LATE;
 	}
 	p = get_pane(w, &where, watermark_us);
 	if (!p)
 		return ENGINE_FULL;
-	if (windows_are_full(w->opts, w->counts)) {
-		room = find_room(w, p, part->key, group_hash(part->key), err);
-		if (room <= 0)
-			return room ? ENGINE_ERROR : ENGINE_FULL;
-	}
-	if (watermark_us >= p->first_closes_us)
-		w->counts->late_partial++;
+	fate = admit(w, p, part->key, hash, watermark_us, err);
+	if (fate != ENGINE_TAKEN)
+		return fate;
 	if (w->opts->window.is_all && w->opts->has_time) {
 		note_time(w, part->start_us);
 		note_time(w, part->end_us - 1);
 	}
-	entry = group_table_get(&p->groups, part->key, group_hash(part->key), &is_new);
+	entry = group_table_get(&p->groups, part->key, hash, &is_new);
 	if (is_new)
 		count_group(w, p);
 	before = owned_by(w, entry);
 	agg_states_merge(w->opts->list, entry->state, part->states);
 	charge(w, p, entry, before, is_new);
-	also = note_taken(w, p, part->key, group_hash(part->key), entry);
+	also = note_taken(w, p, part->key, hash, entry);
 	if (also)
 		agg_states_merge(w->opts->list, also, part->states);
 	if (w->opts->emit == ENGINE_FINAL)

@@ -1,4 +1,4 @@
-/* panes_impl: what panes.c and early.c share. Not for other modules. */
+/* panes_impl: what panes.c, panes_rows.c and early.c share. Not for other modules. */
 #ifndef TLM_PANES_IMPL_H
 #define TLM_PANES_IMPL_H
 
@@ -29,6 +29,26 @@ struct panes {
 	struct engine_late *late;
 	struct engine_counts *counts;
 };
+
+/* W at which window k closes. */
+static inline int64_t panes_closing_of(const struct panes *w, int64_t k)
+{
+	return w->opts->window.is_all ? WINDOW_FOREVER : window_end(&w->opts->window, k) + w->opts->grace_us;
+}
+
+/* The rows of window k: 0, or -1 with err. */
+int panes_emit_window(struct panes *w, int64_t k, bool is_final, struct err *err);
+
+/* The groups of a table, its only pane, as the rows of window k. */
+int panes_emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_final, struct err *err);
+
+void panes_release_groups(struct panes *w, struct group_table *t);
+
+/* The oldest window with groups goes out as a part and begins anew. There is one. 0, or -1 with err. */
+int panes_emit_part(struct panes *w, struct err *err);
+
+/* The limits count the groups of a pane no more. */
+void panes_uncount(struct panes *w, struct pane *p);
 
 /* The row of window k that its groups fill in one by one. */
 struct engine_row panes_row(const struct panes *w, int64_t k, bool is_final);
