@@ -101,7 +101,7 @@ deps-check:
 # T=name picks the test files whose name holds it; JOBS files run side by side.
 JOBS ?= 2
 BATS := $(sort $(wildcard tests/bats/*.bats))
-LONG_BATS := crash faults filter kafka-agg kafka-groups kafka-secure kafka-topics memory readme realdata replay values
+LONG_BATS := crash faults filter kafka-agg kafka-groups kafka-secure kafka-topics memory readme realdata replay s3 s3fake s3faults values
 QUICK_BATS := $(filter-out $(LONG_BATS:%=tests/bats/%.bats),$(BATS))
 QUICK_TESTS := $(filter-out %/num_double_test %/sketch_test %/source_test %/jqworker_test %/json_diff_test,$(TESTS))
 pick = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(notdir $(f))),$(f))),$(1))
@@ -109,6 +109,7 @@ PROVE = TLM_BIN=$(BUILD)/bin TLM_BUILD=$(BUILD) prove --timer -j$(JOBS) --exec t
 
 check: deps-check ## install what the tests need, build, run every test under prove
 	@tools/venv.sh >/dev/null
+	@tests/services/s3-install.sh >/dev/null || true
 	+@$(MAKE) --no-print-directory all tests-build kit
 	@$(PROVE) $(call pick,$(TESTS) $(BATS))
 
