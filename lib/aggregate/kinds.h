@@ -62,6 +62,12 @@ enum { AGG_CARRIED_BYTES = 24 }; /* of a state whose values hold */
 
 extern const struct agg_function agg_functions[]; /* name NULL is the end */
 
+/* The function of a word, with or without arguments, or NULL; sets the percentage of "p99.9" in the call. */
+const struct agg_function *agg_function_find(struct slice word, bool has_arguments, struct agg_call *call);
+
+/* Our name of a function that other languages call by this word, or NULL. */
+const char *agg_function_meant(struct slice word);
+
 /* A number of more than 53 bits: the unevaluated sum of two doubles. */
 struct dd {
 	double high, low;

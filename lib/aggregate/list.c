@@ -19,7 +19,7 @@ struct parser {
 	struct err *err;
 };
 
-enum { PERCENT_DECIMALS = 6, WORD_BYTES = 32 };
+enum { WORD_BYTES = 32 };
 
 static int fail_at(struct parser *p, const char *at, const char *what, struct slice word)
 {
@@ -49,72 +49,12 @@ static struct slice take_word(struct parser *p, bool with_point)
 	return word;
 }
 
-/* ---- functions by name ---- */
-
-/* "p99.9": percent 999 and scale 10. */
-static bool read_percent(struct slice word, uint64_t *percent, uint64_t *scale)
-{
-	size_t decimals = 0;
-	bool is_fraction = false;
-
-	*percent = 0;
-	*scale = 1;
-	if (word.len < 2 || word.p[0] != 'p')
-		return false;
-	for (size_t i = 1; i < word.len; i++) {
-		if (word.p[i] == '.' && !is_fraction && i > 1 && i + 1 < word.len) {
-			is_fraction = true;
-			continue;
-		}
-		if (word.p[i] < '0' || word.p[i] > '9' || *percent > 100000000)
-			return false;
-		*percent = *percent * 10 + (uint64_t)(word.p[i] - '0');
-		if (is_fraction && ++decimals > PERCENT_DECIMALS)
-			return false;
-		*scale *= is_fraction ? 10 : 1;
-	}
-	return true;
-}
-
-static const struct agg_function *find_function(struct slice word, bool has_arguments, struct agg_call *call)
-{
-	for (const struct agg_function *f = agg_functions; f->name; f++) {
-		if ((*f->arguments != 0) != has_arguments)
-			continue;
-		if (f->flags & AGG_PERCENTILE ? read_percent(word, &call->percent, &call->percent_scale)
-					      : slice_eq(word, slice_str(f->name)))
-			return f;
-	}
-	return NULL;
-}
-
-/* What other languages call a function that we have. */
-static const char *right_name(struct slice word)
-{
-	static const char *const names[][2] = {{"avg", "mean"}, {"average", "mean"}, {"std", "stddev"},
-		{"stdev", "stddev"}, {"stddev_samp", "stddev"}, {"variance", "var"}, {"var_samp", "var"},
-		{"minimum", "min"}, {"maximum", "max"}, {"total", "sum"}, {"n", "count"}, {"uniq", "distinct"},
-		{"count_distinct", "distinct"}, {"approx_count_distinct", "distinct"}, {"nunique", "distinct"},
-		{"percentile", "pNN, for example p95"}, {"quantile", "pNN, for example p95"}, {"skewness", "skew"},
-		{"kurtosis", "kurt"}, {"arg_min", "argmin"}, {"arg_max", "argmax"}, {"min_by", "argmin"},
-		{"max_by", "argmax"}, {"covar_samp", "covar"}, {"regr_slope", "slope"}, {"regr_r2", "r2"},
-		{"list", "values"}, {"array_agg", "values"}, {"top", "topk"}, {"time_weight", "twa"},
-		{"counter_agg", "increase"}, {"time_weighted_average", "twa"}, {"duration_in", "duration"},
-		{"state_duration", "duration"}, {"q50", "median"}};
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (slice_eq(word, slice_str(names[i][0])))
-			return names[i][1];
-	}
-	return NULL;
-}
-
 static int fail_unknown(struct parser *p, struct slice word, bool has_field)
 {
 	struct agg_call ignored;
-	const char *name = right_name(word);
+	const char *name = agg_function_meant(word);
 
-	if (find_function(word, !has_field, &ignored))
+	if (agg_function_find(word, !has_field, &ignored))
 		return fail_at(p, word.p, has_field ? "takes no field:" : "needs a field, as in sum(value):", word);
 	if (!name)
 		return fail_at(p, word.p, "unknown function", word);
@@ -406,7 +346,7 @@ static int parse_call(struct parser *p, struct agg_call *call, struct buf *name,
 		p->at += 3;
 		has_arguments = false;
 	}
-	call->function = find_function(word, has_arguments, call);
+	call->function = agg_function_find(word, has_arguments, call);
 	if (!call->function)
 		return fail_unknown(p, word, has_arguments);
 	if (call->function->flags & AGG_PERCENTILE && call->percent > 100 * call->percent_scale)
@@ -540,107 +480,4 @@ void agg_list_hold(struct agg_list *list, int64_t us)
 {
 	for (size_t i = 0; i < list->n_calls; i++)
 		list->calls[i].hold_us = us;
-}
-
-/* ---- states ---- */
-
-/* A state under a condition, or of a kind that takes more than one value. */
-static void add_special(struct agg_list *list, const struct agg_state *s, void *state, const struct agg_value *values,
-	const struct agg_place *place)
-{
-	struct agg_input in = {.place = place, .list = list, .parameter = s->parameter};
-
-	if (s->condition >= 0 && !values[list->n_fields + (size_t)s->condition].is_present)
-		return;
-	if (s->fields[0] >= 0) {
-		in.a = &values[s->fields[0]];
-		if (!in.a->is_present)
-			return;
-	}
-	if (s->fields[1] >= 0) {
-		in.b = &values[s->fields[1]];
-		if (!in.b->is_present)
-			return;
-	}
-	if (s->kind->add)
-		s->kind->add(state, in.a, place, list);
-	else
-		s->kind->add_input(state, &in);
-}
-
-void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place)
-{
-	for (size_t i = 0; i < list->n_states; i++) {
-		const struct agg_state *s = &list->states[i];
-		char *state = (char *)states + s->offset;
-
-		if (s->is_special)
-			add_special(list, s, state, values, place);
-		else if (s->fields[0] < 0)
-			s->kind->add(state, NULL, place, list);
-		else if (values[s->fields[0]].is_present)
-			s->kind->add(state, &values[s->fields[0]], place, list);
-	}
-}
-
-void agg_states_merge(struct agg_list *list, void *into, const void *from)
-{
-	for (size_t i = 0; i < list->n_states; i++) {
-		const struct agg_state *s = &list->states[i];
-
-		s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
-	}
-}
-
-void agg_states_merge_samples(struct agg_list *list, void *into, const void *from)
-{
-	for (size_t i = 0; i < list->n_states; i++) {
-		const struct agg_state *s = &list->states[i];
-
-		if (s->kind->keeps_samples)
-			s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
-	}
-}
-
-void agg_states_merge_bounded(struct agg_list *list, void *into, const void *from)
-{
-	for (size_t i = 0; i < list->n_states; i++) {
-		const struct agg_state *s = &list->states[i];
-
-		if (!s->kind->keeps_samples)
-			s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
-	}
-}
-
-size_t agg_states_owned(const struct agg_list *list, const void *states)
-{
-	size_t sum = 0;
-
-	for (size_t i = 0; list->has_memory && i < list->n_states; i++) {
-		const struct agg_state *s = &list->states[i];
-
-		if (s->kind->owned)
-			sum += s->kind->owned((const char *)states + s->offset);
-	}
-	return sum;
-}
-
-void agg_states_release(const struct agg_list *list, void *states)
-{
-	for (size_t i = 0; list->has_memory && i < list->n_states; i++) {
-		const struct agg_state *s = &list->states[i];
-
-		if (s->kind->release)
-			s->kind->release((char *)states + s->offset);
-	}
-}
-
-void agg_result(const struct agg_list *list, size_t call, const void *states, struct agg_result *result)
-{
-	const struct agg_call *c = &list->calls[call];
-
-	*result = (struct agg_result){.type = AGG_NULL};
-	c->function->finish(c, (const char *)states + list->states[c->state].offset, result);
-	if (c->is_rounded)
-		agg_round(result, c->digits);
 }

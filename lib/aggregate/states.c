@@ -1,0 +1,103 @@
+/* states: what callers do with the states of a group: add, merge, count, release, take the results. */
+#include "aggregate/kinds.h"
+
+/* A state under a condition, or of a kind that takes more than one value. */
+static void add_special(struct agg_list *list, const struct agg_state *s, void *state, const struct agg_value *values,
+	const struct agg_place *place)
+{
+	struct agg_input in = {.place = place, .list = list, .parameter = s->parameter};
+
+	if (s->condition >= 0 && !values[list->n_fields + (size_t)s->condition].is_present)
+		return;
+	if (s->fields[0] >= 0) {
+		in.a = &values[s->fields[0]];
+		if (!in.a->is_present)
+			return;
+	}
+	if (s->fields[1] >= 0) {
+		in.b = &values[s->fields[1]];
+		if (!in.b->is_present)
+			return;
+	}
+	if (s->kind->add)
+		s->kind->add(state, in.a, place, list);
+	else
+		s->kind->add_input(state, &in);
+}
+
+void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+		char *state = (char *)states + s->offset;
+
+		if (s->is_special)
+			add_special(list, s, state, values, place);
+		else if (s->fields[0] < 0)
+			s->kind->add(state, NULL, place, list);
+		else if (values[s->fields[0]].is_present)
+			s->kind->add(state, &values[s->fields[0]], place, list);
+	}
+}
+
+void agg_states_merge(struct agg_list *list, void *into, const void *from)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
+	}
+}
+
+void agg_states_merge_samples(struct agg_list *list, void *into, const void *from)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (s->kind->keeps_samples)
+			s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
+	}
+}
+
+void agg_states_merge_bounded(struct agg_list *list, void *into, const void *from)
+{
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (!s->kind->keeps_samples)
+			s->kind->merge((char *)into + s->offset, (const char *)from + s->offset, list);
+	}
+}
+
+size_t agg_states_owned(const struct agg_list *list, const void *states)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; list->has_memory && i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (s->kind->owned)
+			sum += s->kind->owned((const char *)states + s->offset);
+	}
+	return sum;
+}
+
+void agg_states_release(const struct agg_list *list, void *states)
+{
+	for (size_t i = 0; list->has_memory && i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+
+		if (s->kind->release)
+			s->kind->release((char *)states + s->offset);
+	}
+}
+
+void agg_result(const struct agg_list *list, size_t call, const void *states, struct agg_result *result)
+{
+	const struct agg_call *c = &list->calls[call];
+
+	*result = (struct agg_result){.type = AGG_NULL};
+	c->function->finish(c, (const char *)states + list->states[c->state].offset, result);
+	if (c->is_rounded)
+		agg_round(result, c->digits);
+}
