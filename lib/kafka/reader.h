@@ -93,7 +93,9 @@ void reader_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topi
 int reader_commit(struct reader *r, bool is_final, struct err *err);
 void reader_keep_alive(struct source *s);
 
-/* source.c: the source ends with this error. */
-void reader_fail(struct reader *r, const struct err *what);
+/* batches.c */
+enum source_result reader_batch(struct reader *r, struct batch *b, struct err *err); /* as source_next() */
+void reader_give_back(struct reader *r);                    /* what was given is not borrowed any more */
+void reader_fail(struct reader *r, const struct err *what); /* the source ends with this error */
 
 #endif
