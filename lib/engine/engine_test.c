@@ -694,6 +694,23 @@ static void borders_see_each_pane_of_a_window(void **state)
 		      "[0,10?)=4#3 [5,15?)=3#2 [10,20?)=1#0 [-5,5)=2#2 [0,10)=4#4 [5,15)=3#3 [10,20)=2#1 [15,25)=1#0 ");
 }
 
+/* What was the end of a session says nothing when it has grown. */
+static void a_session_that_grew_is_complete_later(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.session_us = 5}, .grace_us = 20, .emit = ENGINE_UPDATE},
+		(struct window_clock){0});
+	add_key(&s, 0, 0, "a");
+	add_key(&s, 0, 4, "a");
+	add_key(&s, 0, 9, "b"); /* W = 0 + gap is behind it, W = 4 + gap is not */
+	buf_add_str(&s.text, "| ");
+	add_key(&s, 0, 10, "b");
+	flush(&s, true);
+	story_end(&s, "| [0,4?)a=2#0 [0,4)a=2#1 [9,10)b=2#0 ");
+}
+
 static void sessions_make_rows_void(void **state)
 {
 	struct story s;
@@ -738,6 +755,7 @@ int main(void)
 		cmocka_unit_test(complete_windows_slide_over_late_records),
 		cmocka_unit_test(borders_tell_what_has_changed),
 		cmocka_unit_test(borders_see_each_pane_of_a_window),
+		cmocka_unit_test(a_session_that_grew_is_complete_later),
 		cmocka_unit_test(sessions_make_rows_void),
 		cmocka_unit_test(sessions_merge_and_close),
 		cmocka_unit_test(sessions_are_cut_at_borders),

@@ -101,3 +101,7 @@ setup() {
 	[ "$status" -eq 2 ]
 	[[ "$output" == *"cannot read DATA=/nonexistent"* ]]
 }
+
+@test "every mutation of the torture stands in the sources" {
+	python3 "$TLM_TOP/tests/torture/mutate-engine.py" --texts
+}

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Breaks one rule of the windows at a time and looks whether a test notices.
 
+    mutate-engine.py --texts                          only looks whether the text of each entry stands where it says
     mutate-engine.py [--quick] [STREAMS] [WORD...]    STREAMS random streams for each (default 300); only mutations that
                                                       hold a WORD; --quick: without the tests of the command line
 
@@ -9,6 +10,7 @@ random streams against the second implementation, then the tests of the command 
 listed as a survivor, and the status is 1; so it is when the text of an entry no longer stands in its file exactly once.
 An entry with EQUAL is one that changes no answer; the reason stands beside it, and it is not run.
 """
+import glob
 import os
 import shutil
 import subprocess
@@ -21,8 +23,9 @@ TESTS = ["engine_test", "window_test", "merge_test", "fill_test", "runs_test"]
 BATS = ["agg.bats", "agg-emit.bats"]
 
 CLOCK, PANE, CALENDAR, HEADER = ("lib/window/" + f for f in ("clock.c", "pane.c", "calendar.c", "window.h"))
+# patterns: the text of an entry stands once in all of their files together
 PANES, SESSIONS, RUNS, EARLY, ROLL, TOLD, FILL, WAITING = (
-    "lib/engine/" + f for f in ("panes.c", "sessions.c", "runs.c", "early.c", "roll.c", "told.c", "fill.c", "waiting.c"))
+    "lib/engine/" + f for f in ("panes*.[ch]", "sessions*.[ch]", "runs*.c", "early.c", "roll*.c", "told.c", "fill.c", "waiting.c"))
 ROUND = "cmd/tlm-agg/agg_round.c"
 
 # (rule, file, text, what stands there instead[, EQUAL])
@@ -35,9 +38,10 @@ MUTATIONS = [
     ("T never falls", HEADER, "if (us <= stream_us)\n\t\treturn true;", "if (us == stream_us)\n\t\treturn true;"),
     ("W is T - delay", CLOCK, "c->watermark_us = least - c->delay_us;", "c->watermark_us = least;"),
     ("W is the least of the inputs", CLOCK, "c->inputs[i].stream_us < least)", "(least == WINDOW_FOREVER || c->inputs[i].stream_us > least))"),
-    ("an input that has ended leaves the minimum", CLOCK, "!c->inputs[i].is_ended && c->inputs", "c->inputs"),
+    ("an input that has ended leaves the minimum", CLOCK, "!c->inputs[i].is_ended && !c->inputs[i].is_idle && c->inputs[i]", "!c->inputs[i].is_idle && c->inputs[i]"),
     ("an input that was not read holds W back", CLOCK, "if (c->n_silent)\n\t\treturn;", "if (c->n_silent && !c->n_running)\n\t\treturn;"),
-    ("a silent input that ends does not hold", CLOCK, "\t\tc->n_silent--;\n\telse\n", "\t\tc->n_silent += 0;\n\telse\n"),
+    ("a silent input that ends does not hold", CLOCK, "c->n_idle--;\n\telse if (in->stream_us == WINDOW_NEVER)\n\t\tc->n_silent--;",
+     "c->n_idle--;\n\telse if (in->stream_us == WINDOW_NEVER)\n\t\tc->n_silent += 0;"),
     ("quorum: ahead by exactly the limit is taken", CLOCK, "us - in->stream_us > c->max_ahead_us", "us - in->stream_us >= c->max_ahead_us"),
     ("quorum: the pair of a value rises", CLOCK, "if (us > vote->us)\n\t\t\tvote->us = us;", "if (us < vote->us)\n\t\t\tvote->us = us;"),
     ("quorum: a new value takes the place of the least", CLOCK, "in->votes[i].us < least->us", "in->votes[i].us > least->us"),
@@ -58,16 +62,15 @@ MUTATIONS = [
     ("a period ends when the next begins", CALENDAR, "window_calendar_start(s, k + 1) <= us", "window_calendar_start(s, k + 1) < us"),
     # closing and lateness
     ("a window closes at W = end + grace", PANES, "if (at > watermark_us || (at", "if (at >= watermark_us || (at"),
-    ("late at W = end + grace", PANES, "window_pane_at(&w->opts->window, us);\n\n\tif (closing_of(w, where.last) <= watermark_us)",
-     "window_pane_at(&w->opts->window, us);\n\n\tif (closing_of(w, where.last) < watermark_us)"),
+    ("late at W = end + grace", PANES, "window_pane_at(&w->opts->window, us);\n\n\tif (panes_closing_of(w, where.last) <= watermark_us)",
+     "window_pane_at(&w->opts->window, us);\n\n\tif (panes_closing_of(w, where.last) < watermark_us)"),
     ("grace keeps a window open", PANES, "window_end(&w->opts->window, k) + w->opts->grace_us", "window_end(&w->opts->window, k)"),
-    ("late by the newest window", PANES, "watermark_us - closing_of(w, where->last)}", "watermark_us - closing_of(w, where->first)}"),
+    ("late by the newest window", PANES, "watermark_us - panes_closing_of(w, where->last)}", "watermark_us - panes_closing_of(w, where->first)}"),
     ("the late row has the newest window", PANES, ".start_us = window_start(spec, where->last),", ".start_us = window_start(spec, where->first),"),
     ("a late record tells how many windows it missed", PANES, "(uint64_t)(where->last - where->first) + 1", "(uint64_t)(where->last - where->first)"),
-    ("late for some at W = end + grace", PANES, "\tif (watermark_us >= p->first_closes_us)\n\t\tw->counts->late_partial++;\n\tif (w->opts->window.is_all && w->opts->has_time)\n\t\tnote_time(w, us);",
-     "\tif (watermark_us > p->first_closes_us)\n\t\tw->counts->late_partial++;\n\tif (w->opts->window.is_all && w->opts->has_time)\n\t\tnote_time(w, us);"),
+    ("late for some at W = end + grace", PANES, "\tif (watermark_us >= p->first_closes_us)\n\t\tw->counts->late_partial++;", "\tif (watermark_us > p->first_closes_us)\n\t\tw->counts->late_partial++;"),
     ("a window that closed without records stays closed", PANES, "\tif (watermark_us > w->closed_us)\n\t\tw->closed_us = watermark_us;\n", ""),
-    ("an earlier pane closes earlier", PANES, "\tif (low == 0)\n\t\tw->next_close_us = closing_of(w, panes_next_window(w));\n", ""),
+    ("an earlier pane closes earlier", PANES, "\tif (low == 0)\n\t\tw->next_close_us = panes_closing_of(w, panes_next_window(w));\n", ""),
     ("grace counts when it is asked what is open", PANES, "w->closed_us - w->opts->grace_us);", "w->closed_us);"),
     ("a pane goes with its newest window", PANES, "w->panes[n]->at.last <= k)", "w->panes[n]->at.first <= k)"),
     ("panes of a window begin before its end", PANES, "w->panes[w->n_ready]->at.first <= k;", "w->panes[w->n_ready]->at.first < k;"),
@@ -88,24 +91,24 @@ MUTATIONS = [
     ("groups of a window are in order", ROLL, "compare_lanes(&r->order[i], &r->order[k], r) < 0", "compare_lanes(&r->order[i], &r->order[k], r) > 0"),
     ("samples are merged from all panes", ROLL, "for (uint32_t i = l->first; r->list->has_samples", "for (uint32_t i = l->first + 1; r->list->has_samples"),
     # sessions
-    ("a session is open at W = last + gap + grace", SESSIONS, "watermark_us > add_capped(last_us, s->keep_us)", "watermark_us >= add_capped(last_us, s->keep_us)"),
-    ("grace keeps a session open", SESSIONS, "s->keep_us = add_capped(s->gap_us, opts->grace_us);", "s->keep_us = s->gap_us;"),
+    ("a session is open at W = last + gap + grace", SESSIONS, "watermark_us > window_add_us(last_us, s->keep_us)", "watermark_us >= window_add_us(last_us, s->keep_us)"),
+    ("grace keeps a session open", SESSIONS, "s->keep_us = window_add_us(s->gap_us, opts->grace_us);", "s->keep_us = s->gap_us;"),
     ("the gap is inclusive behind", SESSIONS, "o->open[end]->first_us <= to_us", "o->open[end]->first_us < to_us"),
     ("the gap is inclusive before", SESSIONS, "if (o->open[middle]->last_us < from_us)", "if (o->open[middle]->last_us <= from_us)"),
     ("merging is transitive", SESSIONS, "end < o->n && o->open[end]->first_us <= to_us; end++)", "end < o->n && end == first && o->open[end]->first_us <= to_us; end++)"),
-    ("an open neighbour saves a late record", SESSIONS, "\tif (end > first) {\n", "\tif (end > first && !is_closed(s, last_us, watermark_us)) {\n"),
-    ("a closed session of one record is late", SESSIONS, "\t\tif (is_closed(s, last_us, watermark_us))\n\t\t\treturn NULL;\n", ""),
+    ("an open neighbour saves a late record", SESSIONS, "\tif (end > first) {\n", "\tif (end > first && !sessions_are_closed(s, last_us, watermark_us)) {\n"),
+    ("a closed session of one record is late", SESSIONS, "\t\tif (sessions_are_closed(s, last_us, watermark_us))\n\t\t\treturn NULL;\n", ""),
     ("a session that grew closes later", SESSIONS, "if (x->owner && x->last_us > s->heap[0].last_us) {", "if (false) {"),
     ("sessions are cut before a border", SESSIONS, "from_us = from_us < s->between.start_us ? s->between.start_us : from_us;", ""),
     ("sessions are cut behind a border", SESSIONS, "to_us = to_us >= s->between.end_us ? s->between.end_us - 1 : to_us;", ""),
     ("a border belongs to what is behind it", SESSIONS, "to_us >= s->between.end_us ? s->between.end_us - 1 : to_us", "to_us > s->between.end_us ? s->between.end_us : to_us"),
-    ("cut where the gap reaches the border behind", SESSIONS, "add_capped(x->last_us, s->gap_us) >= borders.end_us", "add_capped(x->last_us, s->gap_us) > borders.end_us"),
-    ("cut where the gap reaches over the border before", SESSIONS, "add_capped(x->first_us, -s->gap_us) < borders.start_us", "add_capped(x->first_us, -s->gap_us) <= borders.start_us"),
+    ("cut where the gap reaches the border behind", SESSIONS, "window_add_us(x->last_us, s->gap_us) >= borders.end_us", "window_add_us(x->last_us, s->gap_us) > borders.end_us"),
+    ("cut where the gap reaches over the border before", SESSIONS, "window_add_us(x->first_us, -s->gap_us) < borders.start_us", "window_add_us(x->first_us, -s->gap_us) <= borders.start_us"),
     ("sessions leave by their end", SESSIONS, "return x->last_us < y->last_us ? -1 : 1;", "return x->last_us > y->last_us ? -1 : 1;"),
     ("sessions of one end leave by their start", SESSIONS, "return x->first_us < y->first_us ? -1 : 1;", "return x->first_us > y->first_us ? -1 : 1;"),
-    ("sessions of one time leave by group", SESSIONS, "return order ? order : (x->owner->key_bytes > n)", "return order ? -order : (x->owner->key_bytes > n)"),
+    ("sessions of one time leave by group", SESSIONS, "return slice_cmp(x->owner->head.key, y->owner->head.key);", "return slice_cmp(y->owner->head.key, x->owner->head.key);"),
     ("records of merged sessions count", SESSIONS, "into->n_records += x->n_records;", ""),
-    ("a late session counts the grace", SESSIONS, "watermark_us - add_capped(us, s->keep_us)", "watermark_us - add_capped(us, s->gap_us)"),
+    ("a late session counts the grace", SESSIONS, "watermark_us - window_add_us(us, s->keep_us)", "watermark_us - window_add_us(us, s->gap_us)"),
     # rows before the final one
     ("complete at W = end", EARLY, "window_first_behind(&w->opts->window, watermark_us) - 1, k;", "window_first_behind(&w->opts->window, watermark_us - 1) - 1, k;"),
     ("a change is told of complete windows", EARLY, "window_end(spec, k) <= watermark_us && result == 0", "window_end(spec, k) < watermark_us && result == 0"),
@@ -126,7 +129,7 @@ MUTATIONS = [
     ("the final row has a number of its own", TOLD, "return entry ? (uint32_t)entry->state[0] : 0;", "return entry ? (uint32_t)entry->state[0] - 1 : 0;"),
     ("revisions of one window each", TOLD, "if (t->windows[middle].k < k)", "if (t->windows[middle].k < k - 1)"),
     ("closed windows are forgotten, open ones are not", TOLD, "t->windows[n].k <= k)", "t->windows[n].k <= k + 1)"),
-    ("a session is complete at W > last + gap", SESSIONS, "watermark_us > add_capped(last_us, s->gap_us);", "watermark_us >= add_capped(last_us, s->gap_us);"),
+    ("a session is complete at W > last + gap", SESSIONS, "watermark_us > window_add_us(last_us, s->gap_us);", "watermark_us >= window_add_us(last_us, s->gap_us);"),
     ("a session that grew is complete later", SESSIONS, "bool is_behind = x->owner && x->last_us > w->items[0].place.time_us;", "bool is_behind = false;"),
     ("a change of a complete session is told", SESSIONS, "if (is_complete(s, x->last_us, watermark_us))", "if (false)"),
     ("a session that goes on is complete again", SESSIONS, "\tif (!x->is_ripening)\n", "\tif (!x->n_told && !x->is_ripening)\n"),
@@ -138,12 +141,13 @@ MUTATIONS = [
     ("only sessions that changed are told at a border", SESSIONS, "if (o->open[k]->is_changed)", "if (true)"),
     ("borders of sessions", SESSIONS, "if (watermark_us < s->next_border_us)", "if (watermark_us <= s->next_border_us)"),
     # runs
-    ("a run takes records at W = time + grace", RUNS, "watermark_us > add_capped(us, r->opts->grace_us)", "watermark_us >= add_capped(us, r->opts->grace_us)"),
+    ("a run takes records at W = time + grace", RUNS, "watermark_us > window_add_us(us, r->opts->grace_us)", "watermark_us >= window_add_us(us, r->opts->grace_us)"),
     ("the gap of a trip is inclusive", RUNS, "while (o->is_going && end_of(r, o) < us)", "while (o->is_going && end_of(r, o) <= us)"),
     ("a start inside of a trip goes on", RUNS, "if (is_start && !s->has_end)", "if (is_start)"),
     ("without a start any record begins", RUNS, "return is_start || !s->has_start ?", "return is_start ?"),
     ("a count window has N records", RUNS, "run->n_records == r->spec->every_n)", "run->n_records > r->spec->every_n)"),
     ("a trip is cut in front of the border", RUNS, "o->open->border_us - 1 < us ? o->open->border_us - 1", "o->open->border_us < us ? o->open->border_us"),
+    ("behind a border a trip ends at the next one", RUNS, "border_us - 1 < us ? border_us - 1 : us;", "us;"),
     ("records of one time wait by input", WAITING, "return x->place.input < y->place.input;", "return x->place.input > y->place.input;"),
     ("records of one time wait by line", WAITING, "return x->place.line < y->place.line;", "return x->place.line > y->place.line;"),
     # fill
@@ -179,14 +183,25 @@ def killer(folder, streams, is_quick=False):
     return None
 
 
+def find_text(folder, pattern, text):
+    """The file of each place in which a text stands."""
+    places = []
+    for path in sorted(glob.glob(os.path.join(folder, pattern))):
+        if not path.endswith("_test.c"):
+            with open(path, encoding="utf-8") as f:
+                places += [path] * f.read().count(text)
+    return places
+
+
 def check(folder, mutation, streams, is_quick):
     """What became of a mutation, and whether that is as it should be."""
-    _, path, old, new = mutation[:4]
-    place = os.path.join(folder, path)
+    _, pattern, old, new = mutation[:4]
+    places = find_text(folder, pattern, old)
+    if len(places) != 1:
+        return "its text stands in %s %d times" % (pattern, len(places)), False
+    place = places[0]
     with open(place, encoding="utf-8") as f:
         whole = f.read()
-    if whole.count(old) != 1:
-        return "its text stands in %s %d times" % (path, whole.count(old)), False
     if mutation[4:] == (EQUAL,):
         return "equal", True
     try:
@@ -201,8 +216,18 @@ def check(folder, mutation, streams, is_quick):
             f.write(whole)
 
 
+def check_texts():
+    gone = [(m, len(find_text(TOP, m[1], m[2]))) for m in MUTATIONS]
+    gone = [(m, n) for m, n in gone if n != 1]
+    for m, n in gone:
+        print("%-60s its text stands in %s %d times" % (m[0], m[1], n))
+    return 1 if gone else 0
+
+
 def main():
     words = sys.argv[1:]
+    if words == ["--texts"]:
+        return check_texts()
     is_quick = "--quick" in words
     words = [w for w in words if w != "--quick"]
     streams = int(words.pop(0)) if words and words[0].isdigit() else 300
