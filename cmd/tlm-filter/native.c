@@ -71,6 +71,8 @@ static void take_mark(struct part *p, const struct json_record *record)
 		filter_fail(p, REJECT_MARK, (struct slice){record->p, record->len}, record->line, 0, slice_str(why));
 	else if (!p->filter->sink->is_topic)
 		filter_copy_line(p, (struct slice){record->p, record->len});
+	/* what is written next goes behind it */
+	filter_flush_copy(p);
 }
 
 /* One good record; false where the part pauses. */

@@ -152,7 +152,17 @@ struct node {
 
 /* ---- simple programs: tests and templates over spans, without the evaluator ---- */
 
-enum test_kind { TEST_TRUTH, TEST_NUMBER, TEST_STRING, TEST_LITERAL, TEST_AND, TEST_OR, TEST_NOT, TEST_ALWAYS };
+enum test_kind {
+	TEST_TRUTH,
+	TEST_NUMBER,
+	TEST_STRING,
+	TEST_LITERAL,
+	TEST_AND,
+	TEST_OR,
+	TEST_NOT,
+	TEST_ALWAYS,
+	TEST_VALUE
+};
 
 struct test {
 	uint8_t kind; /* enum test_kind */
@@ -163,13 +173,21 @@ struct test {
 	double number;
 	struct slice string;
 	const struct test *a, *b;
+	const struct node *value; /* TEST_VALUE: of this, single */
 };
 
-/* One piece of a template: literal text, then (slot >= 0) the value of a slot. */
+/* One piece of a template: literal text, then the value of a slot (slot >= 0), or of a node. */
 struct piece {
 	struct slice text;
 	int slot;
 	bool is_deep;
+	const struct node *value; /* NULL, or single */
+};
+
+/* The record with one member changed: an assignment to .name. */
+struct splice {
+	const struct node *assignment; /* NULL: none */
+	uint32_t slot;
 };
 
 struct jq_program {
@@ -190,6 +208,8 @@ struct jq_program {
 	const struct test *test;    /* the program is select(test), perhaps with a template behind; NULL: neither */
 	struct piece *pieces;       /* template of the one output; NULL: the record */
 	uint32_t n_pieces;
+	struct splice splice; /* instead of pieces */
+	bool has_values;      /* the test, the pieces or the splice have nodes to evaluate */
 };
 
 /* ---- parts ---- */
@@ -271,6 +291,7 @@ struct run {
 	const char *limit_message; /* NULL: this record is for libjq */
 	struct regex_room *room;   /* NULL until it is needed */
 	uint64_t search_ns;
+	uint32_t searches;
 	char *last_string, *last_string_end, *last_string_room; /* the sum of strings made last, see arith.c */
 	struct value *last_items_end, *last_items_room;         /* the same for arrays */
 	struct buf message, scratch;
@@ -278,6 +299,7 @@ struct run {
 
 enum { STOP = 1 };
 
+void run_begin(struct run *r, struct buf *out); /* of a record; on_limit is to be set behind it */
 _Noreturn void run_limit(struct run *r, const char *what);
 _Noreturn void run_elsewhere(struct run *r); /* only libjq can run this record */
 
@@ -360,6 +382,7 @@ int value_delete_paths(struct run *r, struct value t, struct path *paths, uint32
 /* print.c */
 void value_dump(struct run *r, struct buf *out, struct value v);  /* as jq -c prints it: numbers and strings anew */
 void value_print(struct run *r, struct buf *out, struct value v); /* in r->format, texts kept, with its line end */
+void value_print_inner(struct run *r, struct buf *out, struct value v); /* compact, texts kept, no line end */
 void dump_number(struct buf *out, double d);
 void dump_as_read(struct run *r, struct buf *out, struct value v); /* a number */
 
@@ -392,6 +415,7 @@ bool is_path(const struct node *n); /* whether the paths of a node can be follow
 int eval_assign(struct run *r, const struct node *n, struct value in, struct emit *k);
 int eval_paths(struct run *r, const struct node *n, struct value in, struct emit *k); /* path(a) */
 int eval_update_one(struct run *r, const struct node *n, struct value in, struct value *out);
+int eval_new_value(struct run *r, const struct node *n, struct value in, struct value old, struct value *out);
 
 /* match.c */
 int match_test(struct run *r, const struct match *m, struct value in, struct value *out);

@@ -102,9 +102,10 @@ void jq_explain(const struct jq_program *program, struct buf *out)
 	}
 	buf_add_str(out, "evaluator: native\n");
 	buf_addf(out, "way: %s\n",
-		!program->test    ? "evaluated for each record"
-		: program->pieces ? "tests and a template, on the bytes of the record"
-				  : "tests, on the bytes of the record");
+		!program->test               ? "evaluated for each record"
+		: program->splice.assignment ? "one member changed in the bytes of the record"
+		: program->pieces            ? "tests and a template, on the bytes of the record"
+					     : "tests, on the bytes of the record");
 	buf_add_str(out, "paths: ");
 	if (program->explain_paths.len)
 		buf_add_slice(out, buf_slice(&program->explain_paths));
@@ -195,19 +196,24 @@ static void tell_error(struct run *r)
 	r->result->message = buf_slice(&r->message);
 }
 
-static void run_root(struct run *r, struct buf *out, struct jq_result *result)
+void run_begin(struct run *r, struct buf *out)
 {
-	struct emit output = {write_output};
-
 	arena_reset(&r->arena);
-	r->steps = r->search_ns = 0;
+	r->steps = r->search_ns = r->searches = 0;
 	r->has_error = false;
 	r->last_string_end = r->last_string_room = NULL;
 	r->last_items_end = r->last_items_room = NULL;
 	r->out = out;
 	r->out_start = out->len;
-	r->result = result;
 	r->limit_message = "the program took more than its bytes for one record";
+}
+
+static void run_root(struct run *r, struct buf *out, struct jq_result *result)
+{
+	struct emit output = {write_output};
+
+	run_begin(r, out);
+	r->result = result;
 	*result = (struct jq_result){.status = JQ_OK};
 	if (setjmp(r->on_limit)) {
 		out->len = r->out_start;

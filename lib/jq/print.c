@@ -276,6 +276,13 @@ static void print(struct printer *p, struct value v, int depth)
 	add_color(p, color_off);
 }
 
+void value_print_inner(struct run *r, struct buf *out, struct value v)
+{
+	struct printer p = {.r = r, .out = out, .start = r->out_start, .is_plain = true};
+
+	print(&p, v, 1);
+}
+
 void value_print(struct run *r, struct buf *out, struct value v)
 {
 	const struct jq_format *f = &r->format;

@@ -1,11 +1,16 @@
 /*
- * Simple programs, decided without the evaluator: `select(TEST)` where the test compares paths of the record with
- * constants, and templates: objects or arrays of paths and constants. Where the short way is not sure (an absent value
- * below something that may be no object) it says so, and the evaluator decides: both give the same answers.
+ * Simple programs, decided on the spans of a record: `select(TEST)` where the test compares paths with constants, and
+ * templates: objects or arrays of paths and constants; or the assignment to one member, whose new value is put into the
+ * bytes of the record. What is computed in them is evaluated by itself. Where the short way is not sure (an absent
+ * value below something that may be no object, an error, a blank) it says so, and the evaluator decides about the
+ * record: both give the same answers.
  */
 #include "jq/impl.h"
 
+#include "fieldpath/fieldpath.h"
 #include "num/num.h"
+
+enum { SLOTS_MAX = 64 };
 
 /* ---- recognition ---- */
 
@@ -63,6 +68,18 @@ static enum op mirror(enum op op)
 	}
 }
 
+static const struct test *make_value_test(struct jq_program *program, const struct node *n)
+{
+	struct test *t;
+
+	if (!n->is_single)
+		return NULL;
+	t = new_test(program, TEST_VALUE);
+	t->value = n;
+	program->has_values = true;
+	return t;
+}
+
 static const struct test *make_test(struct jq_program *program, const struct node *n)
 {
 	struct test *t = new_test(program, TEST_TRUTH);
@@ -82,7 +99,7 @@ static const struct test *make_test(struct jq_program *program, const struct nod
 			t->op = (uint8_t)mirror(n->op);
 			return t;
 		}
-		return NULL;
+		return make_value_test(program, n);
 	case N_AND:
 	case N_OR:
 		t->kind = n->kind == N_AND ? TEST_AND : TEST_OR;
@@ -91,12 +108,12 @@ static const struct test *make_test(struct jq_program *program, const struct nod
 		return t->a && t->b ? t : NULL;
 	case N_PIPE:
 		if (n->b->kind != N_NOT)
-			return NULL;
+			return make_value_test(program, n);
 		t->kind = TEST_NOT;
 		t->a = make_test(program, n->a);
 		return t->a ? t : NULL;
 	default:
-		return NULL;
+		return make_value_test(program, n);
 	}
 }
 
@@ -121,7 +138,7 @@ static void end_piece(struct template *t, int slot, bool is_deep)
 	}
 	if (t->text.len)
 		memcpy(copy, t->text.p, t->text.len);
-	t->pieces[t->n++] = (struct piece){{copy, t->text.len}, slot, is_deep};
+	t->pieces[t->n++] = (struct piece){{copy, t->text.len}, slot, is_deep, NULL};
 	buf_reset(&t->text);
 }
 
@@ -142,7 +159,12 @@ static bool add_item(struct template *t, const struct node *n)
 									   : "false");
 		return true;
 	}
-	return false;
+	if (!n->is_single)
+		return false;
+	end_piece(t, -1, false);
+	t->pieces[t->n - 1].value = n;
+	t->program->has_values = true;
+	return true;
 }
 
 static bool add_elements(struct template *t, const struct node *n)
@@ -195,18 +217,38 @@ static bool make_template(struct jq_program *program, const struct node *n)
 	return true;
 }
 
-/* select(..) | select(..) | template, each part optional. */
+/* ---- assignments ---- */
+
+static bool make_splice(struct jq_program *program, const struct node *n)
+{
+	const struct node *left = n->a;
+	struct fieldpath_step step = {false, 0, {NULL, 0}};
+	const struct fieldpath path = {&step, 1, NULL};
+
+	if (left->kind != N_INDEX || left->is_optional || left->a->kind != N_IDENTITY || left->b->kind != N_CONST ||
+		left->b->value.type != JSON_STRING || left->b->value.form != FORM_BUILT || !n->b->is_single ||
+		json_paths_count(program->paths) >= SLOTS_MAX)
+		return false;
+	step.key = (struct slice){left->b->value.p, left->b->value.len};
+	program->splice = (struct splice){n, (uint32_t)json_paths_add(program->paths, &path)};
+	program->has_values = true;
+	return true;
+}
+
+/* select(..) | select(..) | template or assignment, each part optional. */
 static bool add_stage(struct jq_program *program, const struct node *n, const struct test **test)
 {
 	const struct test *more;
 	struct test *both;
 
-	if (program->pieces)
+	if (program->pieces || program->splice.assignment)
 		return false;
 	if (n->kind == N_PIPE)
 		return add_stage(program, n->a, test) && add_stage(program, n->b, test);
 	if (n->kind == N_IDENTITY)
 		return true;
+	if (n->kind == N_ASSIGN || n->kind == N_MODIFY || n->kind == N_UPDATE || n->kind == N_ALT_UPDATE)
+		return make_splice(program, n);
 	if (n->kind != N_SELECT)
 		return make_template(program, n);
 	more = make_test(program, n->a);
@@ -230,6 +272,8 @@ void jq_simplify(struct jq_program *program)
 	if (!add_stage(program, program->root, &test)) {
 		program->pieces = NULL;
 		program->n_pieces = 0;
+		program->splice.assignment = NULL;
+		program->has_values = false;
 		return;
 	}
 	program->test = test ? test : new_test(program, TEST_ALWAYS);
@@ -288,7 +332,14 @@ static enum answer answer_string(const struct test *t, struct json_span s)
 	return s.is_escaped ? UNSURE : answer_order(t->op, slice_cmp(text, t->string));
 }
 
-static enum answer answer(const struct test *t, const struct json_record *record)
+static enum answer answer_value(struct run *r, const struct test *t)
+{
+	struct value v;
+
+	return eval_one(r, t->value, r->root, &v) ? UNSURE : value_is_true(v) ? YES : NO;
+}
+
+static enum answer answer(struct run *r, const struct test *t, const struct json_record *record)
 {
 	struct json_span s;
 	enum answer a;
@@ -298,12 +349,14 @@ static enum answer answer(const struct test *t, const struct json_record *record
 		return YES;
 	case TEST_AND:
 	case TEST_OR:
-		a = answer(t->a, record);
+		a = answer(r, t->a, record);
 		if (a == UNSURE || (a == YES) == (t->kind == TEST_OR))
 			return a;
-		return answer(t->b, record);
+		return answer(r, t->b, record);
+	case TEST_VALUE:
+		return answer_value(r, t);
 	case TEST_NOT:
-		a = answer(t->a, record);
+		a = answer(r, t->a, record);
 		return a == UNSURE ? UNSURE : a == NO;
 	default:
 		break;
@@ -324,43 +377,88 @@ static enum answer answer(const struct test *t, const struct json_record *record
 	return answer_order(t->op, (int)s.type - t->literal);
 }
 
-static bool write_template(const struct jq_program *program, const struct json_record *record, struct buf *out)
+static bool write_value(struct run *r, const struct node *n, struct buf *out)
 {
-	size_t start = out->len;
+	struct value v;
+
+	if (eval_one(r, n, r->root, &v))
+		return false;
+	value_print_inner(r, out, v);
+	return true;
+}
+
+static bool write_template(struct run *r, const struct json_record *record, struct buf *out)
+{
+	const struct jq_program *program = r->program;
 
 	for (uint32_t i = 0; i < program->n_pieces; i++) {
 		const struct piece *p = &program->pieces[i];
 		struct json_span s;
 
 		buf_add(out, p->text.p, p->text.len);
+		if (p->value && !write_value(r, p->value, out))
+			return false;
 		if (p->slot < 0)
 			continue;
 		s = record->spans[p->slot];
-		if (s.type != JSON_ABSENT) {
+		if (s.type != JSON_ABSENT)
 			buf_add(out, s.p, s.len);
-		} else if (!p->is_deep && record->type == JSON_OBJECT) {
+		else if (!p->is_deep && record->type == JSON_OBJECT)
 			buf_add(out, "null", 4);
-		} else {
-			out->len = start;
+		else
 			return false;
-		}
 	}
 	return true;
 }
 
-enum jq_verdict jq_judge(struct jq_run *r, const struct json_record *record, struct buf *out)
+/* A record that would be printed as it stands but for the one value. */
+static bool write_splice(struct run *r, const struct json_record *record, struct buf *out)
+{
+	const struct splice *splice = &r->program->splice;
+	struct json_span old = record->spans[splice->slot];
+	const char *end = record->value.p + record->value.len, *rest = old.p + old.len;
+	struct value v;
+
+	if (!record->is_tight || old.type == JSON_ABSENT ||
+		eval_new_value(r, splice->assignment, r->root, value_span(old), &v))
+		return false;
+	buf_add(out, record->value.p, (size_t)(old.p - record->value.p));
+	value_print_inner(r, out, v);
+	buf_add(out, rest, (size_t)(end - rest));
+	buf_add_char(out, '\n');
+	return true;
+}
+
+static enum jq_verdict judge(struct run *r, const struct json_record *record, struct buf *out)
 {
 	const struct jq_program *program = r->program;
-	enum answer a;
+	enum answer a = answer(r, program->test, record);
+	size_t start = out->len;
 
-	if (!r->is_simple)
-		return JQ_EVALUATE;
-	a = answer(program->test, record);
 	if (a != YES)
 		return a == NO ? JQ_DROP : JQ_EVALUATE;
-	if (!program->pieces)
+	if (!program->pieces && !program->splice.assignment)
 		return JQ_KEEP;
-	return write_template(program, record, out) ? JQ_WROTE : JQ_EVALUATE;
+	if (program->pieces ? write_template(r, record, out) : write_splice(r, record, out))
+		return JQ_WROTE;
+	out->len = start;
+	return JQ_EVALUATE;
+}
+
+enum jq_verdict jq_judge(struct jq_run *r, const struct json_record *record, struct buf *out)
+{
+	if (!r->is_simple)
+		return JQ_EVALUATE;
+	if (!r->program->has_values)
+		return judge(r, record, out);
+	r->record = record;
+	r->root = value_span(record->value);
+	run_begin(r, out);
+	if (setjmp(r->on_limit)) {
+		out->len = r->out_start;
+		return JQ_EVALUATE;
+	}
+	return judge(r, record, out);
 }
 
 int jq_takes(struct jq_run *run, const struct json_record *record, struct buf *scratch, struct jq_result *result)

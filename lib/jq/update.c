@@ -402,6 +402,23 @@ int eval_update_one(struct run *r, const struct node *n, struct value in, struct
 	return update(r, n, in, right, out);
 }
 
+/* What the assignment n puts where `old` stands in the input. Its right side is single. */
+int eval_new_value(struct run *r, const struct node *n, struct value in, struct value old, struct value *out)
+{
+	if (n->kind == N_MODIFY)
+		return eval_one(r, n->b, old, out);
+	if (n->kind == N_ALT_UPDATE && value_is_true(old)) {
+		/* the right side is asked all the same, for its errors */
+		if (eval_one(r, n->b, in, out))
+			return -1;
+		*out = old;
+		return 0;
+	}
+	if (n->kind != N_UPDATE)
+		return eval_one(r, n->b, in, out);
+	return eval_one(r, n->b, in, out) ? -1 : arith(r, n->op, old, *out, out);
+}
+
 struct assign {
 	struct emit emit;
 	const struct node *n;

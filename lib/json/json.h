@@ -71,6 +71,8 @@ struct json_record {
 	uint64_t line; /* index in the batch, from 0, blank lines counted */
 	enum json_status status;
 	uint8_t type;                  /* enum json_type of the whole value when JSON_OK */
+	bool is_tight;                 /* known to be an object without blanks outside its members' values, whose keys
+					* hold no escapes and are all different */
 	size_t byte;                   /* JSON_BAD, JSON_TOO_DEEP: byte of the line, from 1 */
 	const char *message;           /* the same: "expected ',' or '}' after a value"; a literal */
 	struct json_span value;        /* the value without blanks around it, when JSON_OK */

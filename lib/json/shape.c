@@ -316,6 +316,27 @@ static bool add_span(
 	return find_spot(l, from.p, &to->start) && find_spot(l, from.p + from.len, &to->end);
 }
 
+enum { TIGHT_KEYS = 32 }; /* each is compared with each */
+
+/* Of an object. Keys and what stands around them are part of the shape. */
+static bool is_tight(struct json_span object)
+{
+	struct json_span keys[TIGHT_KEYS], key, value;
+	const char *p = object.p + 1;
+	struct json_iter it;
+	size_t n = 0;
+
+	for (json_iter_init(&it, object); json_iter_next(&it, &key, &value); p = value.p + value.len) {
+		if (n == TIGHT_KEYS || key.is_escaped || key.p != p + (n > 0) || value.p != key.p + key.len + 1)
+			return false;
+		for (size_t i = 0; i < n; i++)
+			if (keys[i].len == key.len && memcmp(keys[i].p, key.p, key.len) == 0)
+				return false;
+		keys[n++] = key;
+	}
+	return p + 1 == object.p + object.len;
+}
+
 /* Builds the shape for records like this one, with the kinds of values that are known. */
 static bool build(
 	const struct json_scan *scan, const struct json_record *record, struct lesson *l, struct json_shape *shape)
@@ -324,6 +345,7 @@ static bool build(
 
 	shape->n_pieces = shape->n_bares = 0;
 	shape->has_any = false;
+	shape->is_tight = is_tight(record->value);
 	shape->first_at = (int32_t)(l->base + l->marks[0] - l->start);
 	shape->has_return = record->len != (size_t)(l->newline - l->start);
 	for (uint32_t i = 0; is_good && i < l->n_runs; i++)

@@ -68,6 +68,7 @@ struct json_shape {
 	int32_t first_at; /* of the first mark behind the start of the record */
 	uint32_t n_pieces, n_bares;
 	bool has_return; /* a CR before the newline */
+	bool is_tight;   /* see struct json_record */
 	bool has_any;    /* some wanted value may be a word */
 	struct json_shape_span value;
 	struct json_shape_span *spans; /* by slot */

@@ -55,6 +55,7 @@ TARGET static bool match(struct json_scan *scan, const struct json_shape *shape,
 	record->len = (size_t)(scan->at - record->p) - 1 - shape->has_return;
 	record->status = JSON_OK;
 	record->type = shape->value.type;
+	record->is_tight = shape->is_tight;
 	record->byte = 0;
 	record->message = NULL;
 	record->spans = scan->plain.spans;

@@ -102,6 +102,7 @@ TARGET static inline ALWAYS bool end_record(struct json_scan *scan, struct json_
 	record->len = len;
 	record->status = JSON_OK;
 	record->type = type;
+	record->is_tight = false;
 	record->byte = 0;
 	record->message = NULL;
 	record->value = (struct json_span){start, (uint32_t)(end - start), type, 0};

@@ -436,3 +436,7 @@ stat_of() {
 	[ "$status" -eq 0 ]
 	[ ! -e out2 ]
 }
+
+@test "a record has one answer, whichever way it is evaluated" {
+	python3 "$TLM_TOP/tests/kit/oneanswer.py"
+}
