@@ -33,7 +33,8 @@ int main(int argc, char **argv)
 	struct tool t;
 
 	tool_start(&t, &replay_spec, &o, argc, argv);
-	if (tool_source_names(&t, 0, &names, &n_names, &err) == 0 && replay_opts_check(&o, names, n_names, &err) == 0) {
+	if (tool_source_names(&t, 0, &names, &n_names, &err) == 0 &&
+		replay_opts_check(&o, names, n_names, t.common.output, &err) == 0) {
 		if (t.common.is_dry_run) {
 			o.needs_time = o.has_time;
 			survey_run(&o, &t, names, n_names, &err);

@@ -95,6 +95,11 @@ static const struct opt options[] = {
 	 .help = "what --speed does when the output cannot keep up: burst sends all that is due at once, skip "
 		 "leaves out what is more than 100ms late (counted as filtered), stretch moves the rest of the "
 		 "schedule by what it is late then. Default: burst."},
+	{.name = "max-lag", .kind = OPT_INT, .offset = AT(max_lag), .arg = "N", .min = 1, .max = INT64_MAX,
+	 .help = "wait while the group of --lag-group is N records or more behind the end of the topic that is "
+		 "written. What was due in the meantime is late, and --catchup says what becomes of it."},
+	{.name = "lag-group", .kind = OPT_STRING, .offset = AT(lag_group), .arg = "GROUP",
+	 .help = "the consumer group that --max-lag watches, by what it has committed."},
 	{.kind = OPT_HEADING, .help = "Selection and order"},
 	{.name = "time", .kind = OPT_STRING, .offset = AT(time), .arg = "FIELD[:FORMAT]", .is_short = true,
 	 .help = "which field is the recorded time; FORMAT is s, ms, us, ns, iso or a pattern of strptime with %f. "
@@ -251,6 +256,19 @@ static int check_pace(struct replay_opts *o, struct err *err)
 	return 0;
 }
 
+static int check_lag(const struct replay_opts *o, const char *sink, struct err *err)
+{
+	if (!o->max_lag && !o->lag_group)
+		return 0;
+	if (!o->lag_group || !*o->lag_group)
+		return err_set(err, ERR_USAGE, "--max-lag: needs --lag-group GROUP");
+	if (!o->max_lag)
+		return err_set(err, ERR_USAGE, "--lag-group: needs --max-lag N");
+	if (!sink || !kafka_is_place(sink))
+		return err_set(err, ERR_USAGE, "--max-lag: needs -o kafka:TOPIC, only a topic has consumer groups");
+	return 0;
+}
+
 static int check_csv(struct replay_opts *o, bool has_csv, struct err *err)
 {
 	const char *user = o->delimiter    ? "--delimiter"
@@ -298,7 +316,8 @@ static int check_stdin(const struct replay_opts *o, const char *const *names, si
 	return 0;
 }
 
-int replay_opts_check(struct replay_opts *o, const char *const *names, size_t n_names, struct err *err)
+int replay_opts_check(
+	struct replay_opts *o, const char *const *names, size_t n_names, const char *sink, struct err *err)
 {
 	bool has_csv = false;
 
@@ -312,7 +331,7 @@ int replay_opts_check(struct replay_opts *o, const char *const *names, size_t n_
 	if (time_user(o) && !o->time)
 		return err_set(err, ERR_USAGE, "%s: needs --time FIELD[:FORMAT]", time_user(o));
 	o->needs_time = o->has_time && (time_user(o) || n_names > 1 || o->loops > 1);
-	if (check_pace(o, err) || check_csv(o, has_csv, err) || read_times(o, err))
+	if (check_pace(o, err) || check_lag(o, sink, err) || check_csv(o, has_csv, err) || read_times(o, err))
 		return -1;
 	if (check_stdin(o, names, n_names, err))
 		return -1;

@@ -28,6 +28,8 @@ struct replay_opts {
 	int64_t sort_window_us; /* 0: none */
 	int64_t marks_us;       /* 0: no marks */
 	int catchup;            /* enum catchup */
+	int64_t max_lag;        /* records, 0: not watched */
+	const char *lag_group;
 	bool is_csv, is_tsv, is_ndjson;
 	const char *delimiter, *header, *types;
 	int64_t skip_lines;
@@ -54,8 +56,10 @@ enum input_kind { INPUT_NDJSON, INPUT_CSV, INPUT_TSV };
 
 extern const struct opt_spec replay_spec;
 
-/* Reads the values that depend on each other and checks them all. names: of the inputs. Returns 0, or -1 with err. */
-int replay_opts_check(struct replay_opts *o, const char *const *names, size_t n_names, struct err *err);
+/* Reads the values that depend on each other and checks them all. names: of the inputs; sink: NULL for stdout. Returns
+ * 0, or -1 with err. */
+int replay_opts_check(
+	struct replay_opts *o, const char *const *names, size_t n_names, const char *sink, struct err *err);
 void replay_opts_release(struct replay_opts *o);
 
 /* By --csv, --tsv, --ndjson, else by the suffix before compression. */

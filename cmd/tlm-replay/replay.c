@@ -36,6 +36,8 @@ struct replay {
 	struct pace pace;
 	struct marker marker;
 	bool is_bulk;
+	struct kafka_lag *lag; /* --max-lag, NULL: none */
+	uint64_t sent_max;     /* what the lag allows */
 
 	int64_t loop; /* from 0 */
 	uint64_t n_sent;
@@ -43,7 +45,8 @@ struct replay {
 	int64_t base_us; /* what the first record's time becomes */
 
 	struct record record; /* the next one to go, if has_record */
-	bool has_record;
+	bool has_record;      /* scheduled */
+	bool is_held;         /* read, but the group is behind: it has no place on the schedule yet */
 	int64_t played_us, due_us;
 	int64_t walk_at_us; /* when time, on its way to the next record, is told again; 0: with the record */
 	struct buf out, tmp;
@@ -244,14 +247,38 @@ static int send_record(struct replay *r, struct err *err)
 	return 0;
 }
 
-/* The next record that is wanted, scheduled. READ_WAIT with is_blocked unset: enough was left out for one call. */
+/* How many records may go until the group is --max-lag behind. */
+static int see_lag(struct replay *r, struct err *err)
+{
+	uint64_t behind, most = (uint64_t)r->opts->max_lag;
+
+	if (!r->lag)
+		return 0;
+	if (kafka_lag_behind(r->lag, r->n_sent, &behind, err))
+		return -1;
+	r->sent_max = r->n_sent + (behind < most ? most - behind : 0);
+	return 0;
+}
+
+/* The record waits for the group. It gets its place on the schedule when it may go, and a bucket gains nothing. */
+static bool hold(struct replay *r)
+{
+	r->is_held = r->n_sent >= r->sent_max;
+	r->has_waited |= r->is_held;
+	return r->is_held;
+}
+
+/* The next record that is wanted, scheduled. READ_RECORD without one: it is held, or enough was left out for one call.
+ */
 static enum reader_result find_record(struct replay *r, struct err *err)
 {
 	for (unsigned n_left_out = 0; !r->has_record; n_left_out++) {
-		enum reader_result got = merge_next(r->merge, &r->record, err);
+		enum reader_result got = r->is_held ? READ_RECORD : merge_next(r->merge, &r->record, err);
 
 		if (got != READ_RECORD)
 			return got;
+		if (hold(r))
+			return READ_RECORD;
 		r->has_record = schedule(r);
 		if (!r->has_record) {
 			count_left_out(r);
@@ -285,6 +312,8 @@ static enum source_result next_due(struct replay *r, struct batch *b, struct err
 
 		if (got != READ_RECORD)
 			return put_off(r, got, b, err);
+		if (r->is_held && !r->out.len)
+			return SOURCE_WAIT;
 		if (!r->has_record)
 			return give_out(r, b);
 		if (r->opts->is_paced && r->due_us > ledger_now_us()) {
@@ -322,6 +351,10 @@ static enum source_result replay_next(struct source *s, struct batch *b, struct 
 	settle(r, false);
 	if (r->has_ended || is_full(r))
 		return SOURCE_END;
+	if (see_lag(r, err)) {
+		r->has_ended = true;
+		return SOURCE_ERROR;
+	}
 	if (r->has_pending) {
 		r->has_pending = false;
 		*err = r->pending_err;
@@ -330,7 +363,7 @@ static enum source_result replay_next(struct source *s, struct batch *b, struct 
 	return r->is_bulk ? next_bulk(r, b, err) : next_due(r, b, err);
 }
 
-/* A signal: what was read and is due leaves, with the records that a sort window or a silent input held back. */
+/* A signal: what was read and is due leaves, with the records that a sort window, a silent input or a lag held back. */
 static enum source_result replay_drain(struct source *s, struct batch *b, struct err *err)
 {
 	struct replay *r = (struct replay *)s;
@@ -338,6 +371,7 @@ static enum source_result replay_drain(struct source *s, struct batch *b, struct
 	if (r->is_bulk || r->has_ended)
 		return SOURCE_END;
 	merge_end(r->merge);
+	r->sent_max = UINT64_MAX;
 	while (!is_full(r) && r->out.len < BATCH_BYTES && find_record(r, err) == READ_RECORD) {
 		if (!r->has_record)
 			continue;
@@ -349,14 +383,26 @@ static enum source_result replay_drain(struct source *s, struct batch *b, struct
 	return err->code == ERR_NONE ? SOURCE_END : SOURCE_ERROR;
 }
 
+/* Until a moment (-1: no limit), a signal, or what else the descriptor tells (-1: none). */
+static void sleep_until(int64_t until_us, int also)
+{
+	struct pollfd fds[] = {{.fd = stop_fd(), .events = POLLIN}, {.fd = also, .events = POLLIN}};
+	int64_t left_us = until_us - ledger_now_us();
+	struct timespec left = {.tv_sec = left_us / 1000000, .tv_nsec = left_us % 1000000 * 1000};
+
+	if (until_us < 0 || left_us > 0)
+		ppoll(fds, 2, until_us < 0 ? NULL : &left, NULL);
+}
+
 static void replay_wait(struct source *s, int64_t until_us)
 {
 	struct replay *r = (struct replay *)s;
-	struct pollfd fd = {.fd = stop_fd(), .events = POLLIN};
-	struct timespec left = {0};
-	int64_t now_us;
 
 	settle(r, false);
+	if (r->is_held) {
+		sleep_until(until_us, kafka_lag_hurry(r->lag));
+		return;
+	}
 	if (r->is_blocked) {
 		reader_wait(merge_reader(r->merge), until_us);
 		return;
@@ -365,12 +411,7 @@ static void replay_wait(struct source *s, int64_t until_us)
 		until_us = r->due_us;
 	if (r->walk_at_us && r->walk_at_us < until_us)
 		until_us = r->walk_at_us;
-	now_us = ledger_now_us();
-	if (until_us <= now_us)
-		return;
-	left.tv_sec = (until_us - now_us) / 1000000;
-	left.tv_nsec = (until_us - now_us) % 1000000 * 1000;
-	ppoll(&fd, 1, &left, NULL);
+	sleep_until(until_us, -1);
 }
 
 static void replay_progress(const struct source *s, uint64_t *read_bytes, uint64_t *total_bytes)
@@ -383,6 +424,7 @@ static void replay_close(struct source *s)
 	struct replay *r = (struct replay *)s;
 
 	merge_close(r->merge);
+	kafka_lag_close(r->lag);
 	pace_release(&r->pace);
 	buf_release(&r->out);
 	buf_release(&r->tmp);
@@ -411,11 +453,16 @@ struct source *replay_open(
 	r->opts = o;
 	r->tool = t;
 	r->ledger = &t->ledger;
-	r->is_bulk = !o->needs_time && !o->is_paced;
+	r->is_bulk = !o->needs_time && !o->is_paced && !o->max_lag;
 	t->ledger.has_disorder = o->needs_time;
 	timeline_init(&r->timeline, o->max_gap_us);
 	pace_init(&r->pace, o);
 	marker_init(&r->marker, o->marks_us);
+	r->sent_max = UINT64_MAX;
+	if (o->max_lag && !(r->lag = kafka_lag_open(&t->common.kafka, t->common.output, o->lag_group, err))) {
+		replay_close(&r->base);
+		return NULL;
+	}
 	r->merge = merge_open(o, t, names, n_names, err);
 	if (!r->merge) {
 		replay_close(&r->base);

@@ -119,4 +119,25 @@ struct sink *kafka_exact_sink(struct source *source, const struct kafka_opts *o,
 int kafka_is_same_cluster(
 	struct source *source, const struct kafka_opts *o, const char *name, bool *is_same, struct err *err);
 
+/*
+ * How far a consumer group is behind the end of the topic of a sink. A thread asks, every second; where somebody waits
+ * for the answer, ten times a second.
+ */
+struct kafka_lag;
+
+/* The first answer is there when it returns. NULL with err: as kafka_sink(). All is borrowed. */
+struct kafka_lag *kafka_lag_open(const struct kafka_opts *o, const char *name, const char *group, struct err *err);
+
+/*
+ * The last answer, brought up to date: sent is how many records were handed to the sink since the opening, those that
+ * the answer did not know are added. Where the group has committed nothing everything is behind. 0, or -1 with err:
+ * ERR_REFUSED, or ERR_UNREACHABLE when no broker answered for five minutes.
+ */
+int kafka_lag_behind(struct kafka_lag *l, uint64_t sent, uint64_t *behind, struct err *err);
+
+/* Somebody waits: the descriptor returned becomes readable with the next answer. */
+int kafka_lag_hurry(struct kafka_lag *l);
+
+void kafka_lag_close(struct kafka_lag *l); /* does nothing for NULL */
+
 #endif

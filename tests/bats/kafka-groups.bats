@@ -195,3 +195,93 @@ until_true() {
 	echo 4 | put
 	same 4 "$(filter --until-end --instance one . "kafka:$T")"
 }
+
+# ends_at N: where partition 0 of $T ends
+ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; }
+
+@test "replay --max-lag waits for a group, to the record, and a group that is unknown has read nothing" {
+	topic
+	seq 1 50 | put
+	seq 51 1000 >in
+	timeout 60 tlm-replay in -o "kafka:$T" --max-lag 100 --lag-group "$T" &
+	pid=$!
+	until_true ends_at 100
+	kafka_admin commit "$T" "$T" 0 70
+	until_true ends_at 170
+	# ten more questions change nothing
+	sleep 1
+	ends_at 170
+	kafka_admin commit "$T" "$T" 0 100
+	until_true ends_at 200
+	# the end of the input needs no group any more
+	for at in $(seq 200 100 900); do
+		kafka_admin commit "$T" "$T" 0 "$at"
+		until_true ends_at $((at + 100))
+	done
+	wait $pid
+	same "$(seq 1 1000)" "$(timeout 60 tlm-filter --until-end . "kafka:$T")"
+}
+
+@test "replay --max-lag beside a real group: every record arrives" {
+	topic 3
+	seq 1 20000 >in
+	member --commit-interval 50ms . "kafka:$T" >out &
+	pid=$!
+	timeout 60 tlm-replay in -o "kafka:$T" --max-lag 5000 --lag-group "$T"
+	until_true bash -c '[ $(wc -l <out) = 20000 ]'
+	kill -TERM $pid
+	wait $pid || true
+	same "$(cat in)" "$(sort -n out)"
+}
+
+@test "after a wait for the group --rate makes up for nothing, and --catchup stretch neither" {
+	seq 0 10 1490 | sed 's/.*/{"ms":&}/' >in
+	for how in rate stretch; do kafka_admin create "$T-$how" 1; done
+	timeout 60 tlm-replay --rate 100 in -o "kafka:$T-rate" --max-lag 50 --lag-group "$T" &
+	a=$!
+	timeout 60 tlm-replay --time ms:ms --speed 1 --catchup stretch in -o "kafka:$T-stretch" --max-lag 50 --lag-group "$T" &
+	b=$!
+	T=$T-rate until_true ends_at 50
+	T=$T-stretch until_true ends_at 50
+	sleep 1
+	# all that will come
+	for how in rate stretch; do kafka_admin commit "$T" "$T-$how" 0 150; done
+	wait $a
+	wait $b
+	for how in rate stretch; do
+		kcat -C -q -e -b "$BROKERS" -t "$T-$how" -f '%T\n' >times
+		same 150 "$(wc -l <times)"
+		# 100 records at 10 ms: 990 ms, less the time that the first one spent in the queue
+		[ $(($(sed -n 150p times) - $(sed -n 51p times))) -ge 900 ]
+	done
+}
+
+@test "SIGTERM while replay waits for a group ends it at once" {
+	topic
+	seq 1 1000 | tlm-replay -o "kafka:$T" --max-lag 10 --lag-group "$T" &
+	pid=$!
+	until_true ends_at 10
+	start=$SECONDS
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	[ "$status" = 143 ]
+	[ $((SECONDS - start)) -lt 5 ]
+}
+
+@test "--max-lag and --lag-group need each other and a topic" {
+	echo 1 >in
+	# refused at once, and waited for ten seconds: beside the rest
+	timeout 30 tlm-replay in --max-lag 5 --lag-group g -o kafka://127.0.0.1:1/x 2>/dev/null &
+	pid=$!
+	for args in '--max-lag 5' '--lag-group g' '--max-lag 5 --lag-group g' '--max-lag 0 --lag-group g -o kafka:x'; do
+		status_of tlm-replay $args in
+		[ "$status" = 2 ]
+		[ "$(wc -l <err)" = 1 ]
+	done
+	status_of timeout 30 tlm-replay in --max-lag 5 --lag-group g -o kafka:nosuch
+	[ "$status" = 6 ]
+	status=0
+	wait $pid || status=$?
+	[ "$status" = 7 ]
+}

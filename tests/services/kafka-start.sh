@@ -28,9 +28,10 @@ is_free() {
 	! grep -qi "$(printf ' *[0-9]*: [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 0A' "$1")" /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
 
+# Below the ports that the kernel gives to clients: a connection of somebody holds its port without listening.
 find_ports() {
 	local base i
-	for ((base = 21000 + $$ % 1900 * 20; ; base += 4 * nodes)); do
+	for ((base = 20000 + $$ % 600 * 20; ; base += 4 * nodes)); do
 		for ((i = 0; i < 4 * nodes; i++)); do
 			is_free $((base + i)) || continue 2
 		done
