@@ -1,5 +1,6 @@
 #include "agg_group.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,7 @@ enum { KEYS_CHECKED = 100 };
 struct part {
 	struct agg *agg; /* NULL: not ours */
 	struct rebuild rebuild;
+	const char *name;
 };
 
 struct agg_group {
@@ -154,6 +156,7 @@ static int take_part(void *ctx, uint32_t input, const char *name, int32_t partit
 		return -1;
 	agg_set_sink(p->agg, g->frame.sink);
 	agg_set_late(p->agg, g->late);
+	p->name = name;
 	rebuild_init(&p->rebuild, g->options);
 	if (committed < 0)
 		return 0;
@@ -232,6 +235,15 @@ static bool position(void *ctx, uint32_t input, int64_t *offset, struct buf *met
 }
 
 /* ---- records ---- */
+
+/* The error is told when the source, and the name with it, is gone. */
+static int place(struct err *err, const char *name)
+{
+	static char kept[BATCH_PLACE_BYTES];
+
+	snprintf(kept, sizeof kept, "%s", name);
+	return err_at(err, kept, 0, 0);
+}
 
 /* T rises without a record. */
 static int push(struct agg *agg, int64_t us, struct err *err)
@@ -333,7 +345,7 @@ static int take_batch(struct stage *stage, struct batch *in, struct buf *out, st
 
 	p->agg->out = out;
 	if (catch_up(g, p, in->records[0].offset, err))
-		return err_at(err, in->name, 0, 0);
+		return place(err, in->name);
 	rebuild_begin(&p->rebuild, in->records[0].offset, &p->agg->clock);
 	p->agg->newest_us = WINDOW_NEVER;
 	in->input = 0;
@@ -348,7 +360,7 @@ static int take_batch(struct stage *stage, struct batch *in, struct buf *out, st
 	g->has_unsynced_late = true;
 	if (g->n_keys < KEYS_CHECKED)
 		check_keys(g, p->agg, in);
-	return catch_up(g, p, -1, err) ? err_at(err, in->name, 0, 0) : 0;
+	return catch_up(g, p, -1, err) ? place(err, in->name) : 0;
 }
 
 /* ---- the clock on the wall ---- */
@@ -363,7 +375,7 @@ static int caught_up(struct stage *stage, uint32_t input, struct buf *out, struc
 	p->agg->out = out;
 	/* what stood at the end of the log may be gone since */
 	if (p->rebuild.is_replaying && catch_up(g, p, p->rebuild.position, err))
-		return -1;
+		return place(err, p->name);
 	return agg_stage(p->agg)->ops->caught_up(agg_stage(p->agg), 0, out, err);
 }
 

@@ -131,9 +131,8 @@ static void fail_part(struct reader *r, const struct part *p, rd_kafka_resp_err_
 		if (at >= 0)
 			snprintf(place, sizeof place, "%s@%lld", p->name, (long long)at);
 		err_set(&err, ERR_REFUSED,
-			r->keeper ? "this offset, from which open windows must be rebuilt, is no longer there "
-				    "(retention, deletion): set the offsets of the group to where it shall begin and "
-				    "say --accept-new-config, or take another group"
+			r->keeper ? "open windows must be rebuilt from here, which is no longer there: begin without "
+				    "them (set the offsets, --accept-new-config) or take another group"
 				  : "this offset is no longer there (retention, deletion) or not yet: begin elsewhere "
 				    "with offset=, with a group after its offsets were reset");
 	} else {

@@ -131,6 +131,10 @@ static bool is_fenced(rd_kafka_resp_err_t code)
 	       code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
+/*
+ * The end of the run. Where the library does not know what became of a transaction, or the cluster has ended it in the
+ * meantime, the offsets that are committed tell: the next run begins there, so "run again" is the answer.
+ */
 static int fail(struct exact *x, rd_kafka_error_t *error, struct err *err)
 {
 	rd_kafka_resp_err_t code = rd.error_code(error), fatal;
@@ -139,14 +143,16 @@ static int fail(struct exact *x, rd_kafka_error_t *error, struct err *err)
 	if (code == RD_KAFKA_RESP_ERR__FATAL && (fatal = rd.fatal_error(x->client.rk, text, sizeof text)))
 		code = fatal;
 	err_reset(err);
-	if (is_fenced(code))
-		err_set(err, x->opts.instance ? ERR_REFUSED : ERR_UNREACHABLE,
-			x->opts.instance ? "another member of this --instance has taken over"
-					 : "the cluster took this member for dead: run again");
+	if (is_fenced(code) && x->opts.instance)
+		err_set(err, ERR_REFUSED, "another member of this --instance has taken over");
+	else if (is_fenced(code))
+		err_set(err, ERR_UNREACHABLE, "the cluster took this member for dead: run again");
 	else if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
 		refuse(err, code);
 	else if (x->refusal.code != ERR_NONE)
 		*err = x->refusal;
+	else if (rd.error_is_fatal(error) && !is_final_refusal(code))
+		err_set(err, ERR_UNREACHABLE, "the transaction was lost, run again: %.120s", rd.error_string(error));
 	else
 		err_set(err, client_code(code), "the transaction failed: %.120s", rd.error_string(error));
 	return err_at(err, x->place, 0, 0);

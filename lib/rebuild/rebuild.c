@@ -13,8 +13,7 @@
  */
 enum { POINTS_MAX = 1024 };
 
-#define WHAT_TO_DO                                                                                                     \
-	"set the offsets of the group to where it shall begin (its open windows are lost), or take another group"
+#define WHAT_TO_DO "begin without open windows (set the offsets, --accept-new-config) or take another group"
 
 void rebuild_init(struct rebuild *r, uint64_t options)
 {
@@ -157,8 +156,7 @@ int rebuild_check(
 	if (is_same || r->is_unchecked)
 		return 0;
 	return err_set(err, ERR_REFUSED,
-		"the windows that were open at offset %lld cannot be rebuilt from the records from %lld on, which have "
-		"changed: " WHAT_TO_DO,
+		"the windows open at offset %lld cannot be rebuilt, records from %lld on have changed: " WHAT_TO_DO,
 		(long long)r->position, (long long)r->low);
 }
 
@@ -304,8 +302,8 @@ static int take_foreign(struct rebuild *r, int64_t offset, bool is_accepted, str
 	if (is_accepted)
 		return 0;
 	return err_set(err, ERR_REFUSED,
-		"offset %lld was committed without the windows that were open there: to begin there with none say "
-		"--accept-new-config, or take another group",
+		"offset %lld was committed without what was open there: begin there with no open windows "
+		"(--accept-new-config), or take another group",
 		(long long)offset);
 }
 
@@ -325,8 +323,7 @@ int rebuild_take(struct rebuild *r, int64_t offset, struct slice metadata, bool 
 	if (options != r->options && !is_accepted)
 		return err_set(err, ERR_REFUSED,
 			"the group has run with other windows, aggregates or groups: go on with those, take another "
-			"group, or say --accept-new-config: what is open is then made anew as far as its records are "
-			"read");
+			"group, or make what is open anew (--accept-new-config)");
 	if (r->position < offset)
 		return take_foreign(r, offset, is_accepted, err);
 	r->is_replaying = true;

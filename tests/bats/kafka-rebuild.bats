@@ -1,0 +1,184 @@
+#!/usr/bin/env bats
+# Windows of a group: rebuilt from the log by whoever has the partition next; refused where that cannot be done.
+
+load common
+load kafka
+
+setup_file() { kafka_start; }
+teardown_file() { kafka_stop; }
+
+setup() {
+	kafka_need
+	cd "$BATS_TEST_TMPDIR"
+	T=r$BATS_TEST_NUMBER
+	kafka_admin create "$T" "$([ "$BATS_TEST_NUMBER" = 2 ] && echo 2 || echo 1)" retention.ms=-1
+	kafka_admin create "$T-out" 1 retention.ms=-1
+}
+
+put() { kcat -P -q -b "$BROKERS" -t "$T" "$@"; }
+get() { kcat -C -q -e -b "$BROKERS" -t "${1:-$T-out}" -f '%k %s\n'; }
+agg() { timeout 60 tlm-agg -G "$T" --until-end --time s:s -w 10s "$@"; }
+committed() { kafka_admin committed "$T" "$T"; }
+# seconds of records of one key
+records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
+
+@test "windows that are open at the end are finished by the next run; key, time and partition of rows" {
+	records 1 2 13 14 | put -K'|'
+	agg -g k 'count, sum(v)' "kafka:$T" -o "kafka:$T-out"
+	same 'a {"window_start":"1970-01-01T00:00:00Z","window_end":"1970-01-01T00:00:10Z","partition":0,"k":"a","count":2,"sum_v":3}' "$(get)"
+	# the low water is at or before the first record of the open window, the position the end of the log
+	[[ $(committed) == "0 "[0-2]" tlm1 "*" p=4 n=1 "*" t=14000000 l="* ]]
+	records 15 21 | put -K'|'
+	agg -g k 'count, sum(v)' "kafka:$T" -o "kafka:$T-out" --stats 2>stats
+	same '3 42' "$(get | tail -1 | cut -d' ' -f2 | jq -r '"\(.count) \(.sum_v)"')"
+	same 9999 "$(kcat -C -q -e -b "$BROKERS" -t "$T-out" -f '%T\n' | head -1)"
+	# the books: what was open counts as read, what is open stays
+	same '[4,3,1]' "$(jq -c '[.read,.kept,.open]' stats)"
+}
+
+@test "each partition has its own time and windows; a key that is not the group is told" {
+	echo 'a|{"s":1,"k":"a","v":1}' | put -K'|' -p 0
+	echo 'a|{"s":25,"k":"a","v":1}' | put -K'|' -p 0
+	echo 'x|{"s":2,"k":"a","v":1}' | put -K'|' -p 1
+	agg -g k count "kafka:$T" -o rows 2>err
+	same '{"window_start":"1970-01-01T00:00:00Z","window_end":"1970-01-01T00:00:10Z","partition":0,"k":"a","count":1}' "$(cat rows)"
+	grep -q 'the key of a record is not its group' err
+	echo 'x|{"s":30,"k":"a","v":1}' | put -K'|' -p 1
+	agg -g k count "kafka:$T" -o rows -q
+	same '[0,1]' "$(jq -s -c 'map(.partition)' rows)"
+}
+
+@test "late records and rejects go to topics in the same transaction" {
+	kafka_admin create "$T-late" 1
+	kafka_admin create "$T-rej" 1
+	records 1 25 3 | put -K'|'
+	echo 'bad{' | put
+	records 45 | put -K'|'
+	agg count "kafka:$T" -o "kafka:$T-out" --late "kafka:$T-late" --rejects "kafka:$T-rej" 2>err
+	same '' "$(cat err)"
+	same '2' "$(get | wc -l | tr -d ' ')"
+	same '2' "$(get "$T-late" | jq .offset)"
+	same '3' "$(get "$T-rej" | jq .offset)"
+	# a second run tells nothing of them again
+	agg count "kafka:$T" -o "kafka:$T-out" --late "kafka:$T-late" --rejects "kafka:$T-rej"
+	same '1 1' "$(get "$T-late" | wc -l | tr -d ' ') $(get "$T-rej" | wc -l | tr -d ' ')"
+}
+
+@test "status 6, in words, when the log does not reach back to the low water" {
+	records 1 2 3 | put -K'|'
+	agg count "kafka:$T" -o "kafka:$T-out"
+	kafka_admin trim "$T" 0 1
+	status_of agg count "kafka:$T" -o "kafka:$T-out"
+	[ "$status" = 6 ]
+	[[ $(cat err) == *"kafka:$T[0]@0: open windows must be rebuilt from here, which is no longer there"*"--accept-new-config"* ]]
+	kafka_admin commit "$T" "$T" 0 1
+	agg --accept-new-config count "kafka:$T" -o "kafka:$T-out"
+	records 11 | put -K'|'
+	agg count "kafka:$T" -o "kafka:$T-out"
+	same 2 "$(get | cut -d' ' -f2 | jq .count)"
+}
+
+@test "status 6 when the offsets were set by another program" {
+	records 1 2 3 | put -K'|'
+	agg count "kafka:$T" -o "kafka:$T-out"
+	kafka_admin commit "$T" "$T" 0 2
+	status_of agg count "kafka:$T" -o "kafka:$T-out"
+	[ "$status" = 6 ]
+	[[ $(cat err) == *"kafka:$T[0]: offset 2 was committed without what was open there"*"--accept-new-config"* ]]
+	same "0 2" "$(committed | cut -d' ' -f1,2)"
+}
+
+@test "status 6 when count, digest or T do not agree" {
+	local text
+	records 1 2 3 | put -K'|'
+	agg count "kafka:$T" -o "kafka:$T-out"
+	text=$(committed | cut -d' ' -f3-)
+	for change in 's/ n=1 / n=2 /' 's/ d=[0-9a-f]*/ d=1234/' 's/ t=3/ t=4/'; do
+		kafka_admin commit "$T" "$T" 0 0 "$(sed "$change" <<<"$text")"
+		status_of agg count "kafka:$T" -o "kafka:$T-out"
+		[ "$status" = 6 ]
+		[[ $(cat err) == *"kafka:$T[0]: the windows open at offset 3 cannot be rebuilt"* ]]
+	done
+	kafka_admin commit "$T" "$T" 0 0 "$text"
+	agg count "kafka:$T" -o "kafka:$T-out"
+}
+
+@test "other options are refused unless they are accepted" {
+	records 1 2 3 | put -K'|'
+	agg count "kafka:$T" -o "kafka:$T-out"
+	for other in 'count, sum(v)' 'count --delay 1s' 'count -g k' 'count --where .v'; do
+		IFS=' ' read -r list more <<<"$other"
+		[ "$other" != 'count, sum(v)' ] || { list=$other more=; }
+		# shellcheck disable=SC2086
+		status_of agg "$list" $more "kafka:$T" -o "kafka:$T-out"
+		[ "$status" = 6 ]
+		[[ $(cat err) == *'the group has run with other windows, aggregates or groups'* ]]
+	done
+	agg --accept-new-config 'count, sum(v)' "kafka:$T" -o "kafka:$T-out"
+	records 11 | put -K'|'
+	agg 'count, sum(v)' "kafka:$T" -o "kafka:$T-out"
+	same '[3,6]' "$(get | cut -d' ' -f2 | jq -c '[.count,.sum_v]')"
+}
+
+@test "what a part of the log cannot bring back is refused" {
+	for o in '-w all' '--every-n 3' '--start .a' '--end .a' '-w 1s --fill' '-w 1s --explain-lateness' '-w 1s --latest x.csv' \
+		'-w 1s --format csv' '-w 1s --on-full drop --max-keys 3' '-w 1s -o x-%H'; do
+		# shellcheck disable=SC2086
+		status_of timeout 60 tlm-agg -G "$T" --time s:s count "kafka:$T" $o
+		[ "$status" = 2 ]
+		[[ $(cat err) == *'with a group'* ]]
+	done
+	status_of agg 'twa(v)' "kafka:$T"
+	[ "$status" = 2 ]
+	[[ $(cat err) == *'say --max-gap'* ]]
+	agg 'twa(v)' --max-gap 5s "kafka:$T"
+}
+
+@test "values that hold over the border of a window come back after a restart" {
+	printf '{"s":%s,"v":%s}\n' 1 10 8 20 | put
+	agg --max-gap 20s 'twa(v), count' "kafka:$T" -o "kafka:$T-out"
+	printf '{"s":%s,"v":%s}\n' 12 30 21 1 | put
+	agg --max-gap 20s 'twa(v), count' "kafka:$T" -o "kafka:$T-out"
+	timeout 60 tlm-agg --until-end --time s:s -w 10s --no-flush --max-gap 20s 'twa(v), count' "kafka:$T" >alone
+	same "$(cat alone)" "$(get | cut -d' ' -f2- | sed 's/"partition":0,//')"
+}
+
+@test "a replay of many records is told; sessions are cut at days" {
+	records $(seq 1 9) | put -K'|'
+	agg count "kafka:$T" -o "kafka:$T-out"
+	agg --max-replay 5 count "kafka:$T" -o "kafka:$T-out" 2>err
+	grep -q "kafka:$T\[0\]: up to 9 records are read again" err
+	agg --max-replay 9 count "kafka:$T" -o "kafka:$T-out" 2>err
+	same '' "$(cat err)"
+	timeout 60 tlm-agg -G "$T-s" --until-end --time s:s --session 2d count "kafka:$T" -o "kafka:$T-out"
+	echo '{"s":86399}' | put
+	echo '{"s":1000000}' | put
+	timeout 60 tlm-agg -G "$T-s" --until-end --time s:s --session 2d count "kafka:$T" -o "kafka:$T-out"
+	same '[10,true]' "$(get | cut -d' ' -f2- | jq -c '[.count, .cut]')"
+}
+
+@test "an idle partition is closed by the clock, once: the decision is kept in the commit" {
+	local pid i
+	records 1 2 | put -K'|'
+	tlm-agg -G "$T" --time s:s -w 10s --idle 200ms --idle-close jump --commit-interval 100ms count "kafka:$T" -o "kafka:$T-out" &
+	pid=$!
+	for i in $(seq 1 200); do [ -z "$(get)" ] || break; sleep 0.05; done
+	# a record that the decision has made late, and one of the next window
+	records 3 14 | put -K'|'
+	for i in $(seq 1 100); do [[ $(committed) != *' p=4 '* ]] || break; sleep 0.05; done
+	kill -9 "$pid"
+	wait "$pid" || true
+	[[ $(committed) == *' p=4 '* ]]
+	status_of agg --idle-close jump count "kafka:$T" -o "kafka:$T-out"
+	[ "$status" = 0 ]
+	same 2 "$(get | cut -d' ' -f2 | jq .count)"
+	[[ $(committed) == *' n=1 '* ]]
+}
+
+@test "members that are killed, stopped and joined: readers see the rows of one that is not disturbed" {
+	OWNER=$PPID timeout 100 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 15 --every 0.2-0.6 --kinds kill,term,more,kill
+}
+
+@test "the same of records from topic to topic" {
+	OWNER=$PPID timeout 100 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 8 --tool filter --every 0.2-0.6 --kinds kill,term,more,stop
+}
