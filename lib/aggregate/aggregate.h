@@ -100,7 +100,7 @@ struct agg_state {
 	const struct agg_kind *kind;
 	int32_t fields[2];       /* indices in fields; -1: none (count), or no second one */
 	int32_t condition;       /* index in conditions, -1: sees every record */
-	bool is_special;         /* has a condition, or is of a kind that takes more than one value */
+	uint8_t shortcut;        /* how agg_states_add() does it: agg_shortcut_of() */
 	bool is_held;            /* some call counts how long its values hold: agg_states_settle() */
 	uint64_t parameter;      /* n or width of a kind that depends on it, else 0 */
 	uint32_t offset;         /* of the state in the block of a group, a multiple of 8 */

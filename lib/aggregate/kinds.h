@@ -209,6 +209,9 @@ bool agg_quantile_read(void *state, struct json_span object, const struct form_r
 void agg_distinct_write(const void *state, const struct form_writer *w);
 bool agg_distinct_read(void *state, struct json_span object, const struct form_reader *r);
 
+/* What agg_states_add() does for a state without a call, if anything. */
+uint8_t agg_shortcut_of(const struct agg_state *s);
+
 /* Where the program of a condition ends: at ',' or ')' or "as NAME" outside of its brackets and strings. */
 const char *agg_condition_end(const char *program);
 

@@ -97,7 +97,7 @@ static uint32_t state_of(struct agg_list *list, const struct agg_state *wanted)
 	list->states = mem_resize(list->states, ++list->n_states, sizeof *list->states);
 	list->states[i] = *wanted;
 	list->states[i].offset = list->state_bytes;
-	list->states[i].is_special = wanted->condition >= 0 || !wanted->kind->add;
+	list->states[i].shortcut = agg_shortcut_of(wanted);
 	list->state_bytes += wanted->kind->bytes;
 	list->has_memory |= wanted->kind->release != NULL;
 	list->has_samples |= wanted->kind->keeps_samples;

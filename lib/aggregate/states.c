@@ -1,9 +1,22 @@
 /* states: what callers do with the states of a group: add, merge, count, release, take the results. */
 #include "aggregate/kinds.h"
 
+enum agg_shortcut { BY_KIND, SPECIAL, COUNT_RECORDS, COUNT_PRESENT, WITHIN_EXTREMA };
+
+uint8_t agg_shortcut_of(const struct agg_state *s)
+{
+	if (s->condition >= 0 || !s->kind->add)
+		return SPECIAL;
+	if (s->kind == &agg_kind_records && s->fields[0] < 0)
+		return COUNT_RECORDS;
+	if (s->kind == &agg_kind_present && s->fields[0] >= 0)
+		return COUNT_PRESENT;
+	return s->kind == &agg_kind_extrema ? WITHIN_EXTREMA : BY_KIND;
+}
+
 /* A state under a condition, or of a kind that takes more than one value. */
-static void add_special(struct agg_list *list, const struct agg_state *s, void *state, const struct agg_value *values,
-	const struct agg_place *place)
+static __attribute__((noinline)) void add_special(struct agg_list *list, const struct agg_state *s, void *state,
+	const struct agg_value *values, const struct agg_place *place)
 {
 	struct agg_input in = {.place = place, .list = list, .parameter = s->parameter};
 
@@ -25,18 +38,35 @@ static void add_special(struct agg_list *list, const struct agg_state *s, void *
 		s->kind->add_input(state, &in);
 }
 
+/* Strictly between what was seen, as nearly all are. */
+static inline bool is_within(const struct agg_extrema_state *s, const struct agg_value *v)
+{
+	return s->is_used && v->num.value > s->min && v->num.value < s->max;
+}
+
 void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place)
 {
-	for (size_t i = 0; i < list->n_states; i++) {
-		const struct agg_state *s = &list->states[i];
-		char *state = (char *)states + s->offset;
+	const struct agg_state *end = list->states + list->n_states;
 
-		if (s->is_special)
+	for (const struct agg_state *s = list->states; s < end; s++) {
+		void *state = (char *)states + s->offset;
+		const struct agg_value *v;
+
+		if (s->shortcut == COUNT_RECORDS) {
+			((struct agg_count_state *)state)->n++;
+			continue;
+		}
+		if (s->shortcut == SPECIAL) {
 			add_special(list, s, state, values, place);
-		else if (s->fields[0] < 0)
-			s->kind->add(state, NULL, place, list);
-		else if (values[s->fields[0]].is_present)
-			s->kind->add(state, &values[s->fields[0]], place, list);
+			continue;
+		}
+		v = s->fields[0] < 0 ? NULL : &values[s->fields[0]];
+		if (v && !v->is_present)
+			continue;
+		if (s->shortcut == COUNT_PRESENT)
+			((struct agg_count_state *)state)->n++;
+		else if (s->shortcut != WITHIN_EXTREMA || !is_within(state, v))
+			s->kind->add(state, v, place, list);
 	}
 }
 

@@ -277,10 +277,9 @@ static void *note_taken(
 	return w->roll ? roll_touch(w->roll, p, key, hash, entry) : NULL;
 }
 
-static enum engine_fate add(
-	struct engine_windows *windows, const struct engine_record *record, int64_t watermark_us, struct err *err)
+static enum engine_fate add_any(
+	struct panes *w, const struct engine_record *record, int64_t watermark_us, struct err *err)
 {
-	struct panes *w = (struct panes *)windows;
 	int64_t us = record->place.time_us;
 	struct group_entry *entry;
 	struct pane *p;
@@ -318,6 +317,30 @@ static enum engine_fate add(
 	if (also)
 		agg_states_add(w->opts->list, also, record->values, &record->place);
 	return early_note(w, p, record->key, entry, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
+}
+
+/* The usual record does nothing but count: nothing is due, it goes where the last one went, and only final rows tell of
+ * it. The same as add_any() then, in half the instructions. */
+static enum engine_fate add(
+	struct engine_windows *windows, const struct engine_record *record, int64_t watermark_us, struct err *err)
+{
+	struct panes *w = (struct panes *)windows;
+	int64_t us = record->place.time_us;
+	struct pane *p = w->hot;
+	struct group_entry *entry;
+	bool is_new;
+
+	if (!w->is_plain || !p || us < p->at.start_us || us >= p->at.end_us || is_due(w, watermark_us) ||
+		watermark_us >= p->first_closes_us || p->is_ready)
+		return add_any(w, record, watermark_us, err);
+	entry = group_table_get(&p->groups, record->key, record->hash, &is_new);
+	if (is_new)
+		count_group(w, p);
+	p->n_records++;
+	p->digest += record->hash;
+	w->counts->taken++;
+	agg_states_add(w->opts->list, entry->state, record->values, &record->place);
+	return ENGINE_TAKEN;
 }
 
 /* Where a part goes: into the pane it lies in, or all of a window as one pane. False: a border lies in it. */
@@ -486,6 +509,8 @@ struct engine_windows *panes_open(
 		.known_us = WINDOW_FOREVER,
 		.late = late,
 		.counts = counts};
+	w->is_plain = !opts->limits.groups && !opts->limits.bytes && opts->emit == ENGINE_FINAL &&
+		      !(opts->window.is_all && opts->has_time);
 	carry_init(&w->carry, opts->list);
 	if (opts->window.advance_us < opts->window.size_us)
 		w->roll = roll_open(opts->list);

@@ -18,6 +18,7 @@ struct panes {
 	struct roll *roll;         /* holds those, where a window has several; NULL where it has one */
 	uint64_t n_unreported;     /* records of those panes that are in no final row yet */
 	struct pane *hot;          /* of the last record */
+	bool is_plain;             /* no limits, only final rows, no bounds of a whole stream to note */
 	int64_t closed_us;         /* W up to which windows were closed */
 	int64_t next_close_us;     /* nothing closes before W is here */
 	int64_t first_us, last_us; /* times of a whole stream */

@@ -84,17 +84,26 @@ static struct group_entry *add_entry(struct group_table *t, struct slice key)
 }
 
 /* memcmp() for keys of the usual length: two words that may overlap. */
-static bool same_bytes(const char *a, const char *b, size_t len)
+static inline bool same_bytes(const char *a, const char *b, size_t len)
 {
 	uint64_t x[2], y[2];
+	uint32_t v[2], w[2];
 
-	if (len < 8 || len > 16)
-		return len == 0 || memcmp(a, b, len) == 0;
-	memcpy(&x[0], a, 8);
-	memcpy(&x[1], a + len - 8, 8);
-	memcpy(&y[0], b, 8);
-	memcpy(&y[1], b + len - 8, 8);
-	return x[0] == y[0] && x[1] == y[1];
+	if (len >= 8 && len <= 16) {
+		memcpy(&x[0], a, 8);
+		memcpy(&x[1], a + len - 8, 8);
+		memcpy(&y[0], b, 8);
+		memcpy(&y[1], b + len - 8, 8);
+		return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
+	}
+	if (len >= 4 && len < 8) {
+		memcpy(&v[0], a, 4);
+		memcpy(&v[1], a + len - 4, 4);
+		memcpy(&w[0], b, 4);
+		memcpy(&w[1], b + len - 4, 4);
+		return ((v[0] ^ w[0]) | (v[1] ^ w[1])) == 0;
+	}
+	return len == 0 || memcmp(a, b, len) == 0;
 }
 
 /* The entry of a key, or NULL and the slot where it would be. There is a free slot. */
@@ -122,21 +131,29 @@ struct group_entry *group_table_find(const struct group_table *t, struct slice k
 	return t->n ? probe(t, key, hash, &slot) : NULL;
 }
 
-struct group_entry *group_table_get(struct group_table *t, struct slice key, uint64_t hash, bool *is_new)
+/* slot: a free one where probe() ended; without one, or where the table grows, it is looked for. */
+static __attribute__((noinline)) struct group_entry *insert(
+	struct group_table *t, struct slice key, uint64_t hash, uint32_t slot)
 {
-	uint32_t tag = (uint32_t)hash, at = 0;
 	struct group_entry *e;
 
-	if (t->n >= t->n_slots / 4 * 3)
+	if (t->n >= t->n_slots / 4 * 3) {
 		grow_slots(t);
-	e = probe(t, key, hash, &at);
-	*is_new = !e;
-	if (e)
-		return e;
+		probe(t, key, hash, &slot);
+	}
 	e = add_entry(t, key);
-	t->slots[at] = (uint64_t)tag << 32 | (uint64_t)((uint64_t *)(void *)e - t->words + 1);
+	t->slots[slot] = hash << 32 | (uint64_t)((uint64_t *)(void *)e - t->words + 1);
 	t->n++;
 	return e;
+}
+
+struct group_entry *group_table_get(struct group_table *t, struct slice key, uint64_t hash, bool *is_new)
+{
+	uint32_t slot = 0;
+	struct group_entry *e = t->n_slots ? probe(t, key, hash, &slot) : NULL;
+
+	*is_new = !e;
+	return e ? e : insert(t, key, hash, slot);
 }
 
 struct group_entry *group_table_next(struct group_table *t, size_t *offset)
