@@ -197,12 +197,46 @@ static bool is_plain(unsigned char c)
 	return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f;
 }
 
+/* The high bit of each byte of a word that is not plain, or that only may be: 0x80 and above stay quiet. */
+static inline uint64_t odd_bytes(uint64_t word)
+{
+	const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
+	uint64_t quote = word ^ ones * '"', slash = word ^ ones * '\\', delete = word ^ ones * 0x7f;
+
+	return ((word - ones * 0x20) | (quote - ones) | (slash - ones) | (delete - ones)) & ~word & highs;
+}
+
+/* Copies a text of up to 16 bytes that needs no escapes behind the quote; false: it is another one. */
+static inline bool add_short(char *to, struct slice text)
+{
+	uint64_t first = 0, last = 0;
+
+	if (text.len > 16 || text.len < 4)
+		return false;
+	if (text.len >= 8) {
+		memcpy(&first, text.p, 8);
+		memcpy(&last, text.p + text.len - 8, 8);
+		memcpy(to, &first, 8);
+		memcpy(to + text.len - 8, &last, 8);
+		return !(odd_bytes(first) | odd_bytes(last));
+	}
+	memcpy(&first, text.p, 4);
+	memcpy(&last, text.p + text.len - 4, 4);
+	memcpy(to, &first, 4);
+	memcpy(to + text.len - 4, &last, 4);
+	return !(odd_bytes(first | last << 32));
+}
+
 void json_add_string(struct buf *out, struct slice text)
 {
 	const char *p = text.p, *end = p + text.len;
 
 	buf_reserve(out, text.len + 2);
 	buf_add_char(out, '"');
+	if (add_short(out->p + out->len, text)) {
+		out->len += text.len;
+		p = end;
+	}
 	while (p < end) {
 		const char *start = p;
 
