@@ -105,6 +105,7 @@ struct agg_worker {
 	struct condition *start, *end; /* of a trip; NULL: none */
 	struct json_paths *paths;      /* what the scanner looks for: of where, if there is one */
 	struct json_scan *scan;
+	bool is_usual; /* a record is a time, groups and values, and nothing else is asked of it */
 	struct buf tmp;
 
 	uint16_t lane;

@@ -96,6 +96,8 @@ void agg_worker_begin(struct agg_worker *w)
 		agg_plan_paths(g, w->paths, w->lane == 0);
 		w->scan = json_scan_open(w->paths, g->frame.max_depth);
 	}
+	w->is_usual = g->time_from == TIME_FIELD && !g->clock.quorum && !g->opts.has_marks && !g->opts.is_merging &&
+		      !w->where && !w->start && !w->end && !w->list->n_conditions;
 	if (w->lane >= g->n_lanes)
 		return;
 	w->engine = engine_open(&opts);

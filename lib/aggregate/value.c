@@ -30,7 +30,7 @@ void agg_read_number_plain(const char *p, size_t len, struct agg_value *v)
 
 /* Decimals of up to 8 characters without a sign, all at once: the point is taken out of the word, the digits are moved
  * to its end, and three multiplications (Lemire) make the integer. */
-static bool read_word(const char *p, size_t len, uint64_t *digits, size_t *decimals)
+static inline bool read_word(const char *p, size_t len, uint64_t *digits, size_t *decimals)
 {
 	const uint64_t ones = UINT64_C(0x0101010101010101), highs = ones << 7;
 	uint64_t word, points, below;
@@ -64,8 +64,9 @@ static bool read_word(const char *p, size_t len, uint64_t *digits, size_t *decim
 /* The value of a short decimal is digits / 10^decimals: one exact division of exact numbers, so it is the nearest
  * double (Clinger, 1990). */
 static const double power[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8};
+static const uint32_t whole[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
 
-void agg_read_number(const char *p, size_t len, struct agg_value *v)
+static inline void read_number(const char *p, size_t len, struct agg_value *v)
 {
 	bool is_negative = *p == '-';
 	size_t decimals;
@@ -78,11 +79,8 @@ void agg_read_number(const char *p, size_t len, struct agg_value *v)
 		return;
 	}
 	/* a fraction may be zero, and the number an integer */
-	if (p[len - 1] == '0') {
-		for (; decimals && digits % 10 == 0; decimals--)
-			digits /= 10;
-	}
-	if (!decimals) {
+	if (!decimals || (p[len - 1] == '0' && digits % whole[decimals] == 0)) {
+		digits = decimals ? digits / whole[decimals] : digits;
 		set_integer(v, is_negative ? -(int64_t)digits : (int64_t)digits);
 		return;
 	}
@@ -90,6 +88,11 @@ void agg_read_number(const char *p, size_t len, struct agg_value *v)
 	v->integer = 0;
 	v->num.value = (is_negative ? -(double)digits : (double)digits) / power[decimals];
 	v->num.rest = 0;
+}
+
+void agg_read_number(const char *p, size_t len, struct agg_value *v)
+{
+	read_number(p, len, v);
 }
 
 struct slice agg_trim(struct slice text)
@@ -124,7 +127,8 @@ static const char *check_degrees(enum agg_need need, const struct agg_value *v)
 	return NULL;
 }
 
-const char *agg_read(struct agg_list *list, size_t field, struct json_span span, struct agg_value *v)
+static __attribute__((noinline)) const char *read_any(
+	struct agg_list *list, size_t field, struct json_span span, struct agg_value *v)
 {
 	enum agg_need need = list->fields[field].need;
 
@@ -143,4 +147,14 @@ const char *agg_read(struct agg_list *list, size_t field, struct json_span span,
 	if (span.type == JSON_STRING)
 		return "is a text, not a number (--coerce takes numbers written as text)";
 	return "is not a number";
+}
+
+const char *agg_read(struct agg_list *list, size_t field, struct json_span span, struct agg_value *v)
+{
+	if (span.type != JSON_NUMBER || list->fields[field].need != AGG_NUMBER)
+		return read_any(list, field, span, v);
+	v->span = span;
+	v->is_present = true;
+	read_number(span.p, span.len, v);
+	return NULL;
 }

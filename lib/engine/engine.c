@@ -46,6 +46,13 @@ enum engine_fate engine_merge(struct engine *e, const struct engine_part *part, 
 	return e->windows->ops->merge(e->windows, part, watermark_us, err);
 }
 
+bool engine_is_large(const struct engine *e)
+{
+	enum { SMALL_GROUPS = 2048 }; /* their table fits the first cache */
+
+	return e->counts.groups > SMALL_GROUPS;
+}
+
 void engine_prefetch(const struct engine *e, const struct engine_record *record)
 {
 	if (e->windows->ops->prefetch)

@@ -123,6 +123,9 @@ void engine_close(struct engine *e); /* does nothing for NULL */
 enum engine_fate engine_add(
 	struct engine *e, const struct engine_record *record, int64_t watermark_us, struct err *err);
 
+/* Whether so much is open that engine_prefetch() is worth its call. */
+bool engine_is_large(const struct engine *e);
+
 /* Fetches into the cache what engine_add() of this record will read, as far as one can tell. */
 void engine_prefetch(const struct engine *e, const struct engine_record *record);
 

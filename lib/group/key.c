@@ -15,7 +15,7 @@
  * exponent is big-endian with its sign bit turned; digits have no zero at either end. A tag is below ff, so the end of
  * a string sorts before any byte that could follow.
  */
-enum { TAG_ABSENT = 1, TAG_NULL, TAG_FALSE, TAG_TRUE, TAG_NUMBER, TAG_STRING };
+enum { TAG_ABSENT = 1, TAG_NULL, TAG_FALSE, TAG_TRUE, TAG_NUMBER, TAG_STRING = GROUP_TAG_STRING };
 enum { BELOW_ZERO = 0, ZERO = 1, ABOVE_ZERO = 2 };
 enum { EXPONENT_BYTES = 4, EXPONENT_MAX = 1 << 30 };
 enum {

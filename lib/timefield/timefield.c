@@ -46,50 +46,47 @@ static int refuse(const char **why, const char *what)
 	return -1;
 }
 
-/* Eight digits, the first in the lowest byte (Lemire's multiplications); false when one is none. */
-static bool read_8_digits(uint64_t word, uint64_t *value)
+/* The value of eight digits from 0 to 9, the first in the lowest byte (Lemire's multiplications). */
+static inline uint64_t value_of_8(uint64_t digits)
 {
-	uint64_t digits = word - UINT64_C(0x3030303030303030);
-
-	if ((digits | (digits + UINT64_C(0x7676767676767676))) & UINT64_C(0x8080808080808080))
-		return false;
 	digits = digits * 10 + (digits >> 8);
-	*value = (((digits & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064)) +
-			 (((digits >> 16) & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001))) >>
-		 32;
-	return true;
+	return (((digits & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x000f424000000064)) +
+		       (((digits >> 16) & UINT64_C(0x000000ff000000ff)) * UINT64_C(0x0000271000000001))) >>
+	       32;
 }
 
 /*
  * The epoch that nearly every record has: a whole number of 8 to 15 digits in s, ms or us, read as two words of eight.
  * Returns false for all others, which etime_parse() reads.
  */
-static bool read_whole_epoch(enum etime_kind kind, const char *p, size_t len, int64_t *us)
+static inline bool read_whole_epoch(enum etime_kind kind, const char *p, size_t len, int64_t *us)
 {
 	static const int64_t unit[] = {[ETIME_SECONDS] = 1000000, [ETIME_MILLIS] = 1000, [ETIME_MICROS] = 1};
 	static const uint64_t last[] = {[ETIME_SECONDS] = ETIME_MAX_US / 1000000,
 		[ETIME_MILLIS] = ETIME_MAX_US / 1000,
 		[ETIME_MICROS] = ETIME_MAX_US};
-	uint64_t front, back, front_value, back_value, value;
+	const uint64_t zeros = UINT64_C(0x3030303030303030), sixes = UINT64_C(0x7676767676767676);
+	uint64_t front, back, value;
 
 	if (len < 8 || len > 15 || (kind != ETIME_SECONDS && kind != ETIME_MILLIS && kind != ETIME_MICROS))
 		return false;
 	memcpy(&front, p, 8);
 	memcpy(&back, p + len - 8, 8);
 	/* zeros in front of the digits that stand before the last eight */
-	front = len == 8 ? UINT64_C(0x3030303030303030)
-			 : front << (16 - len) * 8 | UINT64_C(0x3030303030303030) >> (len - 8) * 8;
-	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ || !read_8_digits(front, &front_value) ||
-		!read_8_digits(back, &back_value))
+	front = (len == 8 ? zeros : front << (16 - len) * 8 | zeros >> (len - 8) * 8) - zeros;
+	back -= zeros;
+	if (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__ ||
+		(front | (front + sixes) | back | (back + sixes)) & UINT64_C(0x8080808080808080))
 		return false;
-	value = front_value * 100000000 + back_value;
+	value = value_of_8(front) * 100000000 + value_of_8(back);
 	if (value > last[kind])
 		return false;
 	*us = (int64_t)value * unit[kind];
 	return true;
 }
 
-int timefield_get(const struct timefield *field, struct json_span span, struct buf *tmp, int64_t *us, const char **why)
+static __attribute__((noinline)) int get_any(
+	const struct timefield *field, struct json_span span, struct buf *tmp, int64_t *us, const char **why)
 {
 	struct slice text = {span.p, span.len};
 
@@ -101,8 +98,6 @@ int timefield_get(const struct timefield *field, struct json_span span, struct b
 	case JSON_NUMBER:
 		if (field->format.kind == ETIME_AUTO)
 			return refuse(why, "is a number without a unit: say --time FIELD:s|ms|us|ns");
-		if (read_whole_epoch(field->format.kind, span.p, span.len, us))
-			return 0;
 		break;
 	case JSON_STRING:
 		text = span.is_escaped ? json_text(span, tmp) : json_inside(span);
@@ -113,4 +108,11 @@ int timefield_get(const struct timefield *field, struct json_span span, struct b
 	if (!etime_parse(&field->format, text.p, text.len, span.type == JSON_NUMBER, us))
 		return refuse(why, "is not a time of the format");
 	return 0;
+}
+
+int timefield_get(const struct timefield *field, struct json_span span, struct buf *tmp, int64_t *us, const char **why)
+{
+	if (span.type == JSON_NUMBER && read_whole_epoch(field->format.kind, span.p, span.len, us))
+		return 0;
+	return get_any(field, span, tmp, us, why);
 }

@@ -78,12 +78,21 @@ void window_clock_raise(struct window_clock *c, uint32_t input, int64_t us);
  * moves then. */
 static inline bool window_clock_see(struct window_clock *c, uint32_t input, int64_t us)
 {
-	int64_t stream_us = c->inputs[input].stream_us;
+	struct window_input *in = &c->inputs[input];
 
-	if (us <= stream_us)
+	if (us <= in->stream_us)
 		return true;
-	if (stream_us != WINDOW_NEVER && us - stream_us > c->max_ahead_us)
+	if (in->stream_us != WINDOW_NEVER && us - in->stream_us > c->max_ahead_us)
 		return false;
+	/* the only input that runs: as window_clock_raise() has it */
+	if (c->n_inputs == 1 && in->stream_us != WINDOW_NEVER && !in->is_ended && !in->is_idle) {
+		in->stream_us = us;
+		if (us > c->max_us)
+			c->max_us = us;
+		if (us - c->delay_us > c->watermark_us)
+			c->watermark_us = us - c->delay_us;
+		return true;
+	}
 	window_clock_raise(c, input, us);
 	return true;
 }
