@@ -164,16 +164,16 @@ static const struct opt_hint hints[] = {
 
 const struct opt_spec replay_spec = {
 	.tool = "tlm-replay",
-	.summary = "replay recorded telemetry as NDJSON, as fast as it can or at its own pace",
+	.summary = "replays recorded telemetry as NDJSON, as fast as it can or at its own pace",
 	.usage = "[options] [SOURCE...] [-o SINK]",
 	.details = "Sources are files or - for stdin (the default): NDJSON, CSV or TSV, compressed or not (gz zst "
 		   "xz lz4 bz2). Every record is checked; one that is not good JSON, or a row that does not fit its "
 		   "header, is rejected. Without --speed and --rate records leave as fast as the reader takes them. "
 		   "With a pace each record is due at start + (time - first time) / speed on the monotonic clock; "
 		   "--stats tells how late they left.",
-	.examples = "  tlm-replay trips.csv.zst\n"
-		    "  tlm-replay --time timeMili:ms --speed 60 --max-gap 5m trips.csv\n"
-		    "  tlm-replay --time timeMili:ms --dry-run a.ndjson b.ndjson\n",
+	.examples = "tlm-replay trips.csv.zst\n"
+		    "tlm-replay --time timeMili:ms --speed 60 --max-gap 5m trips.csv\n"
+		    "tlm-replay --time timeMili:ms --dry-run a.ndjson b.ndjson\n",
 	.options = options,
 	.common = tool_common_options,
 	.hints = hints,
