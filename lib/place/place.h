@@ -26,8 +26,8 @@ struct place {
 };
 
 /*
- * Returns 0, or -1 with ERR_USAGE: "" ; "http://x" ("cannot read or write http://"), "file://host/x" ("write file:///DIR
- * with three slashes"), "s3:x" and "s3:///x" ("write s3://BUCKET/PREFIX").
+ * Returns 0, or -1 with ERR_USAGE: "" ; "http://x" ("cannot read or write http://"), "file://host/x" ("write
+ * file:///DIR with three slashes"), "s3:x" and "s3:///x" ("write s3://BUCKET/PREFIX").
  */
 int place_parse(struct place *place, const char *text, struct err *err);
 

@@ -41,11 +41,11 @@ struct rows_partial {
 struct rows_opts {
 	enum rows_format format;
 	enum rows_time time;
-	bool has_bounds;                 /* rows have window_start and window_end */
-	bool is_session;                 /* which are called session_start and session_end */
-	bool has_rev;                    /* rows before the final one are told too: columns rev and final */
-	bool has_part;                   /* windows may go out in parts: the same */
-	bool has_partition;              /* a column of this partition behind the bounds */
+	bool has_bounds;    /* rows have window_start and window_end */
+	bool is_session;    /* which are called session_start and session_end */
+	bool has_rev;       /* rows before the final one are told too: columns rev and final */
+	bool has_part;      /* windows may go out in parts: the same */
+	bool has_partition; /* a column of this partition behind the bounds */
 	int32_t partition;
 	bool has_cut;                    /* sessions may be cut: a column of the forms but ndjson */
 	const struct rows_field *fields; /* borrowed, as is list */
