@@ -87,21 +87,21 @@ static void mistakes_are_told_with_their_place(void **state)
 
 static void names_and_states_are_shared(void **state)
 {
-	static const char *const names[] = {"count", "mean_a_b", "s", "p99_9_a_b", "median_a_b", "count_x"};
+	static const char *const names[] = {"count", "mean_a_b", "s", "p99_9_a_b", "median_a_b", "count_x", "last_d__"};
 	struct agg_list list = {0};
 	struct err err = ERR_INIT;
 
 	(void)state;
 	assert_int_equal(agg_list_parse(&list,
 				 "count(*), mean(.a.b),\n sum(a.b) as s,p99.9( a.b ), median(a[\"b\"]), "
-				 "count(x)",
+				 "count(x), last([\"d \xc3\xa9\"])",
 				 &err),
 		0);
-	assert_int_equal(list.n_calls, 6);
+	assert_int_equal(list.n_calls, 7);
 	for (size_t i = 0; i < list.n_calls; i++)
 		assert_string_equal(list.calls[i].name, names[i]);
-	assert_int_equal(list.n_fields, 2);
-	assert_int_equal(list.n_states, 4);
+	assert_int_equal(list.n_fields, 3);
+	assert_int_equal(list.n_states, 5);
 	agg_list_release(&list);
 	/* one state for what is made of the same pairs; values(x, 2) is no part of values(x, 3) */
 	assert_int_equal(agg_list_parse(&list,

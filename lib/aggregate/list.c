@@ -104,10 +104,13 @@ static uint32_t state_of(struct agg_list *list, const struct agg_state *wanted)
 	return (uint32_t)i;
 }
 
+/* One '_' for any other character, however many bytes it has in UTF-8. */
 static void add_word(struct buf *name, struct slice word)
 {
-	for (size_t i = 0; i < word.len; i++)
-		buf_add_char(name, is_word_byte(word.p[i]) ? word.p[i] : '_');
+	for (size_t i = 0; i < word.len; i++) {
+		if (((unsigned char)word.p[i] & 0xC0) != 0x80)
+			buf_add_char(name, is_word_byte(word.p[i]) ? word.p[i] : '_');
+	}
 }
 
 /* ---- arguments ---- */

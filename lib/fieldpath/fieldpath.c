@@ -332,10 +332,16 @@ void fieldpath_canonical(struct buf *out, const struct fieldpath *path)
 
 void fieldpath_name(struct buf *out, const struct fieldpath *path)
 {
-	size_t from = out->len;
+	size_t to = out->len, from = to;
 
 	fieldpath_column(out, path);
-	for (char *p = out->p + from; p < out->p + out->len; p++)
-		if (!is_bare(*p) || *p == '$' || *p == '@' || *p == '-' || (unsigned char)*p >= 0x80)
-			*p = '_';
+	for (; from < out->len; from++) {
+		char c = out->p[from];
+
+		/* bytes behind the first of a character are none of their own */
+		if (((unsigned char)c & 0xC0) != 0x80)
+			out->p[to++] =
+				!is_bare(c) || c == '$' || c == '@' || c == '-' || (unsigned char)c >= 0x80 ? '_' : c;
+	}
+	out->len = to;
 }

@@ -50,7 +50,7 @@ void fieldpath_column(struct buf *out, const struct fieldpath *path);
 /* The path in one form, however it was written: ["driver"]["id"][0]. */
 void fieldpath_canonical(struct buf *out, const struct fieldpath *path);
 
-/* The path as part of an output name: every byte other than [A-Za-z0-9_] becomes '_': "driver_id". */
+/* The path as part of an output name: every character other than [A-Za-z0-9_] becomes '_': "driver_id". */
 void fieldpath_name(struct buf *out, const struct fieldpath *path);
 
 #endif
