@@ -94,3 +94,22 @@ committed() { echo $(kafka_admin committed "$T" "$T" | cut -d' ' -f2); }
 	wait "$new" || true
 	same "$(seq 1 9)" "$(get "$T-out")"
 }
+
+@test "a sink in another cluster is at least once, which is told; late records and rejects there are refused" {
+	local other
+	other=$(CLUSTER=b3RoZXItY2x1c3Rlci0wMQ OWNER=$PPID "$TLM_TOP/tests/services/kafka-start.sh" "$BATS_FILE_TMPDIR/other")
+	topic "$T"
+	topic "$T-out"
+	"$TLM_BUILD_KIT/kafkaadmin" "$other" create "$T-out" 1
+	seq 1 5 | put "$T"
+	timeout 60 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka://$other/$T-out" 2>err
+	same "tlm-filter: kafka://$other/$T-out: at least once: it is in another cluster than what is read" "$(cat err)"
+	same "$(seq 1 5)" "$(kcat -C -q -e -b "$other" -t "$T-out")"
+	same 5 "$(committed)"
+	status_of timeout 60 tlm-filter -G "$T" --until-end --delivery exactly-once . "kafka:$T" -o "kafka://$other/$T-out"
+	[ "$status" = 2 ]
+	status_of timeout 60 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out" --rejects "kafka://$other/$T-out"
+	[ "$status" = 2 ]
+	[[ $(cat err) == *'is in another cluster than the output'* ]]
+	"$TLM_TOP/tests/services/kafka-stop.sh" "$BATS_FILE_TMPDIR/other" KILL
+}

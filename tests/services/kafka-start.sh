@@ -10,6 +10,7 @@
 #   NODE=i        starts node i alone
 #   OWNER=PID     the brokers are stopped when that process is gone (default: the caller)
 #   PROPERTIES=F  a file of further broker properties
+#   CLUSTER=ID    the identity of the cluster (a UUID in base64), where there are two
 #   KAFKA=VERSION another version than 4.3.0
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -102,7 +103,7 @@ format_node() { # NODE
 	properties "$1" >"$dir/$1/properties"
 	local share=()
 	[ ! -f "$archive" ] || share=(-XX:SharedArchiveFile="$archive")
-	"${java[@]}" "${share[@]}" -cp "$class_path" kafka.tools.StorageTool format -t dGVzdC1vZi10bG0tMDAwMQ \
+	"${java[@]}" "${share[@]}" -cp "$class_path" kafka.tools.StorageTool format -t "${CLUSTER:-dGVzdC1vZi10bG0tMDAwMQ}" \
 		-c "$dir/$1/properties" -S 'SCRAM-SHA-256=[name=alice,password=alice-secret]' \
 		-S 'SCRAM-SHA-512=[name=alice,password=alice-secret]' >"$dir/$1/log" 2>&1 || {
 		cat "$dir/$1/log" >&2
