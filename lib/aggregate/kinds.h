@@ -3,6 +3,7 @@
 #define TLM_AGGREGATE_KINDS_H
 
 #include "aggregate/aggregate.h"
+#include "aggregate/dd.h"
 #include "sketch/sketch.h"
 
 /* What a kind with two fields, or one that depends on the n or the width of its call, is given of a record. */
@@ -68,11 +69,6 @@ const struct agg_function *agg_function_find(struct slice word, bool has_argumen
 /* Our name of a function that other languages call by this word, or NULL. */
 const char *agg_function_meant(struct slice word);
 
-/* A number of more than 53 bits: the unevaluated sum of two doubles. */
-struct dd {
-	double high, low;
-};
-
 struct agg_count_state {
 	uint64_t n;
 };
@@ -123,32 +119,6 @@ struct agg_distinct {
 struct agg_distinct_state {
 	struct agg_distinct *d; /* NULL: empty */
 };
-
-/* The exact sum and product of two doubles (Knuth; fused multiply-add), and a double-double plus a double. */
-static inline struct dd dd_two_sum(double a, double b)
-{
-	double s = a + b, t = s - a;
-
-	return (struct dd){s, (a - (s - t)) + (b - t)};
-}
-
-static inline struct dd dd_two_product(double a, double b)
-{
-	double p = a * b;
-
-	return (struct dd){p, __builtin_fma(a, b, -p)};
-}
-
-static inline void dd_add(struct dd *sum, double x)
-{
-	struct dd s = dd_two_sum(sum->high, x);
-
-	*sum = dd_two_sum(s.high, s.low + sum->low);
-}
-
-void dd_add_dd(struct dd *sum, struct dd x);
-struct dd dd_divide(struct dd a, double b);
-struct dd dd_from_i128(num_i128 v);
 
 /* The order of two exact numbers. */
 static inline int agg_num_cmp(struct agg_num a, struct agg_num b)
