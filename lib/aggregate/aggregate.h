@@ -10,11 +10,9 @@
  * if no kind fits.
  *
  * What results mean (order of records never matters):
- * - Sums add integers in 128 bits and all other numbers in double-double (Dekker, 1971; Knuth's two-sum), and are
- * rounded once at the end. That is exact, and so the same in every order and for every split, while the sum of the
- * absolute values is below 2^104 units, a unit being the last bit of the smallest number (tests/kit/sums.py); beyond, a
- * sum of n numbers is within n * 2^-104 of the sum of the absolute values. A result that is an integer prints as one;
- * else the shortest double. Not finite: null.
+ * - Sums are exact, and so the same in every order and for every split: integers in 128 bits, all other numbers as
+ * xsum.h does it, rounded once at the end, and so are means. A result that is an integer prints as one; else the
+ * shortest double. Not finite: null.
  * - var and stddev (of a sample, n - 1) print 12 digits. pNN is the nearest rank, median averages the two middle
  * values: exact up to exact_max values of a state, then from a DDSketch. distinct is exact (by a 64-bit hash) up to
  * exact_max values, then a HyperLogLog. See sketch.h for the errors.

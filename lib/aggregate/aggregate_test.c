@@ -259,6 +259,19 @@ static void results_are_exact(void **state)
 	check_fold("sum(x)", "9007199254740993 0.5 0.5", "9007199254740994");
 	check_fold("sum(x)", "9007199254740993 1.5 0.5", "9007199254740995");
 	check_fold("sum(x)", "1e308 1e308", "null");
+	check_fold("mean(x)", "1e308 1e308", "1e+308");
+	check_fold("sum(x)", "1e308 1e308 -1e308", "1e+308");
+	check_fold("sum(x)", "1e308 1e308 -1e308 -1e308 -0.5", "-0.5");
+	check_fold("sum(x)", "1e999 -1e999", "null");
+	check_fold("sum(x)", "1e300 1e-300 -1e300", "1e-300");
+	check_fold("sum(x)", "1e100 1 1e-100 0.5 -1e100 -1e-100 0.5", "2");
+	/* 2^55 + 4 and a little is no tie */
+	check_fold("sum(x)", "36028797018963972 5e-324", "36028797018963976");
+	check_fold("sum(x)", "36028797018963972 -5e-324", "36028797018963968");
+	check_fold("mean(x)", "0.1 0.2 0.3", "0.2");
+	check_fold("mean(x)", "5e-324 0 0", "0");
+	check_fold("mean(x)", "5e-324 5e-324 0", "5e-324");
+	check_fold("increase(x)", "-1e308 1e308 1e300 1e308", "null");
 	check_fold("mean(x)", "1 2", "1.5");
 	check_fold("mean(x)", "0.1 0.2", "0.15000000000000002");
 	check_fold("mean(x)", "4503599627370497.5 0.1 0.2 0.30000000000000004", "1125899906842624.8");

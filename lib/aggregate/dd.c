@@ -15,14 +15,3 @@ struct dd dd_divide(struct dd a, double b)
 
 	return dd_two_sum(q, rest / b);
 }
-
-#define I128_MAX ((num_i128)((((num_i128)1 << 126) - 1) * 2 + 1))
-
-struct dd dd_from_i128(num_i128 v)
-{
-	struct dd d = {(double)v, 0};
-
-	/* 2^127 itself is no integer of 128 bits */
-	d.low = d.high < 0x1p127 ? (double)(v - (num_i128)d.high) : (double)(v - I128_MAX) - 1;
-	return d;
-}

@@ -2,8 +2,6 @@
 #ifndef TLM_AGGREGATE_DD_H
 #define TLM_AGGREGATE_DD_H
 
-#include "num/num.h"
-
 /* A number of more than 53 bits: the unevaluated sum of two doubles. */
 struct dd {
 	double high, low;
@@ -33,6 +31,5 @@ static inline void dd_add(struct dd *sum, double x)
 
 void dd_add_dd(struct dd *sum, struct dd x);
 struct dd dd_divide(struct dd a, double b);
-struct dd dd_from_i128(num_i128 v);
 
 #endif

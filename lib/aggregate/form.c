@@ -45,6 +45,30 @@ void form_add_dd(struct buf *out, struct dd value)
 	buf_add_char(out, ']');
 }
 
+/* Beyond the range of doubles there is a text in front, how many times 2^1024. */
+void form_add_xsum(struct buf *out, const struct xsum *sum)
+{
+	double parts[XSUM_PARTS_MAX];
+	int64_t over;
+	size_t n = xsum_parts(sum, parts, &over);
+
+	if (!n) {
+		buf_add_str(out, "null");
+		return;
+	}
+	buf_add_char(out, '[');
+	if (over) {
+		form_add_i128(out, (uint64_t)over, over < 0 ? UINT64_MAX : 0);
+		buf_add_char(out, ',');
+	}
+	for (size_t i = 0; i < n; i++) {
+		if (i)
+			buf_add_char(out, ',');
+		form_add_double(out, parts[i]);
+	}
+	buf_add_char(out, ']');
+}
+
 void form_add_i128(struct buf *out, uint64_t low, uint64_t high)
 {
 	__extension__ typedef unsigned __int128 u128;
@@ -242,6 +266,48 @@ bool form_i128(struct json_span span, uint64_t *low, uint64_t *high)
 	*low = (uint64_t)sum;
 	*high = (uint64_t)(sum >> 64);
 	return true;
+}
+
+static bool read_over(struct json_span span, struct xsum *sum)
+{
+	uint64_t low, high;
+	int64_t over;
+
+	if (!form_i128(span, &low, &high))
+		return false;
+	over = (int64_t)low;
+	if (high != (over < 0 ? UINT64_MAX : 0) || over < -XSUM_OVER_MAX || over > XSUM_OVER_MAX || !over)
+		return false;
+	xsum_add_over(sum, over);
+	return true;
+}
+
+/* Parts do not overlap: what follows is up to half a last bit of a part, and only the second of two may be 0. */
+bool form_xsum(struct json_span span, struct xsum *sum)
+{
+	struct json_span item;
+	struct json_iter it;
+	double part, before = 0;
+	size_t n = 0;
+
+	if (span.type == JSON_NULL) {
+		xsum_add(sum, INFINITY);
+		return true;
+	}
+	if (!form_array(span, &it) || !form_next(&it, &item))
+		return false;
+	if (item.type == JSON_STRING && (!read_over(item, sum) || !form_next(&it, &item)))
+		return false;
+	do {
+		if (n == XSUM_PARTS_MAX || !form_double(item, &part) || !isfinite(part))
+			return false;
+		if (n && (before + nextafter(part, 0) != before || (n > 1 && part == 0)))
+			return false;
+		xsum_add(sum, part);
+		before = part;
+		n++;
+	} while (form_next(&it, &item));
+	return n >= 2;
 }
 
 bool form_hash(struct slice digits, uint64_t *hash)

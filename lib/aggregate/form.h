@@ -33,6 +33,7 @@ void form_add_i64(struct buf *out, int64_t value);
 void form_add_double(struct buf *out, double value);
 void form_add_num(struct buf *out, struct agg_num num);
 void form_add_dd(struct buf *out, struct dd value);                                 /* [high,low] */
+void form_add_xsum(struct buf *out, const struct xsum *sum);                        /* [high,low,...] */
 void form_add_i128(struct buf *out, uint64_t low, uint64_t high);                   /* "-12" */
 void form_add_hash(struct buf *out, uint64_t hash);                                 /* 16 hex digits, no quotes */
 void form_add_hash_text(struct buf *out, uint64_t hash);                            /* the same in quotes */
@@ -60,6 +61,7 @@ bool form_count(struct json_span span, uint64_t *n);        /* 1 .. FORM_COUNT_M
 bool form_double(struct json_span span, double *value);
 bool form_num(struct json_span span, struct agg_num *num);
 bool form_dd(struct json_span span, struct dd *value);
+bool form_xsum(struct json_span span, struct xsum *sum);
 bool form_i128(struct json_span span, uint64_t *low, uint64_t *high);
 bool form_hash(struct slice digits, uint64_t *hash); /* 16 hex digits */
 

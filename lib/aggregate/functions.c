@@ -60,67 +60,29 @@ static num_i128 integer_part(const struct agg_sum_state *s)
 	return (num_i128)((u128)s->integer_high << 64 | s->integer_low);
 }
 
-/* The exact total, where it is an integer that may print as one. */
-static bool exact_total(const struct agg_sum_state *s, num_i128 *total)
-{
-	*total = integer_part(s);
-	if (s->rest.high == 0 && s->rest.low == 0)
-		return true;
-	if (!(fabs(s->rest.high) < 0x1p100) || s->rest.high != floor(s->rest.high) || s->rest.low != floor(s->rest.low))
-		return false;
-	return !__builtin_add_overflow(*total, (num_i128)s->rest.high + (num_i128)s->rest.low, total);
-}
-
-/* x + y rounded to odd: where it is not exact the last bit is 1, so that a later rounding sees on which side it lay. */
-static double add_to_odd(double x, double y)
-{
-	struct dd s = dd_two_sum(x, y);
-	uint64_t bits;
-
-	memcpy(&bits, &s.high, sizeof bits);
-	if (isfinite(s.high) && (s.low < 0 || s.low > 0) && bits % 2 == 0)
-		bits += (s.low > 0) == (s.high > 0) ? 1 : UINT64_MAX;
-	memcpy(&s.high, &bits, sizeof bits);
-	return s.high;
-}
-
-/* The double nearest to whole + part (Boldo and Melquiond, "Emulation of FMA and correctly rounded sums", 2008). */
-static double round_sum(num_i128 whole, struct dd part)
-{
-	struct dd w = dd_from_i128(whole), s;
-
-	dd_add(&part, w.low);
-	s = dd_two_sum(w.high, part.high);
-	return s.high + add_to_odd(s.low, part.low);
-}
-
 static void finish_sum(const struct agg_call *call, const void *state, struct agg_result *r)
 {
 	const struct agg_sum_state *s = state;
-	num_i128 total;
+	num_i128 whole = integer_part(s), total;
 
 	(void)call;
-	if (s->n && exact_total(s, &total) && (s->rest.high == 0 || is_word(total)))
+	if (s->n && xsum_integer(&s->rest, whole, &total) && (is_word(total) || xsum_is_zero(&s->rest)))
 		set_integer(r, total);
 	else if (s->n)
-		agg_set_double(r, round_sum(integer_part(s), s->rest));
+		agg_set_double(r, xsum_divide(&s->rest, whole, 1));
 }
 
 static void finish_mean(const struct agg_call *call, const void *state, struct agg_result *r)
 {
 	const struct agg_sum_state *s = state;
-	num_i128 total, n = (num_i128)s->n;
-	struct dd rest = s->rest;
+	num_i128 whole = integer_part(s), total, n = (num_i128)s->n;
 
 	(void)call;
-	if (!s->n)
-		return;
-	if (exact_total(s, &total) && total % n == 0 && (s->rest.high == 0 || is_word(total / n))) {
+	if (s->n && xsum_integer(&s->rest, whole, &total) && total % n == 0 &&
+		(is_word(total / n) || xsum_is_zero(&s->rest)))
 		set_integer(r, total / n);
-		return;
-	}
-	dd_add(&rest, (double)(integer_part(s) % n));
-	agg_set_double(r, round_sum(integer_part(s) / n, dd_divide(rest, (double)s->n)));
+	else if (s->n)
+		agg_set_double(r, xsum_divide(&s->rest, whole, s->n));
 }
 
 static void finish_min(const struct agg_call *call, const void *state, struct agg_result *r)

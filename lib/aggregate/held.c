@@ -163,38 +163,43 @@ static double number_of(uint64_t bits)
 	return number;
 }
 
-static struct dd add_up(struct walk *w, int64_t *us)
+static void add_product(struct xsum *sum, double value, int64_t us)
 {
-	struct dd sum = {0, 0};
+	struct dd product = dd_two_product(value, (double)us);
 
-	*us = 0;
+	xsum_add(sum, product.high);
+	xsum_add(sum, product.low);
+}
+
+/* The area under the values, by the time that they hold or in seconds. */
+static void set_area(struct agg_result *r, struct walk *w, bool is_mean)
+{
+	struct xsum sum = {{0, 0}, NULL};
+	int64_t us = 0;
+
 	while (step(w)) {
-		dd_add_dd(&sum, dd_two_product(number_of(w->value), (double)w->us));
-		*us += w->us;
+		add_product(&sum, number_of(w->value), w->us);
+		us += w->us;
 	}
-	return sum;
+	if (us || !is_mean)
+		agg_set_double(r, xsum_divide(&sum, 0, is_mean ? (uint64_t)us : (uint64_t)SECOND_US));
+	xsum_release(&sum);
 }
 
 void agg_finish_twa(const struct agg_call *call, const void *state, struct agg_result *r)
 {
 	struct walk w;
-	struct dd sum;
-	int64_t us;
 
-	if (!start_walk(&w, call, state))
-		return;
-	sum = add_up(&w, &us);
-	if (us)
-		agg_set_double(r, dd_divide(sum, (double)us).high);
+	if (start_walk(&w, call, state))
+		set_area(r, &w, true);
 }
 
 void agg_finish_integral(const struct agg_call *call, const void *state, struct agg_result *r)
 {
 	struct walk w;
-	int64_t us;
 
 	if (start_walk(&w, call, state))
-		agg_set_double(r, dd_divide(add_up(&w, &us), SECOND_US).high);
+		set_area(r, &w, false);
 }
 
 void agg_finish_duration(const struct agg_call *call, const void *state, struct agg_result *r)
@@ -222,16 +227,16 @@ void agg_finish_time_above(const struct agg_call *call, const void *state, struc
 }
 
 /* What a counter rose by; one that falls was set to 0 and has risen since. */
-static void add_rise(struct dd *sum, double before, double now)
+static void add_rise(struct xsum *sum, double before, double now)
 {
-	struct dd rise = now < before ? (struct dd){now, 0} : dd_two_sum(now, -before);
-
-	dd_add_dd(sum, rise);
+	xsum_add(sum, now);
+	if (now >= before)
+		xsum_add(sum, -before);
 }
 
 void agg_finish_increase(const struct agg_call *call, const void *state, struct agg_result *r)
 {
-	struct dd sum = {0, 0};
+	struct xsum sum = {{0, 0}, NULL};
 	uint64_t before;
 	int64_t before_us;
 	struct walk w;
@@ -248,5 +253,6 @@ void agg_finish_increase(const struct agg_call *call, const void *state, struct 
 		before = *series_value(w.s, w.next);
 		before_us = series_time_us(w.s, w.next);
 	}
-	agg_set_double(r, sum.high);
+	agg_set_double(r, xsum_divide(&sum, 0, 1));
+	xsum_release(&sum);
 }

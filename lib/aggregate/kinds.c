@@ -67,8 +67,8 @@ static void add_i128(struct agg_sum_state *s, uint64_t low, uint64_t high)
 	s->integer_high += high + __builtin_add_overflow(s->integer_low, low, &s->integer_low);
 }
 
-/* A large double is an integer: where 128 bits hold billions of them it is added to those, so that it does not push
- * small numbers out of the double-double. */
+/* A large double is an integer: where 128 bits hold billions of them it is added to those, so that small numbers need
+ * no more than two doubles. */
 #define WHOLE_MIN 0x1p52
 #define WHOLE_END 0x1p90
 
@@ -91,7 +91,7 @@ static void add_sum(void *state, const struct agg_value *v, const struct agg_pla
 	else if (fabs(v->num.value) >= WHOLE_MIN && fabs(v->num.value) < WHOLE_END)
 		add_whole(s, v->num.value);
 	else
-		dd_add(&s->rest, v->num.value);
+		xsum_add(&s->rest, v->num.value);
 }
 
 static void merge_sum(void *into, const void *from, struct agg_list *list)
@@ -102,7 +102,17 @@ static void merge_sum(void *into, const void *from, struct agg_list *list)
 	(void)list;
 	s->n += f->n;
 	add_i128(s, f->integer_low, f->integer_high);
-	dd_add_dd(&s->rest, f->rest);
+	xsum_merge(&s->rest, &f->rest);
+}
+
+static size_t owned_sum(const void *state)
+{
+	return xsum_owned(&((const struct agg_sum_state *)state)->rest);
+}
+
+static void release_sum(void *state)
+{
+	xsum_release(&((struct agg_sum_state *)state)->rest);
 }
 
 static void write_sum(const void *state, const struct form_writer *w)
@@ -114,7 +124,7 @@ static void write_sum(const void *state, const struct form_writer *w)
 	json_add_key(w->out, "i");
 	form_add_i128(w->out, s->integer_low, s->integer_high);
 	json_add_key(w->out, "d");
-	form_add_dd(w->out, s->rest);
+	form_add_xsum(w->out, &s->rest);
 }
 
 static bool read_sum(void *state, struct json_span object, const struct form_reader *r)
@@ -124,7 +134,7 @@ static bool read_sum(void *state, struct json_span object, const struct form_rea
 
 	(void)r;
 	return form_members(object, "n i d", v) && form_count(v[0], &s->n) &&
-	       form_i128(v[1], &s->integer_low, &s->integer_high) && form_dd(v[2], &s->rest);
+	       form_i128(v[1], &s->integer_low, &s->integer_high) && form_xsum(v[2], &s->rest);
 }
 
 const struct agg_kind agg_kind_sum = {
@@ -133,6 +143,8 @@ const struct agg_kind agg_kind_sum = {
 	.need = AGG_NUMBER,
 	.add = add_sum,
 	.merge = merge_sum,
+	.release = release_sum,
+	.owned = owned_sum,
 	.write = write_sum,
 	.read = read_sum,
 };

@@ -4,6 +4,7 @@
 
 #include "aggregate/aggregate.h"
 #include "aggregate/dd.h"
+#include "aggregate/xsum.h"
 #include "sketch/sketch.h"
 
 /* What a kind with two fields, or one that depends on the n or the width of its call, is given of a record. */
@@ -77,7 +78,7 @@ struct agg_sum_state {
 	uint64_t n;
 	uint64_t integer_low; /* 128 bits in two halves, so that 8 bytes of alignment are enough */
 	uint64_t integer_high;
-	struct dd rest; /* the numbers that are no integers */
+	struct xsum rest; /* the numbers that are no integers */
 };
 
 struct agg_extrema_state {

@@ -1346,8 +1346,8 @@ class Stream:
         if has_zone:
             self.o["tz"], edge = r.choice(EDGES)
             self.base = read_time(Value("string", string=edge), "iso") - 10 * second * self.pace
-        # sums are kept in two doubles: 106 bits do not hold numbers that are too far apart
-        self.has_extremes = not re.search(r"(sum|mean|range|median|delta)\(v", self.o["list"])
+        # differences are made of two doubles: 106 bits do not hold numbers that are too far apart
+        self.has_extremes = not re.search(r"(range|median|delta)\(v", self.o["list"])
         self.choose_clock(has_time)
         self.choose_emission()
         if re.search("twa|integral|duration|time_above|increase", self.o["list"]) and r.random() < 0.7:
