@@ -37,4 +37,9 @@ kafka_need() {
 kafka_admin() {
 	"$TLM_BUILD_KIT/kafkaadmin" "$BROKERS" "$@"
 }
+# none_of REGEX FILE: no line matches. A bare ! would not end the test.
+none_of() {
+	if grep -Ein "$1" "$2"; then return 1; fi
+}
+
 TLM_BUILD_KIT=$TLM_TOP/${TLM_BUILD:-build}/kit
