@@ -165,6 +165,8 @@ bool rotate_can_pass(struct rotate *r, int64_t from_us)
 {
 	const char *name = r->n_files ? name_of(r, from_us) : NULL;
 
+	if (!r->n_files)
+		return true;
 	for (size_t i = 0; i < r->n_files; i++) {
 		if (is_behind(&r->files[i], from_us, name))
 			return true;

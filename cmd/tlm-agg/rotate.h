@@ -36,7 +36,7 @@ int rotate_add(struct rotate *r, struct rows *rows, const struct engine_row *row
 /* No later row begins before from_us: files behind which that is get their names. 0, or -1 with err. */
 int rotate_pass(struct rotate *r, int64_t from_us, struct err *err);
 
-/* Whether a file would get its name then. */
+/* Whether a file would get its name then, or none is open: no later time needs a look. */
 bool rotate_can_pass(struct rotate *r, int64_t from_us);
 
 #endif

@@ -1312,3 +1312,9 @@ END
 	agg --time ts -w 1m --grace 1m --max-keys 5 --on-full emit-early --emit update count trips
 	[ "$status" = 2 ]
 }
+
+@test "files by time: the first one does not wait for all the windows since 1970" {
+	cd "$BATS_TEST_TMPDIR"
+	echo '{"t":1795341600,"v":1}' | timeout 20 tlm-agg --time t:s -w 1ms -o 'x-%H%M.csv' count
+	[ "$(wc -l <x-1000.csv)" = 2 ]
+}
