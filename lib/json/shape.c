@@ -53,8 +53,7 @@ uint8_t json_bare_type(const char *p, const char *end)
 
 /* ---- which shape ---- */
 
-/* Another one than the one that was expected. */
-static bool try_others(struct json_scan *scan, const struct json_shape *expected, struct json_record *record)
+bool json_shapes_other(struct json_scan *scan, const struct json_shape *expected, struct json_record *record)
 {
 	struct json_shapes *s = &scan->shapes;
 
@@ -68,22 +67,6 @@ static bool try_others(struct json_scan *scan, const struct json_shape *expected
 		}
 	}
 	return false;
-}
-
-bool json_shapes_next(struct json_scan *scan, struct json_record *record)
-{
-	struct json_shapes *s = &scan->shapes;
-	struct json_shape *expected = s->last->next;
-
-	if (s->rest) {
-		s->rest--;
-		return false;
-	}
-	if (!scan->kernel->match(scan, expected, record))
-		return try_others(scan, expected, record);
-	s->last = expected;
-	s->hits++;
-	return true;
 }
 
 void json_shape_types(const struct json_shape *shape, struct json_span *spans, size_t n)

@@ -96,8 +96,9 @@ struct json_scan;
 void json_shapes_init(struct json_shapes *s, size_t n_spans);
 void json_shapes_release(struct json_shapes *s);
 
-/* Reads the next record by a shape. False: none fits, nothing has changed, the walk has to see it. */
-bool json_shapes_next(struct json_scan *scan, struct json_record *record);
+/* Reads the next record by another shape than the expected one. False: none fits, nothing has changed, the walk has to
+ * see it. */
+bool json_shapes_other(struct json_scan *scan, const struct json_shape *expected, struct json_record *record);
 
 /* The walk has accepted the record whose first mark this is, and which is in the window as a whole. */
 void json_shapes_learn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark);
