@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""oneanswer.py: a record that stands four times, so that its shape is known, is answered each time alike, and as jq does.
+"""oneanswer.py: a record that stands four times, so that its shape is known, is answered each time alike, as by the evaluator
+alone, and as jq does.
 
 Records of a known shape go the short way: values are put into their bytes. Marks between the records say whose the outputs
 are.
@@ -87,11 +88,12 @@ for program in PROGRAMS:
         often += ['{"_tlm":{"time_us":%d}}' % i] + [record] * 4
     theirs = groups(["jq", "-c", f'if type == "object" and has("_tlm") then . else ({program}) end'], once)
     ours = groups(["tlm-filter", "--marks", "--rejects", "/dev/null", program], often)
-    if len(theirs) != len(RECORDS) or len(ours) != len(RECORDS):
-        sys.exit(f"{program}: {len(ours)} and {len(theirs)} of {len(RECORDS)} records")
-    for record, mine, want in zip(RECORDS, ours, theirs):
+    whole = groups(["tlm-filter", "--marks", "--rejects", "/dev/null", f"[{program}] | .[]"], once)
+    if {len(theirs), len(ours), len(whole)} != {len(RECORDS)}:
+        sys.exit(f"{program}: {len(ours)}, {len(whole)} and {len(theirs)} of {len(RECORDS)} records")
+    for record, mine, slow, want in zip(RECORDS, ours, whole, theirs):
         n = len(mine) // 4
-        if mine != mine[:n] * 4 or [plain(v) for v in mine[:n]] != [plain(v) for v in want]:
+        if mine != slow * 4 or [plain(v) for v in mine[:n]] != [plain(v) for v in want]:
             print(f"{program} of {record}: {mine}, jq: {want}")
             bad = 1
 sys.exit(bad)
