@@ -137,6 +137,73 @@ def to_stdout(select):
     return f"copy ({select}) to '/dev/stdout' (format json)"
 
 
+def simdjson(*conditions):
+    """A select on simdjson On Demand, built here, as a command."""
+    tool = DIR / "simdjson_select"
+    source = TOP / "bench/simdjson_select.cpp"
+    if shutil.which("g++") and not (tool.exists() and tool.stat().st_mtime > source.stat().st_mtime):
+        DIR.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["g++", "-O3", "-march=native", "-w", "-o", tool, source, "-lsimdjson"], check=False)
+    return Peer("simdjson On Demand", f"'{tool}' {{F}} " + " ".join(f"'{c}'" for c in conditions), None, str(tool))
+
+
+def on(peer, file):
+    peer.file = file
+    return peer
+
+
+REAL = pathlib.Path(os.environ.get("TLM_DATA", TOP / "../shared/data"))
+
+
+def bench_filter_real():
+    """Selects on recordings, beside simdjson and jq."""
+    for name, conditions, program in (("f1-testing", ("speed>300",), "select(.speed > 300)"),
+                                      ("warsaw-buses", ("Lines=219", "Lat>52.2"), 'select(.Lines == "219" and .Lat > 52.2)')):
+        packed = REAL / f"{name}.ndjson.zst"
+        if not packed.exists():
+            print(f"| select, {name} | missing | | | |")
+            continue
+        big = make(f"{name}.ndjson", f"zstd -qdc '{packed}'")
+        small = make(f"{name}-small.ndjson", f"head -n 200000 '{big}'")
+        row(f"select, {name}", f"tlm-filter '{program}' {{F}}", big, [
+            on(simdjson(*conditions), big), Peer("jq", f"jq -c '{program}' {{F}}", small, "jq")], small)
+
+
+def worst_lines(kind, n):
+    for i in range(n):
+        v = i % 100 / 100
+        if kind == "every record another shape":
+            keys = "".join(f'"k{i}_{j}":{j},' for j in range(i % 7 + 3))
+            yield f'{{{keys}"v":{v}}}'
+        elif kind == "all escapes":
+            yield '{"s":"' + '\\n\\u00e9\\"' * 20 + f'","v":{v}}}'
+        elif kind == "all non-ASCII":
+            yield '{"s":"' + "éß漢😀" * 20 + f'","v":{v}}}'
+        elif kind == "17-digit floats":
+            yield '{"a":[' + ",".join(f"{i * 0.1234567890123 + j + 1e-9:.17g}" for j in range(10)) + f'],"v":{v}}}'
+        elif kind == "depth 60":
+            yield '{"a":' + '{"a":' * 58 + "1" + "}" * 58 + f',"v":{v}}}'
+        else:
+            yield "{" + "".join(f'"key{j}":{j},' for j in range(5000)) + f'"v":{v}}}'
+
+
+def bench_filter_worst():
+    """What is hard for a scanner, about 16 MB each."""
+    for kind, n in (("every record another shape", 160000), ("all escapes", 70000), ("all non-ASCII", 60000), ("17-digit floats", 70000),
+                    ("depth 60", 40000), ("5,000 keys", 220)):
+        path = DIR / f"worst-{kind.replace(' ', '-').replace(',', '')}.ndjson"
+        if not path.exists():
+            DIR.mkdir(parents=True, exist_ok=True)
+            path.write_text("\n".join(worst_lines(kind, n)) + "\n", encoding="utf-8")
+        row(kind, "tlm-filter 'select(.v > 0.9)' {F}", path, [on(simdjson("v>0.9"), path)])
+
+
+def bench_filter_jobs():
+    big, _ = data()
+    for program in ('select(.variable == "SPEED" and .value > 80)', ".value += 1"):
+        row(f"two jobs, {program}", f"tlm-filter --jobs 2 '{program}' {{F}}", big, [Peer("one job", f"tlm-filter '{program}' {{F}}", big, compare=False)])
+
+
 def bench_filter():
     big, small = data()
     sel = '.variable == "SPEED" and .value > 80'
@@ -144,8 +211,15 @@ def bench_filter():
         Peer("DuckDB 2.0", duck(to_stdout(f"select * from {JSON} where variable = 'SPEED' and value > 80")), big),
         Peer("jq", f"jq -c 'select({sel})' {{F}}", small, "jq"),
         Peer("Miller", "mlr --ijsonl --ojsonl filter '$variable == \"SPEED\" && $value > 80' {F}", small, "mlr"),
+        on(simdjson("variable=SPEED", "value>80"), big),
+        Peer("jaq", f"jaq -c 'select({sel})' {{F}}", small, "jaq"),
+        Peer("gojq", f"gojq -c 'select({sel})' {{F}}", small, "gojq"),
         Peer("grep -c", "grep -c SPEED {F} | cat", big, compare=False),
     ], small)
+    for work, program in (("assign one field", ".value += 1"), ("a string function", 'select(.deviceId | startswith("veh-001"))'),
+                          ("a computed field", "{deviceId, v: (.value * 3.6)}")):
+        row(work, f"tlm-filter '{program}' {{F}}", big, [
+            Peer(p, f"{p} -c '{program}' {{F}}", small, p) for p in ("jq", "jaq", "gojq")], small)
     row("project two fields", "tlm-filter '{deviceId, value}' {F}", big, [
         Peer("DuckDB 2.0", duck(to_stdout(f"select deviceId, value from {JSON}")), big),
         Peer("jq", "jq -c '{deviceId, value}' {F}", small, "jq"),
@@ -439,7 +513,8 @@ def bench_hopping():
     say("the same, not hopping", "tlm-agg", f"{plain / 200000 * 1e6:.2f}", "", f"{hops / plain:.2f}")
 
 
-benches = {"filter": bench_filter, "agg": bench_agg, "replay": bench_replay, "s3put": bench_s3put, "s3": bench_s3, "kafka": bench_kafka, "start": bench_start,
+benches = {"filter": bench_filter, "filter-real": bench_filter_real, "filter-worst": bench_filter_worst,
+           "filter-jobs": bench_filter_jobs, "agg": bench_agg, "replay": bench_replay, "s3put": bench_s3put, "s3": bench_s3, "kafka": bench_kafka, "start": bench_start,
            "latency": bench_latency, "pace": bench_pace, "memory": bench_memory,
            "groups": bench_groups, "hopping": bench_hopping}
 names = sys.argv[1:] or list(benches)
