@@ -42,4 +42,24 @@ none_of() {
 	if grep -Ein "$1" "$2"; then return 1; fi
 }
 
+# begin NAME COMMAND...: in setup_file, for what takes long and needs no broker of ours: it runs beside the tests.
+begin() {
+	local at=$BATS_FILE_TMPDIR/$1 s=0
+	shift
+	{
+		timeout 60 "$@" >/dev/null 2>"$at.err" </dev/null || s=$?
+		echo $s >"$at.new" && mv "$at.new" "$at.status"
+	} 3>&- &
+}
+
+# end_of NAME: waits for it; its status is in $status, what it said in err.
+end_of() {
+	local i
+	for i in $(seq 1 600); do
+		[ ! -e "$BATS_FILE_TMPDIR/$1.status" ] || break
+		sleep 0.1
+	done
+	status=$(cat "$BATS_FILE_TMPDIR/$1.status")
+	cp "$BATS_FILE_TMPDIR/$1.err" err
+}
 TLM_BUILD_KIT=$TLM_TOP/${TLM_BUILD:-build}/kit
