@@ -91,6 +91,16 @@ static bool is_hex4(const char *p)
 	return true;
 }
 
+/* What may stand behind a backslash, beside u. */
+static const bool is_escape[256] = {['"'] = true,
+	['\\'] = true,
+	['/'] = true,
+	['b'] = true,
+	['f'] = true,
+	['n'] = true,
+	['r'] = true,
+	['t'] = true};
+
 /* Looks at the insides of strings from p to end, as far as this window goes: escapes, controls, UTF-8. What is not
  * certain is doubtful. */
 static void check_inside(struct json_scan *scan, const char *p, const char *end)
@@ -105,7 +115,7 @@ static void check_inside(struct json_scan *scan, const char *p, const char *end)
 	for (; *s < stop; s++) {
 		const char *at = scan->base + *s;
 
-		if (*at == '\\' && (at[1] != 'u' ? at[1] != 0 && strchr("\"\\/bfnrt", at[1]) : is_hex4(at + 2)))
+		if (*at == '\\' && (at[1] != 'u' ? is_escape[(uint8_t)at[1]] : is_hex4(at + 2)))
 			scan->inside.has_escapes = true;
 		else
 			scan->inside.is_doubtful = true;
