@@ -248,7 +248,8 @@ static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 
 		p->committed = committed >= 0 ? committed : -1;
 		p->next = p->end = p->seen_end = -1;
-		p->is_done = p->is_caught_up = p->is_paused = false;
+		p->is_done = p->is_caught_up = false;
+		/* the library keeps a pause over an assignment: is_paused stays, and the next fill() resumes */
 		if (committed >= 0) {
 			p->start = committed;
 		} else if (reader_resolve(r, p, &err)) {
