@@ -360,6 +360,8 @@ int pump_run(struct pump *p, struct source *source, struct stage *stage, struct 
 		source->ops->on_revoke(source, make_safe, &r);
 	if (source->ops->keep_alive) {
 		sink->on_blocked = keep_alive;
+		/* taken back before the return */
+		/* cppcheck-suppress autoVariables */
 		sink->blocked_ctx = &r;
 	}
 	while (flow == FLOW_ON)
@@ -369,6 +371,7 @@ int pump_run(struct pump *p, struct source *source, struct stage *stage, struct 
 	note_lag(&r);
 	finish(&r, flow);
 	sink->on_blocked = NULL;
+	sink->blocked_ctx = NULL;
 	if (source->ops->on_revoke)
 		source->ops->on_revoke(source, NULL, NULL);
 	batch_release(&r.in);
