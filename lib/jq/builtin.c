@@ -397,7 +397,7 @@ static int b_to_entries(struct run *r, struct value in, const struct value *args
 	return 0;
 }
 
-static const struct builtin builtins[] = {{"type", 0, b_type}, {"length", 0, b_length},
+static const struct builtin rows[] = {{"type", 0, b_type}, {"length", 0, b_length},
 	{"utf8bytelength", 0, b_utf8bytelength}, {"keys", 0, b_keys}, {"keys_unsorted", 0, b_keys_unsorted},
 	{"has", 1, b_has}, {"contains", 1, b_contains}, {"error", 0, b_error0}, {"error", 1, b_error1},
 	{"tojson", 0, b_tojson}, {"tostring", 0, b_tostring}, {"startswith", 1, b_startswith},
@@ -405,10 +405,16 @@ static const struct builtin builtins[] = {{"type", 0, b_type}, {"length", 0, b_l
 	{"ascii_downcase", 0, b_ascii_downcase}, {"ascii_upcase", 0, b_ascii_upcase}, {"split", 1, b_split},
 	{"join", 1, b_join}, {"add", 0, b_add}, {"to_entries", 0, b_to_entries}};
 
+const struct builtins builtins_plain = {rows, sizeof rows / sizeof *rows};
+
 const struct builtin *builtin_find(struct slice name, uint32_t n_args)
 {
-	for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-		if (builtins[i].n_args == n_args && slice_eq(name, slice_str(builtins[i].name)))
-			return &builtins[i];
-	return builtin_find_number(name, n_args);
+	static const struct builtins *const tables[] = {
+		&builtins_plain, &builtins_number, &builtins_order, &builtins_path, &builtins_tlm};
+
+	for (size_t k = 0; k < sizeof tables / sizeof *tables; k++)
+		for (size_t i = 0; i < tables[k]->n; i++)
+			if (tables[k]->rows[i].n_args == n_args && slice_eq(name, slice_str(tables[k]->rows[i].name)))
+				return &tables[k]->rows[i];
+	return NULL;
 }

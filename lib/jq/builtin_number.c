@@ -213,14 +213,8 @@ static int b_infinite(struct run *r, struct value in, const struct value *args, 
 
 #define ROW(name) {#name, 0, b_##name},
 
-static const struct builtin builtins[] = {{"tonumber", 0, b_tonumber}, {"nan", 0, b_nan}, {"isnan", 0, b_isnan},
+static const struct builtin rows[] = {{"tonumber", 0, b_tonumber}, {"nan", 0, b_nan}, {"isnan", 0, b_isnan},
 	{"isinfinite", 0, b_isinfinite}, {"isnormal", 0, b_isnormal}, {"infinite", 0, b_infinite}, {"pow", 2, b_pow},
 	{"atan2", 2, b_atan2}, MATHS(ROW)};
 
-const struct builtin *builtin_find_number(struct slice name, uint32_t n_args)
-{
-	for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-		if (builtins[i].n_args == n_args && slice_eq(name, slice_str(builtins[i].name)))
-			return &builtins[i];
-	return builtin_find_order(name, n_args);
-}
+const struct builtins builtins_number = {rows, sizeof rows / sizeof *rows};

@@ -131,13 +131,7 @@ static int b_max_by(struct run *r, struct value in, const struct value *args, st
 	return pick(r, in, args[0], false, out);
 }
 
-static const struct builtin builtins[] = {{"sort", 0, b_sort}, {"min", 0, b_min}, {"max", 0, b_max},
+static const struct builtin rows[] = {{"sort", 0, b_sort}, {"min", 0, b_min}, {"max", 0, b_max},
 	{"_sort_by", 1, b_sort_by}, {"_group_by", 1, b_group_by}, {"_min_by", 1, b_min_by}, {"_max_by", 1, b_max_by}};
 
-const struct builtin *builtin_find_order(struct slice name, uint32_t n_args)
-{
-	for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-		if (builtins[i].n_args == n_args && slice_eq(name, slice_str(builtins[i].name)))
-			return &builtins[i];
-	return builtin_find_path(name, n_args);
-}
+const struct builtins builtins_order = {rows, sizeof rows / sizeof *rows};

@@ -93,13 +93,7 @@ static int b_now(struct run *r, struct value in, const struct value *args, struc
 	return 0;
 }
 
-static const struct builtin builtins[] = {{"getpath", 1, b_getpath}, {"setpath", 2, b_setpath},
-	{"delpaths", 1, b_delpaths}, {"_elements", 0, b_elements}, {"fromjson", 0, b_fromjson}, {"now", 0, b_now}};
+static const struct builtin rows[] = {{"getpath", 1, b_getpath}, {"setpath", 2, b_setpath}, {"delpaths", 1, b_delpaths},
+	{"_elements", 0, b_elements}, {"fromjson", 0, b_fromjson}, {"now", 0, b_now}};
 
-const struct builtin *builtin_find_path(struct slice name, uint32_t n_args)
-{
-	for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-		if (builtins[i].n_args == n_args && slice_eq(name, slice_str(builtins[i].name)))
-			return &builtins[i];
-	return builtin_find_tlm(name, n_args);
-}
+const struct builtins builtins_path = {rows, sizeof rows / sizeof *rows};

@@ -83,13 +83,7 @@ static int b_input_filename(struct run *r, struct value in, const struct value *
 	return 0;
 }
 
-static const struct builtin builtins[] = {{"tlm::haversine", 4, b_haversine}, {"tlm::time", 1, b_time},
+static const struct builtin rows[] = {{"tlm::haversine", 4, b_haversine}, {"tlm::time", 1, b_time},
 	{"tlm::iso", 0, b_iso}, {"input_line_number", 0, b_input_line_number}, {"input_filename", 0, b_input_filename}};
 
-const struct builtin *builtin_find_tlm(struct slice name, uint32_t n_args)
-{
-	for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++)
-		if (builtins[i].n_args == n_args && slice_eq(name, slice_str(builtins[i].name)))
-			return &builtins[i];
-	return NULL;
-}
+const struct builtins builtins_tlm = {rows, sizeof rows / sizeof *rows};

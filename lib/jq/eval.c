@@ -100,7 +100,7 @@ static int then_to_string(struct emit *k, struct run *r, struct value v)
 {
 	struct step *s = (struct step *)k;
 
-	builtin_find(SLICE_LIT("tostring"), 0)->fn(r, v, NULL, &v);
+	s->n->builtin->fn(r, v, NULL, &v);
 	return s->k->fn(s->k, r, v);
 }
 

@@ -272,7 +272,7 @@ int eval_one(struct run *r, const struct node *n, struct value in, struct value 
 	case N_TO_STRING:
 		if (eval_one(r, n->a, in, &v))
 			return -1;
-		return builtin_find(SLICE_LIT("tostring"), 0)->fn(r, v, NULL, out);
+		return n->builtin->fn(r, v, NULL, out);
 	case N_AS:
 		if (eval_one(r, n->a, in, &v))
 			return -1;

@@ -254,13 +254,16 @@ int jq_resolve(struct jq_program *program, size_t *at, struct err *err);
 /* simple.c: fills program->test and pieces. */
 void jq_simplify(struct jq_program *program);
 
-/* builtin.c, builtin_number.c, builtin_order.c, builtin_path.c, builtin_tlm.c. */
+/* builtin*.c: a table each, looked up in turn. */
 enum { BUILTIN_ARGS_MAX = 4 };
-const struct builtin *builtin_find(struct slice name, uint32_t n_args);
-const struct builtin *builtin_find_number(struct slice name, uint32_t n_args);
-const struct builtin *builtin_find_order(struct slice name, uint32_t n_args);
-const struct builtin *builtin_find_path(struct slice name, uint32_t n_args);
-const struct builtin *builtin_find_tlm(struct slice name, uint32_t n_args);
+
+struct builtins {
+	const struct builtin *rows;
+	size_t n;
+};
+extern const struct builtins builtins_plain, builtins_number, builtins_order, builtins_path, builtins_tlm;
+
+const struct builtin *builtin_find(struct slice name, uint32_t n_args); /* NULL: there is none */
 
 /* match.c: a call of `test` becomes N_TEST, or false: it is not native. */
 bool match_resolve(struct jq_program *program, struct node *n);

@@ -405,9 +405,12 @@ static int resolve(struct resolver *v, struct node *n)
 	case N_SLOT:
 		n->is_single = true;
 		return 0;
+	case N_TO_STRING:
+		n->builtin = builtin_find(SLICE_LIT("tostring"), 0);
+		n->is_single = n->a->is_single;
+		return 0;
 	case N_PIPE:
 	case N_NEGATE:
-	case N_TO_STRING:
 	case N_AND:
 	case N_OR:
 	case N_ALT:
