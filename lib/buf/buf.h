@@ -83,6 +83,12 @@ static inline void buf_add_char(struct buf *b, char c)
 void buf_add_str(struct buf *b, const char *s);
 void buf_addf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Appends the digits of base64 (RFC 4648), padded. */
+void buf_add_base64(struct buf *out, const void *bytes, size_t len);
+
+/* Appends the bytes that base64, with or without its padding, stands for; false when it is none. */
+bool buf_add_unbase64(struct buf *out, struct slice text);
+
 /* A NUL is kept behind the bytes until the next change; returns p. */
 const char *buf_cstr(struct buf *b);
 

@@ -111,21 +111,3 @@ bool digest_unhex(const char *hex, uint8_t *p, size_t len)
 	}
 	return hex[2 * len] == '\0';
 }
-
-void digest_add_base64(struct buf *out, const void *p, size_t len)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const uint8_t *from = p;
-
-	for (size_t i = 0; i < len; i += 3) {
-		size_t left = len - i;
-		uint32_t v = (uint32_t)from[i] << 16;
-
-		v |= left > 1 ? (uint32_t)from[i + 1] << 8 : 0;
-		v |= left > 2 ? (uint32_t)from[i + 2] : 0;
-		buf_add_char(out, digits[v >> 18]);
-		buf_add_char(out, digits[v >> 12 & 63]);
-		buf_add_char(out, left > 1 ? digits[v >> 6 & 63] : '=');
-		buf_add_char(out, left > 2 ? digits[v & 63] : '=');
-	}
-}

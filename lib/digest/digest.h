@@ -14,11 +14,7 @@
 
 #include "buf/buf.h"
 
-enum {
-	DIGEST_BYTES = 32,
-	DIGEST_HEX_BYTES = 64,
-	DIGEST_BASE64_BYTES = 44 /* of DIGEST_BYTES */
-};
+enum { DIGEST_BYTES = 32, DIGEST_HEX_BYTES = 64 };
 
 struct digest;
 
@@ -43,8 +39,5 @@ uint32_t digest_crc32c(uint32_t crc, const void *p, size_t len);
 /* Lower-case hexadecimal digits, two a byte, and a NUL; and back: false when they are not 2 * len of such digits. */
 void digest_hex(const uint8_t *p, size_t len, char *hex);
 bool digest_unhex(const char *hex, uint8_t *p, size_t len);
-
-/* Appends the bytes in base64 (RFC 4648), padded. */
-void digest_add_base64(struct buf *out, const void *p, size_t len);
 
 #endif

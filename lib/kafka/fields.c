@@ -110,40 +110,6 @@ void fields_close(struct fields *f)
 
 /* ---- parts ---- */
 
-static int digit_of(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* Appends the bytes of base64 with or without its padding; false when it is none. */
-static bool add_unbase64(struct buf *out, struct slice text)
-{
-	unsigned v = 0;
-	size_t n = 0;
-
-	while (text.len && text.p[text.len - 1] == '=')
-		text.len--;
-	if (text.len % 4 == 1)
-		return false;
-	for (; n < text.len; n++) {
-		int digit = digit_of(text.p[n]);
-
-		if (digit < 0)
-			return false;
-		v = v << 6 | (unsigned)digit;
-		if (n % 4 == 1)
-			buf_add_char(out, (char)(v >> 4));
-		else if (n % 4 == 2)
-			buf_add_char(out, (char)(v >> 2));
-		else if (n % 4 == 3)
-			buf_add_char(out, (char)v);
-	}
-	return true;
-}
-
 /* The bytes that a value stands for as a key or a header: of a string its text, of anything else its JSON. */
 static struct slice bytes_of(struct json_span span, struct buf *tmp)
 {
@@ -223,7 +189,7 @@ static void add_header(struct fields *f, struct outgoing *m, struct json_span na
 		if (json_iter_next(&it, &key, &inner) && slice_eq(json_inside(key), SLICE_LIT("b64")) &&
 			inner.type == JSON_STRING) {
 			buf_reset(&f->tmp);
-			if (add_unbase64(&f->tmp, json_inside(inner)))
+			if (buf_add_unbase64(&f->tmp, json_inside(inner)))
 				v = (struct slice){f->tmp.p ? f->tmp.p : "", f->tmp.len};
 		}
 	}
@@ -276,7 +242,7 @@ static int take_bytes(struct json_span text, struct json_span b64, struct buf *t
 {
 	if (b64.type == JSON_STRING) {
 		buf_reset(tmp);
-		if (!add_unbase64(tmp, json_inside(b64)))
+		if (!buf_add_unbase64(tmp, json_inside(b64)))
 			return -1;
 		*to = (struct slice){tmp->p ? tmp->p : "", tmp->len};
 		return 0;

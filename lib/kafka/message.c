@@ -59,7 +59,7 @@ static void add_bytes(struct buf *out, const char *name, const void *p, size_t l
 		return;
 	out->len = start;
 	buf_addf(out, ",\"%s_b64\":\"", name);
-	reject_add_base64(out, (struct slice){p, len});
+	buf_add_base64(out, p, len);
 	buf_add_char(out, '"');
 }
 
@@ -74,7 +74,7 @@ static void add_header(struct buf *out, const char *name, const void *value, siz
 	}
 	if (!json_try_string(out, (struct slice){value, len})) {
 		buf_add_str(out, "{\"b64\":\"");
-		reject_add_base64(out, (struct slice){value, len});
+		buf_add_base64(out, value, len);
 		buf_add_str(out, "\"}");
 	}
 	buf_add_char(out, ']');
@@ -125,7 +125,7 @@ static void add_value(struct buf *out, const rd_kafka_message_t *m)
 	json_check(m->payload, m->len, JSON_DEPTH_DEFAULT, &record);
 	if (record.status != JSON_OK) {
 		buf_add_str(out, ",\"value_b64\":\"");
-		reject_add_base64(out, (struct slice){m->payload, m->len});
+		buf_add_base64(out, m->payload, m->len);
 		buf_add_char(out, '"');
 		return;
 	}

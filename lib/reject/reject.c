@@ -66,25 +66,6 @@ void reject_note_good(struct reject *r)
 
 /* ---- rows ---- */
 
-void reject_add_base64(struct buf *out, struct slice bytes)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const unsigned char *p = (const unsigned char *)bytes.p;
-	char *to = buf_reserve(out, bytes.len / 3 * 4 + 4);
-	size_t left = bytes.len;
-
-	for (; left > 0; p += 3) {
-		unsigned v = (unsigned)p[0] << 16 | (left > 1 ? (unsigned)p[1] << 8 : 0) | (left > 2 ? p[2] : 0u);
-
-		*to++ = digits[v >> 18];
-		*to++ = digits[v >> 12 & 63];
-		*to++ = left > 1 ? digits[v >> 6 & 63] : '=';
-		*to++ = left > 2 ? digits[v & 63] : '=';
-		left -= left < 3 ? left : 3;
-	}
-	out->len = (size_t)(to - out->p);
-}
-
 void reject_add_raw(struct buf *out, struct slice raw)
 {
 	size_t start = out->len;
@@ -94,7 +75,7 @@ void reject_add_raw(struct buf *out, struct slice raw)
 		return;
 	out->len = start;
 	buf_add_str(out, ",\"raw_b64\":\"");
-	reject_add_base64(out, raw);
+	buf_add_base64(out, raw.p, raw.len);
 	buf_add_char(out, '"');
 }
 

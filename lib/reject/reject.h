@@ -58,9 +58,6 @@ uint64_t reject_last_line(const struct reject *r);
 /* Appends `,"source":"...","line":N`, or for a message `,"source":"kafka:TOPIC","partition":N,"offset":N`. */
 void reject_add_place(struct buf *out, const struct batch *b, uint64_t line);
 
-/* Appends the digits of base64, without quotes. */
-void reject_add_base64(struct buf *out, struct slice bytes);
-
 /* Appends `,"raw":"..."` or, where the bytes are not UTF-8, `,"raw_b64":"..."` (late rows use it too). */
 void reject_add_raw(struct buf *out, struct slice raw);
 

@@ -157,9 +157,9 @@ static int sum_part(struct upload *u, size_t i, struct err *err)
 	crc = __builtin_bswap32(crc);
 	buf_reset(&part->checksum);
 	if (u->s->s3->opts.checksum == S3_CRC32C)
-		digest_add_base64(&part->checksum, &crc, sizeof crc);
+		buf_add_base64(&part->checksum, &crc, sizeof crc);
 	else
-		digest_add_base64(&part->checksum, sum, sizeof sum);
+		buf_add_base64(&part->checksum, sum, sizeof sum);
 	return 0;
 }
 

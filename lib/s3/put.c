@@ -62,7 +62,7 @@ static int add_crc(const struct s3_put *put, struct buf *out, struct err *err)
 	if (at < put->len)
 		return err_sys(err, "cannot read the spool");
 	crc = __builtin_bswap32(crc);
-	digest_add_base64(out, &crc, sizeof crc);
+	buf_add_base64(out, &crc, sizeof crc);
 	return 0;
 }
 
@@ -74,7 +74,7 @@ static int add_checksum(const struct s3_session *s, const struct s3_put *put, st
 		return add_crc(put, out, err);
 	if (!digest_unhex(put->sha256, sum, sizeof sum))
 		assert(false && "a hash has 64 digits");
-	digest_add_base64(out, sum, sizeof sum);
+	buf_add_base64(out, sum, sizeof sum);
 	return 0;
 }
 
