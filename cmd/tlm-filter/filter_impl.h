@@ -94,6 +94,7 @@ bool filter_part_is_done(const struct part *p);
 void filter_copy_line(struct part *p, struct slice raw);
 void filter_flush_copy(struct part *p);
 void filter_note_lines(struct part *p, uint64_t line);
+void filter_take_fate(struct part *p, uint64_t outputs, bool is_last_true, bool is_good); /* of one record */
 void filter_fail(struct part *p, enum reject_reason reason, struct slice raw, uint64_t line, uint64_t byte,
 	struct slice message);
 void filter_fail_json(struct part *p, const struct json_record *record);

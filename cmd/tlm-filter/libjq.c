@@ -81,11 +81,7 @@ static int take_answer(struct filter *f, struct part *p, const struct sent *sent
 		filter_flush_copy(p);
 		buf_add_slice(p->out, answer->out);
 	}
-	p->fates.kept += is_good && answer->outputs;
-	p->fates.filtered += is_good && !answer->outputs;
-	p->fates.outputs += answer->outputs;
-	if (answer->outputs)
-		p->fates.is_last_true = answer->last == JQWORKER_LAST_TRUE;
+	filter_take_fate(p, answer->outputs, answer->last == JQWORKER_LAST_TRUE, is_good);
 	if (!is_good)
 		filter_fail(p, answer->fate == JQWORKER_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, sent->raw, sent->line, 0,
 			answer->message);

@@ -26,15 +26,6 @@ static bool is_full(const struct part *p)
 	return p->out->len >= FILTER_SPILL_BYTES;
 }
 
-static void take_fate(struct part *p, uint64_t outputs, bool is_last_true, bool is_good)
-{
-	p->fates.kept += is_good && outputs;
-	p->fates.filtered += is_good && !outputs;
-	p->fates.outputs += outputs;
-	if (outputs)
-		p->fates.is_last_true = is_last_true;
-}
-
 /* False: the record is for libjq. Outputs before an error stand, as in jq; the record was rejected all the same. */
 static bool take_result(
 	struct part *p, const struct jq_result *result, struct slice record, struct slice raw, uint64_t line)
@@ -45,7 +36,7 @@ static bool take_result(
 		p->sent = (struct sent){raw, line, false};
 		return false;
 	}
-	take_fate(p, result->outputs, result->is_last_true, result->status == JQ_OK);
+	filter_take_fate(p, result->outputs, result->is_last_true, result->status == JQ_OK);
 	if (result->status != JQ_OK)
 		filter_fail(
 			p, result->status == JQ_ERROR ? REJECT_PROGRAM : REJECT_LIMIT, raw, line, 0, result->message);
@@ -86,10 +77,10 @@ static bool take_record(struct part *p, struct lane *lane, const struct json_rec
 		return true;
 	case JQ_KEEP:
 		filter_copy_line(p, (struct slice){record->p, record->len});
-		take_fate(p, 1, record->type != JSON_NULL && record->type != JSON_FALSE, true);
+		filter_take_fate(p, 1, record->type != JSON_NULL && record->type != JSON_FALSE, true);
 		break;
 	case JQ_WROTE:
-		take_fate(p, 1, true, true);
+		filter_take_fate(p, 1, true, true);
 		break;
 	case JQ_EVALUATE:
 		is_taken = evaluate(p, lane, record);

@@ -117,6 +117,17 @@ void filter_note_lines(struct part *p, uint64_t line)
 	p->noted_bytes = p->out->len;
 }
 
+/* ---- fates ---- */
+
+void filter_take_fate(struct part *p, uint64_t outputs, bool is_last_true, bool is_good)
+{
+	p->fates.kept += is_good && outputs;
+	p->fates.filtered += is_good && !outputs;
+	p->fates.outputs += outputs;
+	if (outputs)
+		p->fates.is_last_true = is_last_true;
+}
+
 /* ---- records that failed ---- */
 
 static size_t origins_bytes(const struct part *p)

@@ -358,6 +358,14 @@ static void reset(struct result *r)
 	buf_reset(&r->notes);
 }
 
+static void note_output(struct result *r, jv value)
+{
+	jv_kind kind = jv_get_kind(value);
+
+	r->last = kind == JV_KIND_FALSE || kind == JV_KIND_NULL ? JQWORKER_LAST_FALSE : JQWORKER_LAST_TRUE;
+	r->outputs++;
+}
+
 /*
  * All outputs of a record. The input is held besides, so that a program that changes it gets a copy and an identical
  * output is an unchanged one: it leaves as the record's own bytes, the first of them only once a second output comes.
@@ -371,13 +379,11 @@ static jv collect(struct program *p, const char *record, size_t len, jv input, s
 	jq_start(p->jq, jv_copy(input), 0);
 	while (jv_is_valid(value = jq_next(p->jq))) {
 		bool is_own = may_pass && jv_identical(jv_copy(value), jv_copy(input));
-		jv_kind kind = jv_get_kind(value);
 
-		r->last = kind == JV_KIND_FALSE || kind == JV_KIND_NULL ? JQWORKER_LAST_FALSE : JQWORKER_LAST_TRUE;
 		if (r->is_same)
 			add_own_bytes(p, &r->out, record, len);
 		r->is_same = is_own && is_plain && r->outputs == 0;
-		r->outputs++;
+		note_output(r, value);
 		if (is_own && !r->is_same)
 			add_own_bytes(p, &r->out, record, len);
 		if (is_own)
@@ -402,6 +408,19 @@ static void say_too_much(const struct program *p, struct result *r)
 	size_add(&r->message, p->opts->output_bytes);
 }
 
+/* Why there is no further output; end is consumed. */
+static void say_end(struct program *p, jv end, struct result *r)
+{
+	take_stderr(p);
+	if (r->out.len > p->opts->output_bytes)
+		say_too_much(p, r);
+	else if (jq_halted(p->jq))
+		say_halt(p, r);
+	else if (jv_invalid_has_msg(jv_copy(end)))
+		say_error(r, jv_copy(end));
+	jv_free(end);
+}
+
 void program_run(struct program *p, const char *record, size_t len, struct result *r)
 {
 	jv input = program_read(p, record, len);
@@ -414,14 +433,7 @@ void program_run(struct program *p, const char *record, size_t len, struct resul
 		return;
 	}
 	end = collect(p, record, len, input, r);
-	take_stderr(p);
-	if (r->out.len > p->opts->output_bytes)
-		say_too_much(p, r);
-	else if (jq_halted(p->jq))
-		say_halt(p, r);
-	else if (jv_invalid_has_msg(jv_copy(end)))
-		say_error(r, jv_copy(end));
-	jv_free(end);
+	say_end(p, end, r);
 }
 
 void program_take_inputs(struct program *p, jq_input_cb give, void *ctx)
@@ -442,10 +454,7 @@ void program_play(struct program *p, jv input, struct result *r, void (*add)(voi
 	}
 	jq_start(p->jq, input, 0);
 	while (jv_is_valid(value = jq_next(p->jq))) {
-		jv_kind kind = jv_get_kind(value);
-
-		r->last = kind == JV_KIND_FALSE || kind == JV_KIND_NULL ? JQWORKER_LAST_FALSE : JQWORKER_LAST_TRUE;
-		r->outputs++;
+		note_output(r, value);
 		add_output(p, &r->out, value);
 		if (r->out.len >= PIECE_BYTES) {
 			add(ctx, buf_slice(&r->out));
@@ -455,10 +464,5 @@ void program_play(struct program *p, jv input, struct result *r, void (*add)(voi
 	if (r->out.len)
 		add(ctx, buf_slice(&r->out));
 	buf_reset(&r->out);
-	take_stderr(p);
-	if (jq_halted(p->jq))
-		say_halt(p, r);
-	else if (jv_invalid_has_msg(jv_copy(value)))
-		say_error(r, jv_copy(value));
-	jv_free(value);
+	say_end(p, value, r);
 }

@@ -88,7 +88,8 @@ static void tell(struct player *s, enum jqworker_event what, const struct result
 		flush_events(s);
 }
 
-static bool has_bytes(struct player *s, size_t bytes)
+/* Reads until so many bytes of records are there. */
+static void need_bytes(struct player *s, size_t bytes)
 {
 	while (s->records.len - s->at < bytes) {
 		ssize_t n;
@@ -104,7 +105,6 @@ static bool has_bytes(struct player *s, size_t bytes)
 			_exit(0);
 		s->records.len += (size_t)n;
 	}
-	return true;
 }
 
 /* The next record's bytes; false at the end of all. */
@@ -118,7 +118,7 @@ static bool take_record(struct player *s, struct slice *record)
 		tell(s, JQWORKER_NEED, NULL, SLICE_LIT(""));
 		flush_events(s);
 	}
-	has_bytes(s, sizeof len);
+	need_bytes(s, sizeof len);
 	memcpy(&len, s->records.p + s->at, sizeof len);
 	s->at += sizeof len;
 	if (len == NO_MORE) {
@@ -126,7 +126,7 @@ static bool take_record(struct player *s, struct slice *record)
 		return false;
 	}
 	/* a newline stands behind it */
-	has_bytes(s, (size_t)len + 1);
+	need_bytes(s, (size_t)len + 1);
 	*record = (struct slice){s->records.p + s->at, (size_t)len};
 	s->at += (size_t)len + 1;
 	s->taken++;
