@@ -19,13 +19,14 @@ import re
 import shutil
 import subprocess
 import sys
-import time
+
+from crashkit import feed, lines_of  # beside this file
 
 TOOL = os.path.join(os.environ.get("TLM_BIN", "build/bin"), "tlm-s3put")
 CALLS = ["write", "fsync", "link", "mkdir", "unlink", "rmdir", "openat", "flock", "close", "sync_file_range"]
 OPTIONS = ["--time", "ts:s", "--max-records", "7", "--max-open", "2", "--sync-interval", "1ms", "-q"]
 LAYOUT = "d={d}"
-N_LINES, N_CHUNKS = 60, 4
+N_LINES = 60
 
 
 os.environ["ASAN_OPTIONS"] = "detect_leaks=0"  # strace does not go with it
@@ -44,34 +45,9 @@ def command(lake, extra=()):
     return [TOOL, *OPTIONS, *extra, "-o", f"file://{lake}/{LAYOUT}/"]
 
 
-def feed(argv, lines, inject=None, log=None):
-    """Runs it on lines in chunks, so that the spool is synced between; returns status, stdout, stderr."""
-    if inject:
-        argv = ["strace", "-f", "-qq", "-o", log, "-e", "trace=" + inject.split(":")[0], "-e", "inject=" + inject, *argv]
-    p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    step = max(1, len(lines) // N_CHUNKS)
-    for i in range(0, len(lines), step):
-        try:
-            p.stdin.write("".join(l + "\n" for l in lines[i:i + step]).encode())
-            p.stdin.flush()
-            time.sleep(0.004)
-        except BrokenPipeError:
-            break
-    try:
-        out, err = p.communicate(timeout=60)
-    except BrokenPipeError:
-        out, err = p.stdout.read(), p.stderr.read()
-        p.wait()
-    return p.returncode, out.decode(), err.decode()
-
-
 def read_back(path, must_be_whole):
-    """Whole lines of a zstd file as the zstd command sees them."""
-    p = subprocess.run(["zstd", "-dcq", path], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert not must_be_whole or p.returncode == 0, f"torn: {path}"
-    text = p.stdout.decode()
-    assert not must_be_whole or text.endswith("\n"), f"a torn line: {path}"
-    return text[:text.rfind("\n") + 1].splitlines()
+    with open(path, "rb") as f:
+        return lines_of(f.read(), must_be_whole, path)
 
 
 def files(lake):

@@ -21,12 +21,14 @@ import sys
 import time
 import urllib.request
 
+from crashkit import feed, lines_of  # beside this file
+
 TOOL = os.path.join(os.environ.get("TLM_BIN", "build/bin"), "tlm-s3put")
 HERE = os.path.dirname(os.path.abspath(__file__))
 CALLS = ["write", "fsync", "rename", "mkdir", "unlink", "rmdir", "openat", "flock", "close", "sendto", "recvfrom",
          "connect", "pread64", "poll"]
 OPTIONS = ["--max-records", "7", "--max-open", "2", "--sync-interval", "1ms", "--uploads", "2", "-q"]
-N_LINES, N_CHUNKS = 60, 4
+N_LINES = 60
 os.environ.update(ASAN_OPTIONS="detect_leaks=0", AWS_ACCESS_KEY_ID="a", AWS_SECRET_ACCESS_KEY="s",
                   AWS_CONFIG_FILE="/nonexistent", AWS_SHARED_CREDENTIALS_FILE="/nonexistent")
 place, bucket_number = "", 0
@@ -63,44 +65,16 @@ class Lake:
         return sorted(os.path.join(d, f) for d, _, names in os.walk(self.spool) for f in names)
 
 
-def read_back(data, must_be_whole):
-    p = subprocess.run(["zstd", "-dcq"], input=data, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    assert not must_be_whole or p.returncode == 0, "a torn object"
-    text = p.stdout.decode()
-    assert not must_be_whole or text.endswith("\n"), "a torn line"
-    return text[:text.rfind("\n") + 1].splitlines()
-
-
 def saved(lake):
     lines = set()
     for path in lake.spooled():
         if "/_manifests/" not in path and path.endswith((".part", ".salvage", ".ready")):
             with open(path, "rb") as f:
-                lines.update(read_back(f.read(), path.endswith(".ready")))
+                lines.update(lines_of(f.read(), path.endswith(".ready"), path))
     for key, data in lake.objects().items():
         if "/_manifests/" not in key:
-            lines.update(read_back(data, True))
+            lines.update(lines_of(data, True, key))
     return lines
-
-
-def feed(argv, lines, inject=None, log=None):
-    if inject:
-        argv = ["strace", "-f", "-qq", "-o", log, "-e", "trace=" + inject.split(":")[0], "-e", "inject=" + inject, *argv]
-    p = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    step = max(1, len(lines) // N_CHUNKS)
-    for i in range(0, len(lines), step):
-        try:
-            p.stdin.write("".join(l + "\n" for l in lines[i:i + step]).encode())
-            p.stdin.flush()
-            time.sleep(0.004)
-        except BrokenPipeError:
-            break
-    try:
-        out, err = p.communicate(timeout=60)
-    except BrokenPipeError:
-        out, err = p.stdout.read(), p.stderr.read()
-        p.wait()
-    return p.returncode, out.decode(), err.decode()
 
 
 def told(out):
@@ -116,7 +90,7 @@ def restart(lake, lines, must_hold, rows, extra=()):
     for key, data in lake.objects().items():
         if "/_manifests/" in key:
             continue
-        got = read_back(data, True)
+        got = lines_of(data, True, key)
         row = rows.get(f"s3://{lake.bucket}/{key}")
         assert row, f"not told: {key}"
         assert row["records"] == len(got) and row["bytes"] == len(data), f"told wrongly: {row}"
