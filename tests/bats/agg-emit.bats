@@ -2,21 +2,7 @@
 # tlm-agg --emit: rows before the final one. Random streams are compared in agg.bats.
 
 load common
-
-setup() {
-	cd "$BATS_TEST_TMPDIR"
-	cat >trips <<'END'
-{"ts":"2026-11-22T10:00:00Z","id":"a","v":80.5}
-{"ts":"2026-11-22T10:00:10Z","id":"a","v":90}
-{"ts":"2026-11-22T10:00:20Z","id":"b","v":null}
-{"ts":"2026-11-22T10:01:20Z","id":"b","v":3}
-END
-}
-
-agg() { status_of tlm-agg "$@"; }
-
-# has FILE TEXT : the text stands in out or err
-has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }
+load agg
 
 # rows FIELD... : these fields of each row of out
 rows() { jq -c "[$(printf '.%s,' "$@" | sed 's/,$//')]" out; }

@@ -2,20 +2,7 @@
 # tlm-agg: windows, groups, lateness, forms of rows. Random streams are compared with tests/reference/agg.py.
 
 load common
-
-setup() {
-	cd "$BATS_TEST_TMPDIR"
-	cat >trips <<'END'
-{"ts":"2026-11-22T10:00:00Z","id":"a","v":80.5}
-{"ts":"2026-11-22T10:00:10Z","id":"a","v":90}
-{"ts":"2026-11-22T10:00:20Z","id":"b","v":null}
-{"ts":"2026-11-22T10:01:20Z","id":"b","v":3}
-END
-}
-
-agg() { status_of tlm-agg "$@"; }
-
-# has FILE TEXT : the text stands in out or err
+load agg
 
 @test "random streams agree with the second implementation, to the byte" {
 	TLM_AGG=tlm-agg python3 "$TLM_TOP/tests/reference/agg.py" hunt 250 1
@@ -386,15 +373,6 @@ mark() { printf '{"_tlm":{"time_us":%d,"source":"x"}}\n' "$1"; }
 	has err 'in:4: the mark has no time_us'
 }
 
-# until_true COMMAND... : waits up to two seconds for it
-until_true() {
-	for _ in $(seq 100); do
-		"$@" && return
-		sleep 0.02
-	done
-	return 1
-}
-
 @test "replay, a filter that lets nothing through, agg: windows close while the stream lives" {
 	mkfifo pipe
 	tlm-replay --time t:s --marks <pipe | tlm-filter --marks 'select(.t == 0)' |
@@ -403,7 +381,7 @@ until_true() {
 	exec 9>pipe
 	printf '{"t":%s}\n' 0 30 >&9
 	printf '{"t":61}\n' >&9
-	until_true test -s live
+	within 2 test -s live
 	same '{"window_start":0,"window_end":60,"count":1}' "$(cat live)"
 	exec 9>&-
 	wait $pid
@@ -415,7 +393,7 @@ until_true() {
 	tlm-replay --time t:s --speed 100 --marks in | tlm-filter --marks 'select(.t == 0)' |
 		tlm-agg --time t:s -w 1m --marks --time-out s count >live &
 	pid=$!
-	until_true test -s live
+	within 2 test -s live
 	kill -0 $pid # the record of 250 s is not yet due
 	wait $pid
 	same '{"window_start":0,"window_end":60,"count":1}' "$(cat live)"

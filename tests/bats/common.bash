@@ -42,3 +42,19 @@ status_of() {
 
 # Whether a file holds a text; shows the file when it does not.
 has() { grep -qF -- "$2" "$1" || { cat "$1"; return 1; }; }
+
+# stat_of KEY: a number of the stats line in the file err.
+stat_of() {
+	sed -n "s/.*\"end\":true.*\"$1\":\([0-9]*\).*/\1/p" err
+}
+
+# within SECONDS COMMAND...: tries until it succeeds.
+within() {
+	local i n=$(($1 * 50))
+	shift
+	for ((i = 0; i < n; i++)); do
+		! "$@" || return 0
+		sleep 0.02
+	done
+	"$@"
+}

@@ -16,10 +16,6 @@ like_jq() {
 	same "$theirs" "$ours" && [ "$their_status" -eq "$our_status" ] || { echo "$@: $their_status $our_status"; false; }
 }
 
-stat_of() {
-	sed -n "s/.*\"end\":true.*\"$1\":\([0-9]*\).*/\1/p" err
-}
-
 @test "generated programs and records give the answers of the jq command" {
 	need jq python3
 	cd "$TLM_TOP"

@@ -13,8 +13,6 @@ setup() {
 	T=a$BATS_TEST_NUMBER
 }
 
-topic() { kafka_admin create "$T" "${1:-1}"; }
-put() { kcat -P -q -b "$BROKERS" -t "$T" "$@"; }
 agg() { timeout 30 tlm-agg --until-end "$@"; }
 
 @test "rows are those of a file, whatever the partition of a record" {

@@ -16,7 +16,6 @@ setup() {
 topic() { kafka_admin create "$1" "${2:-1}"; }
 put() { kcat -P -q -b "$BROKERS" -t "$@"; }
 get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
-committed() { echo $(kafka_admin committed "$T" "$T" | cut -d' ' -f2); }
 
 @test "output, rejects and offsets are committed together" {
 	topic "$T" 2

@@ -16,22 +16,9 @@ setup() {
 	T=g$BATS_TEST_NUMBER
 }
 
-topic() { kafka_admin create "$T" "${1:-1}"; }
-put() { kcat -P -q -b "$BROKERS" -t "$T" "$@"; }
 filter() { timeout 60 tlm-filter -G "$T" "$@"; }
 # in the background without timeout, which would pass each signal on twice
 member() { exec tlm-filter -G "$T" -X heartbeat.interval.ms=200 "$@"; }
-committed() { echo $(kafka_admin committed "$T" "$T" | cut -d' ' -f2); }
-
-# until_true COMMAND...: at most 15 s
-until_true() {
-	local i
-	for i in $(seq 1 300); do
-		! "$@" || return 0
-		sleep 0.05
-	done
-	"$@"
-}
 
 @test "a group goes on where it left off, by -G and by group=" {
 	topic 2
@@ -94,7 +81,7 @@ until_true() {
 	seq 1 1000 | put
 	member --commit-interval 1h . "kafka:$T" >out &
 	pid=$!
-	until_true grep -q '^1000$' out
+	within 15 grep -q '^1000$' out
 	kill -TERM $pid
 	status=0
 	wait $pid || status=$?
@@ -126,7 +113,7 @@ until_true() {
 	for p in 0 1 2 3; do seq $((p * 1000)) $((p * 1000 + 499)) | put -p $p; done
 	member . "kafka:$T" >a &
 	a=$!
-	until_true bash -c '[ $(wc -l <a) = 2000 ]'
+	within 15 bash -c '[ $(wc -l <a) = 2000 ]'
 	member . "kafka:$T" >b &
 	b=$!
 	# records come while the group moves, until the second member has some
@@ -139,7 +126,7 @@ until_true() {
 		[ ! -s b ] || break
 	done
 	[ -s b ]
-	until_true bash -c "[ \$(cat a b | sort -u | wc -l) = $((4 * n)) ]"
+	within 15 bash -c "[ \$(cat a b | sort -u | wc -l) = $((4 * n)) ]"
 	kill -TERM $a $b
 	wait $a || true
 	wait $b || true
@@ -152,7 +139,7 @@ until_true() {
 	seq 1 20000 | put -p 0
 	member -X session.timeout.ms=1000 --commit-interval 10ms . "kafka:$T" -o "$PWD/a" &
 	pid=$!
-	until_true test -s a
+	within 15 test -s a
 	kill -KILL $pid
 	wait $pid || true
 	filter --until-end -X session.timeout.ms=1000 . "kafka:$T" -o "$PWD/a"
@@ -230,18 +217,18 @@ ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; 
 	seq 51 1000 >in
 	timeout 60 tlm-replay in -o "kafka:$T" --max-lag 100 --lag-group "$T" &
 	pid=$!
-	until_true ends_at 100
+	within 15 ends_at 100
 	kafka_admin commit "$T" "$T" 0 70
-	until_true ends_at 170
+	within 15 ends_at 170
 	# ten more questions change nothing
 	sleep 1
 	ends_at 170
 	kafka_admin commit "$T" "$T" 0 100
-	until_true ends_at 200
+	within 15 ends_at 200
 	# the end of the input needs no group any more
 	for at in $(seq 200 100 900); do
 		kafka_admin commit "$T" "$T" 0 "$at"
-		until_true ends_at $((at + 100))
+		within 15 ends_at $((at + 100))
 	done
 	wait $pid
 	same "$(seq 1 1000)" "$(timeout 60 tlm-filter --until-end . "kafka:$T")"
@@ -253,7 +240,7 @@ ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; 
 	member --commit-interval 50ms . "kafka:$T" >out &
 	pid=$!
 	timeout 60 tlm-replay in -o "kafka:$T" --max-lag 5000 --lag-group "$T"
-	until_true bash -c '[ $(wc -l <out) = 20000 ]'
+	within 15 bash -c '[ $(wc -l <out) = 20000 ]'
 	kill -TERM $pid
 	wait $pid || true
 	same "$(cat in)" "$(sort -n out)"
@@ -266,8 +253,8 @@ ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; 
 	a=$!
 	timeout 60 tlm-replay --time ms:ms --speed 1 --catchup stretch in -o "kafka:$T-stretch" --max-lag 50 --lag-group "$T" &
 	b=$!
-	T=$T-rate until_true ends_at 50
-	T=$T-stretch until_true ends_at 50
+	T=$T-rate within 15 ends_at 50
+	T=$T-stretch within 15 ends_at 50
 	sleep 1
 	# all that will come
 	for how in rate stretch; do kafka_admin commit "$T" "$T-$how" 0 150; done
@@ -285,7 +272,7 @@ ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; 
 	topic
 	seq 1 1000 | tlm-replay -o "kafka:$T" --max-lag 10 --lag-group "$T" &
 	pid=$!
-	until_true ends_at 10
+	within 15 ends_at 10
 	start=$SECONDS
 	kill -TERM $pid
 	status=0

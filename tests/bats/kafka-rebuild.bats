@@ -15,7 +15,6 @@ setup() {
 	kafka_admin create "$T-out" 1 retention.ms=-1
 }
 
-put() { kcat -P -q -b "$BROKERS" -t "$T" "$@"; }
 get() { kcat -C -q -e -b "$BROKERS" -t "${1:-$T-out}" -f '%k %s\n'; }
 agg() { timeout 60 tlm-agg -G "$T" --until-end --time s:s -w 10s "$@"; }
 committed() { kafka_admin committed "$T" "$T"; }

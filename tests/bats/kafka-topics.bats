@@ -17,9 +17,6 @@ setup() {
 	T=t$BATS_TEST_NUMBER
 }
 
-# topic [PARTITIONS]: makes $T.
-topic() { kafka_admin create "$T" "${1:-1}"; }
-put() { kcat -P -q -b "$BROKERS" -t "$T" "$@"; }
 filter() { timeout 30 tlm-filter --until-end "$@"; }
 
 @test "what replay writes kcat reads, and filter reads what kcat writes" {

@@ -63,3 +63,9 @@ end_of() {
 	cp "$BATS_FILE_TMPDIR/$1.err" err
 }
 TLM_BUILD_KIT=$TLM_TOP/${TLM_BUILD:-build}/kit
+
+# Of the topic of a test, $T. topic [PARTITIONS]: makes it. put [KCAT OPTION...]: lines into it. committed: the offsets
+# that the group of its name has committed.
+topic() { kafka_admin create "$T" "${1:-1}"; }
+put() { kcat -P -q -b "$BROKERS" -t "$T" "$@"; }
+committed() { echo $(kafka_admin committed "$T" "$T" | cut -d' ' -f2); }

@@ -2,18 +2,7 @@
 # tlm-agg --partial and --merge. Random streams are split and merged by tests/reference/shards.py.
 
 load common
-
-setup() {
-	cd "$BATS_TEST_TMPDIR"
-	cat >trips <<'END2'
-{"ts":"2026-11-22T10:00:00Z","id":"a","v":80.5}
-{"ts":"2026-11-22T10:00:10Z","id":"a","v":90}
-{"ts":"2026-11-22T10:00:20Z","id":"b","v":null}
-{"ts":"2026-11-22T10:01:20Z","id":"b","v":3}
-END2
-}
-
-agg() { status_of tlm-agg "$@"; }
+load agg
 
 # reason: of the only reject
 reason() { jq -r '"\(.reason): \(.message)"' rejects; }

@@ -8,11 +8,6 @@ setup() {
 	"$TLM_TOP/tests/kit/example-files" .
 }
 
-# stat_of KEY: a number of the stats line in the file err.
-stat_of() {
-	sed -n "s/.*\"end\":true.*\"$1\":\([0-9]*\).*/\1/p" err
-}
-
 @test "golden cases: CSV into NDJSON" {
 	local case want
 	for case in "$TLM_TOP"/tests/golden/replay/*.cmd; do
