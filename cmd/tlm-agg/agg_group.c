@@ -325,22 +325,13 @@ static void check_keys(struct agg_group *g, const struct agg *agg, const struct 
 	}
 }
 
-static int64_t last_offset(const struct batch *in)
-{
-	size_t n = 0;
-
-	for (const char *p = in->p; (p = memchr(p, '\n', (size_t)(in->p + in->len - p))); p++)
-		n++;
-	return in->records[n - 1].offset;
-}
-
 /* A stage of one partition knows one input. */
 static int take_batch(struct stage *stage, struct batch *in, struct buf *out, struct err *err)
 {
 	struct agg_group *g = (struct agg_group *)stage;
 	struct part *p = part_of(g, in->input);
 	uint32_t input = in->input;
-	int64_t last = last_offset(in);
+	int64_t last = in->records[in->n_records - 1].offset;
 	int result;
 
 	p->agg->out = out;

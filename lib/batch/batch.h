@@ -53,6 +53,7 @@ struct batch {
 	uint64_t long_bytes; /* BATCH_TOO_LONG */
 
 	const struct batch_record *records; /* of each line, by its index in the batch as read; NULL: no topic */
+	size_t n_records;
 	const char *topic;
 	int32_t partition;
 	struct buf *origins; /* NULL, or where a stage appends a uint32_t for each line it makes: the index of its line.

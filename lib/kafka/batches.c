@@ -235,6 +235,7 @@ static void head_batch(struct reader *r, struct batch *b, const struct part *p, 
 	b->first_line = (uint64_t)first->offset + 1;
 	b->long_bytes = 0;
 	b->records = first;
+	b->n_records = r->records.len / sizeof *first;
 	b->origins = &r->origins;
 }
 
