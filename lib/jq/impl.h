@@ -251,6 +251,9 @@ bool lex_is(const struct lexer *lx, const char *word); /* an operator or keyword
 /* resolve.c: names, constants, slots; decides what is native. -1 with err and *at. */
 int jq_resolve(struct jq_program *program, size_t *at, struct err *err);
 
+/* slots.c: paths of the record, outermost first, become slots of the scanner; the program is resolved and native. */
+void slots_assign(struct jq_program *program);
+
 /* simple.c: fills program->test and pieces. */
 void jq_simplify(struct jq_program *program);
 

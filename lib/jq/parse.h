@@ -77,8 +77,11 @@ const struct name *parser_find_variable(const struct parser *p, struct slice nam
 const struct name *parser_find_label(const struct parser *p, struct slice name);
 const struct name *parser_find_function(const struct parser *p, struct slice name, uint32_t n_args);
 
-/* parse_term.c: what binds closest, with its postfixes; a string or a format */
+/* parse_term.c: what binds closest, with its postfixes */
 struct node *parse_term(struct parser *p);
+
+/* parse_string.c: lx is at the opening quote, behind its @format; at a string or a format */
+struct node *parse_string(struct parser *p, struct slice format);
 struct node *parse_text(struct parser *p);
 
 /* define.c: `def` is taken: one function, which stays in scope */
