@@ -41,7 +41,7 @@ static bool has_topic(const struct address *a, const char *topic)
 	return false;
 }
 
-static const struct address *address_of(const struct reader *r, const char *topic, int32_t id)
+const struct address *reader_address(const struct reader *r, const char *topic, int32_t id)
 {
 	for (size_t i = 0; i < r->n_addresses; i++) {
 		const struct address *a = &r->addresses[i];
@@ -69,7 +69,7 @@ struct part *reader_part(struct reader *r, const char *topic, int32_t id)
 	*p = (struct part){
 		.id = id, .start = RD_KAFKA_OFFSET_BEGINNING, .end = -1, .next = -1, .seen_end = -1, .committed = -1};
 	p->topic = mem_dup(topic, strlen(topic));
-	p->address = address_of(r, topic, id);
+	p->address = reader_address(r, topic, id);
 	buf_addf(&name, "kafka:%s[%d]", topic, (int)id);
 	p->name = mem_dup(buf_cstr(&name), name.len);
 	buf_release(&name);
@@ -191,7 +191,7 @@ static int list_topic(struct reader *r, const struct rd_kafka_metadata_topic *to
 		int32_t id = topic->partitions[i].id;
 		struct part *p;
 
-		if (reader_find(r, topic->topic, id) || !address_of(r, topic->topic, id))
+		if (reader_find(r, topic->topic, id) || !reader_address(r, topic->topic, id))
 			continue;
 		p = reader_part(r, topic->topic, id);
 		/* a partition that was added while we read: its first record is new too */

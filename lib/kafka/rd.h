@@ -20,6 +20,8 @@
 	F(conf_destroy)                                                                                                \
 	F(conf_set)                                                                                                    \
 	F(conf_get)                                                                                                    \
+	F(conf)                                                                                                        \
+	F(conf_dup)                                                                                                    \
 	F(conf_set_opaque)                                                                                             \
 	F(conf_set_log_cb)                                                                                             \
 	F(conf_set_error_cb)                                                                                           \

@@ -80,12 +80,19 @@ struct reader {
 /* parts.c */
 struct part *reader_part(struct reader *r, const char *topic, int32_t id); /* made where there is none */
 struct part *reader_find(struct reader *r, const char *topic, int32_t id); /* or NULL */
-int reader_resolve(struct reader *r, struct part *p, struct err *err);     /* start and end become known */
-int reader_list(struct reader *r, bool is_again, struct err *err);         /* all partitions of the addresses */
+const struct address *reader_address(const struct reader *r, const char *topic, int32_t id); /* that has it, or NULL */
+int reader_resolve(struct reader *r, struct part *p, struct err *err); /* start and end become known */
+int reader_list(struct reader *r, bool is_again, struct err *err);     /* all partitions of the addresses */
 int reader_start(struct reader *r, struct part *p, struct err *err);
 int reader_at(struct reader *r, const char *topic, struct err *err); /* err_at() with "kafka:TOPIC"; returns -1 */
 void reader_pause(struct reader *r, struct part *p);
 int64_t reader_lag(const struct reader *r);
+
+/*
+ * Before ends are asked for: waits until the transactions that are open now, in what is read up to an end, are decided.
+ * A signal ends the wait. Returns 0, or -1 with err.
+ */
+int reader_settle(struct reader *r, struct err *err);
 
 /* group.c */
 int reader_subscribe(struct reader *r, struct err *err);

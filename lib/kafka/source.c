@@ -239,7 +239,9 @@ static int start(struct reader *r, struct err *err)
 	bool is_endless = false;
 
 	if (r->group)
-		return check_topics(r, err) || reader_subscribe(r, err) ? -1 : 0;
+		return check_topics(r, err) || reader_settle(r, err) || reader_subscribe(r, err) ? -1 : 0;
+	if (reader_settle(r, err))
+		return -1;
 	r->queue = rd.queue_new(r->client.rk);
 	if (reader_list(r, false, err))
 		return -1;

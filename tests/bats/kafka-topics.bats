@@ -304,6 +304,27 @@ filter() { timeout 30 tlm-filter --until-end "$@"; }
 	none_of 'clone3?\(' trace
 }
 
+@test "a transaction that is open at the start is waited for, and said so: its records are not left out" {
+	topic 2
+	put -p 0 <<<'{"v":1}'
+	mkfifo hold
+	kafka_admin transact "$T" 1 '{"v":2}' <hold >state 3>&- &
+	exec 4>hold
+	within 20 grep -q open state
+	put -p 0 <<<'{"v":3}'
+	i=0
+	for place in "kafka:$T" "kafka:$T?offset=.." "kafka:$T?group=$T&offset=.."; do
+		i=$((i + 1))
+		timeout 60 tlm-filter --until-end .v "$place" >"got-$i" 2>"err-$i" 3>&- 4>&- &
+		within 20 grep -q "kafka:$T\[1\]: a transaction is open: waiting" "err-$i"
+		[ ! -s "got-$i" ]
+		kill -0 $!
+	done
+	exec 4>&-
+	wait
+	for i in 1 2 3; do same '1 2 3' "$(sort "got-$i" | xargs)"; done
+}
+
 @test "a broker that is killed and started again under load: nothing is lost, nothing comes twice" {
 	topic 2
 	seq 1 20000 | sed 's/.*/{"v":&}/' >in

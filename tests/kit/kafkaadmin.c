@@ -8,6 +8,8 @@
  *   kafkaadmin BROKERS allow USER topic|group NAME read|write|describe
  *   kafkaadmin BROKERS commit GROUP TOPIC PARTITION OFFSET [METADATA]
  *   kafkaadmin BROKERS committed GROUP TOPIC              lines "PARTITION OFFSET METADATA"
+ *   kafkaadmin BROKERS transact TOPIC PARTITION VALUE     a message in a transaction: says "open", and commits it when
+ *                                                         its standard input ends
  */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -165,6 +167,37 @@ static void committed(char **arg)
 	}
 }
 
+static void check_error(const char *what, rd_kafka_error_t *error)
+{
+	if (error)
+		die(what, rd_kafka_error_string(error));
+}
+
+static void transact(const char *brokers, char **arg)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char text[256], rest;
+	rd_kafka_t *producer;
+
+	if (rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof text) ||
+		rd_kafka_conf_set(conf, "transactional.id", arg[2], text, sizeof text))
+		die("transact", text);
+	producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+	if (!producer)
+		die("transact", text);
+	check_error("transact", rd_kafka_init_transactions(producer, WAIT_MS));
+	check_error("transact", rd_kafka_begin_transaction(producer));
+	check("transact", rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(arg[0]), RD_KAFKA_V_PARTITION(atoi(arg[1])),
+				  RD_KAFKA_V_VALUE(arg[2], strlen(arg[2])), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+				  RD_KAFKA_V_END));
+	check("transact", rd_kafka_flush(producer, WAIT_MS));
+	puts("open");
+	fflush(stdout);
+	while (read(STDIN_FILENO, &rest, 1) > 0)
+		;
+	check_error("transact", rd_kafka_commit_transaction(producer, WAIT_MS));
+}
+
 static void open_client(const char *brokers, const char *group)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -184,8 +217,8 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int n_least;
-	} verbs[] = {
-		{"create", 2}, {"delete", 1}, {"grow", 2}, {"trim", 3}, {"allow", 4}, {"commit", 4}, {"committed", 2}};
+	} verbs[] = {{"create", 2}, {"delete", 1}, {"grow", 2}, {"trim", 3}, {"allow", 4}, {"commit", 4},
+		{"committed", 2}, {"transact", 3}};
 	size_t verb = 0;
 
 	while (argc >= 3 && verb < sizeof verbs / sizeof *verbs && strcmp(argv[2], verbs[verb].name) != 0)
@@ -194,7 +227,7 @@ int main(int argc, char **argv)
 		fputs("usage: kafkaadmin BROKERS VERB ARGUMENT...\n", stderr);
 		return 2;
 	}
-	open_client(argv[1], verb >= 5 ? argv[3] : NULL);
+	open_client(argv[1], verb == 5 || verb == 6 ? argv[3] : NULL);
 	switch (verb) {
 	case 0:
 		create(argv + 3, argc - 3);
@@ -216,6 +249,9 @@ int main(int argc, char **argv)
 		break;
 	case 6:
 		committed(argv + 3);
+		break;
+	case 7:
+		transact(argv[1], argv + 3);
 		break;
 	}
 	fflush(stdout);
