@@ -1,106 +1,12 @@
-#include "agg_group.h"
+#include "agg_group_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agg_impl.h"
-#include "kafka/kafka.h"
 #include "mem/mem.h"
-#include "rebuild/rebuild.h"
 
 enum { KEYS_CHECKED = 100 };
-
-#define SESSION_MAX_US (INT64_C(86400) * 1000000)
-
-/* One partition. */
-struct part {
-	struct agg *agg; /* NULL: not ours */
-	struct rebuild rebuild;
-	const char *name;
-};
-
-struct agg_group {
-	struct stage stage;
-	struct kafka_keeper keeper;
-	struct agg *model;
-	const struct agg_options *opts;
-	const char *list;
-	struct agg_frame frame;
-	uint64_t options;   /* a hash of what windows depend on */
-	struct part *parts; /* by input */
-	uint32_t n_parts;
-	struct sink *late;
-	bool has_unsynced_late;
-	struct engine_counts past; /* of partitions that went */
-	struct ledger replayed;    /* the books of what was read before: nobody looks at them */
-	struct reject *silent;
-	unsigned n_keys; /* of records that were compared with their groups */
-	void (*warn)(void *ctx, const char *text);
-	void *warn_ctx;
-};
-
-/* ---- what a group cannot do ---- */
-
-void agg_group_defaults(struct agg_options *o)
-{
-	if (o->session_us && !o->session_max_us)
-		o->session_max_us = SESSION_MAX_US;
-}
-
-static int refuse(struct err *err, const char *what, const char *why)
-{
-	return err_set(err, ERR_USAGE, "%s with a group: %s", what, why);
-}
-
-static int check(const struct agg *model, const struct agg_options *o, struct err *err)
-{
-	static const char no_log[] =
-		"such windows cannot be rebuilt from a part of the log; without -G they can be had";
-	static const char one_file[] = "the file would be of all partitions; read the topic of the rows without -G";
-
-	if (model->window.is_all)
-		return refuse(err, "-w all", no_log);
-	if (o->every_n || o->start || o->end)
-		return refuse(err, o->every_n ? "--every-n" : o->start ? "--start" : "--end", no_log);
-	if (o->is_filling)
-		return refuse(err, "--fill", no_log);
-	if (o->is_merging || o->is_explaining)
-		return refuse(err, o->is_merging ? "--merge" : "--explain-lateness", "read the topic without -G");
-	if (o->latest || model->frame.rotate)
-		return refuse(err, o->latest ? "--latest" : "-o with %", one_file);
-	if (o->format > ROWS_NDJSON)
-		return refuse(err, "--format", "rows are ndjson");
-	if (o->on_full > ON_FULL_FAIL)
-		return refuse(err, "--on-full", "what is dropped depends on when a member began");
-	if (model->list.carried_bytes && !o->max_gap_us)
-		return refuse(err, "values that hold", "say --max-gap: how far back the log is needed for them");
-	return 0;
-}
-
-static void add_text(uint64_t *hash, const char *text)
-{
-	*hash = rebuild_hash(*hash, slice_str(text ? text : ""));
-}
-
-static uint64_t hash_options(const struct agg_options *o, const char *list)
-{
-	const int64_t numbers[] = {o->every_us, o->offset_us, o->session_us, o->session_max_us, o->delay_us,
-		o->grace_us, o->max_ahead_us, o->exact_max, o->max_gap_us, o->is_coercing, o->has_marks};
-	uint64_t hash = 0;
-
-	hash = rebuild_hash(hash, (struct slice){(const char *)numbers, sizeof numbers});
-	add_text(&hash, list);
-	add_text(&hash, o->time);
-	add_text(&hash, o->window);
-	add_text(&hash, o->tz);
-	add_text(&hash, o->quorum);
-	add_text(&hash, o->where);
-	add_text(&hash, o->emit);
-	for (size_t i = 0; i < o->groups.n; i++)
-		add_text(&hash, o->groups.items[i]);
-	return hash;
-}
 
 /* ---- a partition comes and goes ---- */
 
@@ -441,7 +347,7 @@ struct agg_group *agg_group_open(struct agg *model, const struct agg_options *op
 		.close = close_stage};
 	struct agg_group *g;
 
-	if (check(model, opts, err))
+	if (agg_group_check(model, opts, err))
 		return NULL;
 	g = mem_alloc(1, sizeof *g);
 	*g = (struct agg_group){.stage.ops = &ops,
@@ -449,7 +355,7 @@ struct agg_group *agg_group_open(struct agg *model, const struct agg_options *op
 		.opts = opts,
 		.list = list,
 		.frame = *frame,
-		.options = hash_options(opts, list),
+		.options = agg_group_hash(opts, list),
 		.warn = warn,
 		.warn_ctx = warn_ctx};
 	g->keeper = (struct kafka_keeper){g, take_part, forget_part, bound, position};
