@@ -9,8 +9,10 @@
 #include "buf/buf.h"
 #include "json/json.h"
 #include "kafka/address.h"
+#include "kafka/client.h"
 #include "kafka/kafka.h"
 #include "kafka/rd.h"
+#include "sink/sink.h"
 #include "timefield/timefield.h"
 
 /* One message to be sent; all of it borrowed until it was handed to the library, but headers. */
@@ -48,5 +50,46 @@ void fields_close(struct fields *f);
  * ERR_DATA: with -J a line that is no envelope.
  */
 int fields_take(struct fields *f, const struct json_record *line, struct outgoing *m, struct err *err);
+
+/* ---- producer.c: on the way into the library ---- */
+
+enum { PRODUCER_QUEUE_MAX = 1024, PRODUCER_POLL_MS = 50 };
+
+struct producer {
+	struct sink base;
+	struct client client;
+	struct kafka_opts opts;
+	struct address address;
+	const char *name;    /* the place */
+	struct exact *exact; /* NULL: sent at once; else the messages go into its transactions, and client is unused */
+	rd_kafka_topic_t *topic;
+	struct fields fields;
+	int32_t partition;
+	rd_kafka_message_t queue[PRODUCER_QUEUE_MAX]; /* n of them go to the library in one call */
+	size_t n;
+	struct buf keys; /* those that the queue borrows and no line holds */
+	uint64_t sent, delivered, bytes_out;
+	struct err failure;
+	int64_t reports_us; /* when they were taken last */
+	int64_t blocked_us; /* since when a wait goes on without on_blocked() */
+};
+
+/* The callback of the library: a message was delivered, or was not. */
+void producer_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque);
+
+/* Whether all is well: 0, or -1 with what failed first. */
+int producer_check(struct producer *p, struct err *err);
+
+/* Takes reports for so long; whoever wants to know that we are blocked is told every second. As producer_check(). */
+int producer_wait(struct producer *p, int timeout_ms, struct err *err);
+
+/* The queue of ours into that of the library; one that is full is waited for. */
+int producer_send_queue(struct producer *p, struct err *err);
+
+/* Into the queue. is_key_scratch: the key is gone before the queue is sent, and is copied. */
+int producer_send_many(struct producer *p, struct outgoing *m, bool is_key_scratch, struct err *err);
+
+/* With time, headers or a partition of its own. */
+int producer_send_one(struct producer *p, struct outgoing *m, struct err *err);
 
 #endif

@@ -1,8 +1,4 @@
-/*
- * Lines become messages of an idempotent producer. The library copies them, sends them from threads of its own, and
- * reports each as delivered or not; the reports are taken while we write, wait and sync. A message without time and
- * headers goes the quick way, many in one call.
- */
+/* Lines become messages: of an idempotent producer, or of a transaction that the source commits. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,186 +11,9 @@
 #include "ledger/ledger.h"
 #include "mem/mem.h"
 
-enum { QUEUE_MAX = 1024, KEYS_BYTES = 64 << 10, REPORTS_US = 100000, BLOCKED_US = 1000000, POLL_MS = 50 };
+enum { REPORTS_US = 100000 };
 
-struct producer {
-	struct sink base;
-	struct client client;
-	struct kafka_opts opts;
-	struct address address;
-	const char *name;    /* the place */
-	struct exact *exact; /* NULL: sent at once; else the messages go into its transactions, and client is unused */
-	rd_kafka_topic_t *topic;
-	struct fields fields;
-	int32_t partition;
-	rd_kafka_message_t queue[QUEUE_MAX]; /* n of them go to the library in one call */
-	size_t n;
-	struct buf keys; /* those that the queue borrows and no line holds */
-	uint64_t sent, delivered, bytes_out;
-	struct err failure;
-	int64_t reports_us; /* when they were taken last */
-	int64_t blocked_us; /* since when a wait goes on without on_blocked() */
-};
-
-/* ---- reports ---- */
-
-static void fail(struct producer *p, rd_kafka_resp_err_t code, int32_t partition, size_t len)
-{
-	char text[64] = "";
-
-	if (partition >= 0)
-		snprintf(text, sizeof text, "partition %d", (int)partition);
-	if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-		err_set(&p->failure, ERR_REFUSED,
-			"a record of %zu bytes is more than message.max.bytes of this producer, or than the topic "
-			"takes",
-			len);
-	else
-		client_fail(&p->failure, code, text);
-}
-
-static void take_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
-{
-	struct client *c = opaque;
-	struct producer *p = (struct producer *)((char *)c - offsetof(struct producer, client));
-
-	(void)rk;
-	p->delivered += !m->err;
-	if (m->err)
-		fail(p, m->err, m->partition, m->len);
-}
-
-static int check(struct producer *p, struct err *err)
-{
-	if (p->failure.code == ERR_NONE)
-		client_has_failed(&p->client, &p->failure);
-	if (p->failure.code == ERR_NONE)
-		return 0;
-	if (err->code == ERR_NONE)
-		*err = p->failure;
-	return err_at(err, p->name, 0, 0);
-}
-
-/* Reports for so long; whoever wants to know that we are blocked is told every second. */
-static int wait_for_reports(struct producer *p, int timeout_ms, struct err *err)
-{
-	int64_t now_us;
-
-	rd.poll(p->client.rk, timeout_ms);
-	p->reports_us = now_us = ledger_now_us();
-	if (timeout_ms && p->base.on_blocked && now_us - p->blocked_us >= BLOCKED_US) {
-		p->base.on_blocked(p->base.blocked_ctx);
-		p->blocked_us = now_us;
-	}
-	return check(p, err);
-}
-
-/* ---- sending ---- */
-
-/* The queue of ours into that of the library; one that is full is waited for. */
-static int send_queue(struct producer *p, struct err *err)
-{
-	size_t from = 0;
-
-	p->blocked_us = ledger_now_us();
-	while (from < p->n) {
-		int left = (int)(p->n - from);
-		int done = rd.produce_batch(p->topic, p->partition, RD_KAFKA_MSG_F_COPY, p->queue + from, left);
-
-		from += (size_t)done;
-		p->sent += (uint64_t)done;
-		if (done == left)
-			break;
-		/* what comes behind one that the full queue refused was refused too */
-		if (p->queue[from].err != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			fail(p, p->queue[from].err, -1, p->queue[from].len);
-		if (wait_for_reports(p, POLL_MS, err))
-			return -1;
-	}
-	p->n = 0;
-	buf_reset(&p->keys);
-	return wait_for_reports(p, 0, err);
-}
-
-/* A key must stay where it is until the queue is sent: one from a scratch buffer is copied. */
-static int hold_key(struct producer *p, struct slice *key, struct err *err)
-{
-	if (p->keys.len + key->len > p->keys.cap) {
-		if (p->n && send_queue(p, err))
-			return -1;
-		buf_reserve(&p->keys, key->len > KEYS_BYTES ? key->len : KEYS_BYTES);
-	}
-	memcpy(p->keys.p + p->keys.len, key->p, key->len);
-	key->p = p->keys.p + p->keys.len;
-	p->keys.len += key->len;
-	return 0;
-}
-
-/* The library takes payloads by pointers to what it might write to; it does not. */
-static void *unqualified(const void *p)
-{
-	union {
-		const void *in;
-		void *out;
-	} u = {p};
-
-	return u.out;
-}
-
-static int send_many(struct producer *p, struct outgoing *m, bool is_key_scratch, struct err *err)
-{
-	if (p->n == QUEUE_MAX && send_queue(p, err))
-		return -1;
-	if (m->key.p && is_key_scratch && hold_key(p, &m->key, err))
-		return -1;
-	p->queue[p->n++] = (rd_kafka_message_t){.payload = unqualified(m->value.p),
-		.len = m->value.len,
-		.key = unqualified(m->key.p),
-		.key_len = m->key.len};
-	return 0;
-}
-
-/* With time, headers or a partition of its own. */
-static int send_one(struct producer *p, struct outgoing *m, struct err *err)
-{
-	rd_kafka_vu_t vus[8];
-	size_t n = 0;
-
-	vus[n].vtype = RD_KAFKA_VTYPE_RKT;
-	vus[n++].u.rkt = p->topic;
-	vus[n].vtype = RD_KAFKA_VTYPE_PARTITION;
-	vus[n++].u.i32 = m->partition;
-	vus[n].vtype = RD_KAFKA_VTYPE_MSGFLAGS;
-	vus[n++].u.i = RD_KAFKA_MSG_F_COPY;
-	vus[n].vtype = RD_KAFKA_VTYPE_VALUE;
-	vus[n].u.mem.ptr = unqualified(m->value.p);
-	vus[n++].u.mem.size = m->value.len;
-	vus[n].vtype = RD_KAFKA_VTYPE_KEY;
-	vus[n].u.mem.ptr = unqualified(m->key.p);
-	vus[n++].u.mem.size = m->key.len;
-	vus[n].vtype = RD_KAFKA_VTYPE_TIMESTAMP;
-	vus[n++].u.i64 = m->time_ms;
-	if (m->headers) {
-		vus[n].vtype = RD_KAFKA_VTYPE_HEADERS;
-		vus[n++].u.headers = m->headers;
-	}
-	p->blocked_us = ledger_now_us();
-	for (;;) {
-		rd_kafka_error_t *error = rd.produceva(p->client.rk, vus, n);
-		rd_kafka_resp_err_t code = error ? rd.error_code(error) : RD_KAFKA_RESP_ERR_NO_ERROR;
-
-		if (!error) {
-			m->headers = NULL; /* the library's now */
-			p->sent++;
-			return 0;
-		}
-		rd.error_destroy(error);
-		if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-			fail(p, code, -1, m->value.len);
-		if (wait_for_reports(p, POLL_MS, err))
-			return -1;
-	}
-}
+/* ---- lines ---- */
 
 /* What the message that the line came from held. */
 static void keep(const struct producer *p, const struct batch_record *from, struct outgoing *m)
@@ -229,12 +48,12 @@ static int send_line(struct producer *p, const char *line, size_t len, const str
 		exact_add(p->exact, p->topic, &m);
 		result = 0;
 	} else if (m.time_ms || m.headers || m.partition != p->partition) {
-		result = (p->n && send_queue(p, err)) || send_one(p, &m, err) ? -1 : 0;
+		result = (p->n && producer_send_queue(p, err)) || producer_send_one(p, &m, err) ? -1 : 0;
 	} else {
 		/* keys of the message that was read, and of envelopes, live only until the next line */
-		result = send_many(p, &m, m.key.p && !is_inside(m.key.p, line, len), err);
+		result = producer_send_many(p, &m, m.key.p && !is_inside(m.key.p, line, len), err);
 		if (result == 0 && m.value.p && !is_inside(m.value.p, line, len))
-			result = send_queue(p, err);
+			result = producer_send_queue(p, err);
 	}
 	if (m.headers)
 		rd.headers_destroy(m.headers);
@@ -279,11 +98,11 @@ static int write_batch(struct sink *k, const struct batch *b, struct err *err)
 	struct producer *p = (struct producer *)k;
 	int result;
 
-	if (!p->exact && check(p, err))
+	if (!p->exact && producer_check(p, err))
 		return -1;
 	result = p->fields.scan ? write_records(p, b, err) : write_lines(p, b, err);
 	if (result == 0 && p->n)
-		result = send_queue(p, err);
+		result = producer_send_queue(p, err);
 	p->n = 0;
 	return result;
 }
@@ -292,7 +111,7 @@ static int write_batch(struct sink *k, const struct batch *b, struct err *err)
 
 static int flush(struct sink *k, struct err *err)
 {
-	return wait_for_reports((struct producer *)k, 0, err);
+	return producer_wait((struct producer *)k, 0, err);
 }
 
 /* All that was sent is acknowledged. */
@@ -302,11 +121,11 @@ static int sync_all(struct sink *k, struct err *err)
 
 	p->blocked_us = ledger_now_us();
 	while (rd.outq_len(p->client.rk) > 0) {
-		rd.flush(p->client.rk, POLL_MS);
-		if (wait_for_reports(p, POLL_MS / 10, err))
+		rd.flush(p->client.rk, PRODUCER_POLL_MS);
+		if (producer_wait(p, PRODUCER_POLL_MS / 10, err))
 			return -1;
 	}
-	return check(p, err);
+	return producer_check(p, err);
 }
 
 static int64_t deadline(const struct sink *k)
@@ -319,7 +138,7 @@ static int64_t deadline(const struct sink *k)
 static int tick(struct sink *k, int64_t now_us, struct err *err)
 {
 	(void)now_us;
-	return wait_for_reports((struct producer *)k, 0, err);
+	return producer_wait((struct producer *)k, 0, err);
 }
 
 /* What was taken cannot be withdrawn: it is delivered, whatever the run was, unless delivering is what failed. */
@@ -328,7 +147,7 @@ static int finish(struct sink *k, bool is_good, struct err *err)
 	struct producer *p = (struct producer *)k;
 
 	(void)is_good;
-	if (check(p, err)) {
+	if (producer_check(p, err)) {
 		rd.purge(p->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 		return -1;
 	}
@@ -390,7 +209,7 @@ static int open_client(struct producer *p, struct err *err)
 
 	if (!conf)
 		return -1;
-	rd.conf_set_dr_msg_cb(conf, take_report);
+	rd.conf_set_dr_msg_cb(conf, producer_report);
 	if (client_open(&p->client, RD_KAFKA_PRODUCER, conf, &p->opts, err))
 		return -1;
 	meta = client_topic(&p->client, p->address.topics[0], err);
