@@ -325,7 +325,7 @@ static bool is_finished(const struct reader *r)
 	if (!r->group || r->is_until_end)
 		return true;
 	for (size_t i = 0; i < r->n_addresses; i++)
-		if (!r->addresses[i].limit || r->left[i])
+		if (!r->addresses[i].has_end && (!r->addresses[i].limit || r->left[i]))
 			return false;
 	return true;
 }

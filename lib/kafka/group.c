@@ -235,6 +235,20 @@ static int take_part(struct reader *r, struct part *p, const rd_kafka_topic_part
 	return -1;
 }
 
+/* By its address, else by what is committed; a range ends where it did for those who had the partition before. */
+static int find_range(struct reader *r, struct part *p, struct err *err)
+{
+	bool has_end = p->address && p->address->has_end;
+
+	if ((p->committed < 0 || has_end) && reader_resolve(r, p, err))
+		return -1;
+	if (p->committed >= 0) {
+		p->start = p->committed;
+		p->is_done = false; /* that shows when the next message, or the end, is there: windows may be open */
+	}
+	return 0;
+}
+
 /* Where reading begins is our decision: what is committed, else offset=, else the beginning. */
 static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 {
@@ -250,9 +264,7 @@ static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 		p->next = p->end = p->seen_end = -1;
 		p->is_done = p->is_caught_up = false;
 		/* the library keeps a pause over an assignment: is_paused stays, and the next fill() resumes */
-		if (committed >= 0) {
-			p->start = committed;
-		} else if (reader_resolve(r, p, &err)) {
+		if (find_range(r, p, &err)) {
 			reader_fail(r, &err);
 			return -1;
 		}

@@ -293,3 +293,13 @@ ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; 
 	end_of absent
 	[ "$status" = 7 ]
 }
+
+@test "a range ends for a group too, also for whoever comes after it" {
+	topic 2
+	seq 1 50 | put -p 0
+	for want in '..20 20' '..20 0' '..30 10' '..60 20' '..60 0'; do
+		status_of timeout 30 tlm-filter -G "$T" . "kafka:$T?offset=${want% *}" >out
+		same "0 ${want#* }" "$status $(wc -l <out)"
+	done
+	same 50 "$(committed "$T" | cut -d' ' -f1)"
+}
