@@ -279,7 +279,9 @@ static void bad_programs_say_where(void **state)
 	check("1/0", "0\n", "1: line 1, column 2: division by zero");
 	check("$x", "0\n", "0: line 1, column 1: $x is not defined");
 	check("break $x", "0\n", "0: line 1, column 1: $*label-x is not defined");
-	check("tlm::tim(.a)", "0\n", "0: line 1, column 1: no such function of tlm");
+	check("tlm::tim(.a)", "0\n",
+		"0: line 1, column 1: no function of tlm: those are tlm::time(f), tlm::iso and tlm::haversine(lat; "
+		"lon; lat; lon)");
 	check(".. | tlm::iso", "0\n",
 		"5: line 1, column 6: tlm::iso is native only, and only libjq runs '..' at line 1, column 1");
 	check("1 as $x | 2) | $x", "0\n", "11: line 1, column 12: unexpected ')'");

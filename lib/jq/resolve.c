@@ -178,7 +178,9 @@ static int resolve_call(struct resolver *v, struct node *n)
 		if (is_place(n))
 			v->program->place_call = n->name.p[6] == 'l' ? "input_line_number" : "input_filename";
 		if (!n->builtin)
-			return fail(v, n, "no such function of tlm");
+			return fail(v, n,
+				"no function of tlm: those are tlm::time(f), tlm::iso and tlm::haversine(lat; lon; "
+				"lat; lon)");
 		v->ours = n;
 	} else if (!n->builtin && !match_resolve(v->program, n)) {
 		mark_call(v, n);
