@@ -108,6 +108,7 @@ static const struct opt_hint hints[] = {
 	{"--by", "-g FIELD groups"},
 	{"--group", "-g FIELD groups"},
 	{"-f", "the aggregates are the first operand: 'count, mean(value)'; -g FIELD groups"},
+	TOOL_TOPIC_HINTS,
 	{NULL, NULL},
 };
 

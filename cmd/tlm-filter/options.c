@@ -316,6 +316,7 @@ static const struct opt table[] = {
 static const struct opt_hint hints[] = {
 	{"--argfile", "--slurpfile NAME FILE reads a file"},
 	{"--compact", "outputs are compact by default; -c says so"},
+	TOOL_TOPIC_HINTS,
 	{NULL, NULL},
 };
 

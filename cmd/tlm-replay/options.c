@@ -159,6 +159,7 @@ static const struct opt_hint hints[] = {
 	{"--itsv", "write --tsv"},
 	{"--implicit-csv-header", "write --header NAMES"},
 	{"--no-header", "write --header NAMES"},
+	TOOL_TOPIC_HINTS,
 	{NULL, NULL},
 };
 

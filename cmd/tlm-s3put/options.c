@@ -97,6 +97,7 @@ static const struct opt_hint hints[] = {
 	{"--metadata-directive", "--metadata NAME=VALUE is for new objects"},
 	{"--tags", "write --tagging 'NAME=VALUE&NAME=VALUE'"},
 	{"--recursive", "each SOURCE is read; -o is the lake"},
+	TOOL_TOPIC_HINTS,
 	{NULL, NULL},
 };
 

@@ -116,4 +116,15 @@ struct sink *tool_beside(struct tool *t, const char *name, struct err *err);
  */
 int tool_finish(struct tool *t, struct err *err);
 
+/* What users of kcat and of the broker's own commands type, for the hints of a tool. */
+/* clang-format off */
+#define TOOL_TOPIC_HINTS \
+	{"-t", "a topic is a place: kafka:TOPIC to read, -o kafka:TOPIC to write"}, \
+	{"--topic", "a topic is a place: kafka:TOPIC to read, -o kafka:TOPIC to write"}, \
+	{"-C", "a topic that is read is a place: kafka:TOPIC"}, \
+	{"-P", "a topic that is written is a place: -o kafka:TOPIC"}, \
+	{"--bootstrap-server", "write -b HOST:PORT"}, \
+	{"--from-beginning", "a topic is read from its beginning unless offset= or a group says otherwise"}
+/* clang-format on */
+
 #endif

@@ -294,6 +294,14 @@ filter() { timeout 30 tlm-filter --until-end "$@"; }
 	grep -q 'topics and files are not read in one run' err
 	status_of tlm-filter --indent 2 . /dev/null -o kafka:x
 	[ "$status" = 2 ]
+	status_of tlm-filter -t x .
+	[ "$status" = 2 ]
+	grep -q 'a topic is a place: kafka:TOPIC to read' err
+	for tool in filter agg s3put replay; do
+		status_of "tlm-$tool" -P
+		[ "$status" = 2 ]
+		grep -q 'is a place: -o kafka:TOPIC' err
+	done
 }
 
 @test "a run on pipes has no thread of the library, and does not load it" {
