@@ -6,18 +6,20 @@
 
 #include "mem/mem.h"
 
-enum { PARTS_A_LANE = 4 }; /* in the ring, and as many more */
+enum { PARTS_A_JOB = 4 }; /* in the ring, and as many more */
 
 static int take_batch(struct stage *g, struct batch *in, struct buf *out, struct err *err)
 {
 	struct filter *f = (struct filter *)g;
 
-	if (f->lanes[0].run)
-		return filter_take_native(f, in, out, err);
+	if (f->ring)
+		return filter_hold(f, in, err);
+	if (!f->reading)
+		return filter_take_here(f, in, out, err);
 	f->part.in = *in;
 	f->part.out = out;
 	filter_part_begin(&f->part, f, (struct slice){in->p, in->len}, 0);
-	return f->reading ? reading_batch(f, err) : filter_take_libjq(f, err);
+	return reading_batch(f, err);
 }
 
 /* ---- open and close ---- */
@@ -78,11 +80,12 @@ static void open_lanes(struct filter *f, bool is_native)
 			f->lanes[i].run =
 				jq_run_open(f->program, &f->opts.format, f->opts.is_null_input ? &unlimited : NULL);
 	}
-	if (f->n_lanes == 1)
+	if (f->opts.is_reading || (is_native && f->n_lanes == 1))
 		return;
-	f->cap_ring = f->n_lanes * PARTS_A_LANE + PARTS_A_LANE;
+	f->cap_ring = (size_t)f->opts.jobs * PARTS_A_JOB + PARTS_A_JOB;
 	f->ring = mem_alloc(f->cap_ring, sizeof *f->ring);
-	f->jobs = jobs_open(f->n_lanes);
+	if (is_native)
+		f->jobs = jobs_open(f->n_lanes);
 }
 
 static void close_lanes(struct filter *f)
@@ -150,7 +153,6 @@ void filter_close(struct filter *f)
 	filter_part_release(&f->part);
 	jq_program_close(f->program);
 	buf_release(&f->halt_message);
-	free(f->sent);
 	free(f);
 }
 

@@ -28,11 +28,15 @@ struct failure {
 	size_t out_bytes, origins_bytes;
 };
 
-/* One record that was handed to a worker of libjq. */
+/* A record of which libjq has the answer, or one that waits for its turn among those. */
 struct sent {
 	struct slice raw;
 	uint64_t line;
-	bool is_mark; /* not handed out: it waits for its turn */
+	enum { SENT_RECORD, SENT_MARK, SENT_BAD } what;
+	/* SENT_BAD */
+	enum reject_reason reason;
+	uint64_t byte;
+	const char *message;
 };
 
 /*
@@ -47,8 +51,10 @@ struct part {
 	size_t at;          /* worked off up to here, .. */
 	uint64_t line;      /* .. which is the line with this index in the batch */
 	bool is_elsewhere;  /* a record is for libjq: */
-	struct sent sent;
+	struct sent elsewhere;
 	struct slice record;
+	struct sent *sent; /* n_sent of cap_sent: to libjq, answered in this order */
+	size_t n_sent, cap_sent;
 	struct buf *out;
 	size_t noted_bytes; /* of out, whose lines are in the origins */
 	/* lines that leave as they are, in one piece */
@@ -73,11 +79,9 @@ struct filter {
 	unsigned n_lanes;
 	struct jobs *jobs; /* NULL: one lane */
 	struct part part;  /* of the batch at hand */
-	struct part *ring; /* of several lanes: parts that were begun, the oldest at first */
+	struct part *ring; /* several batches at once: parts that were begun, the oldest at first; or NULL */
 	size_t n_ring, cap_ring, first;
 	struct jqworker *worker; /* libjq; of a native program NULL until it is needed */
-	struct sent *sent;       /* n_sent of cap_sent: of the batch at hand */
-	size_t n_sent, cap_sent;
 	struct reading *reading; /* the program reads by itself: reading.c; then there is no run and no worker */
 	bool calls_input;        /* or has its input by -s or --stream */
 	uint64_t outputs;
@@ -106,15 +110,20 @@ int filter_spill(struct filter *f, struct part *p, struct err *err);
 
 /* native.c */
 void filter_work(struct part *p, struct lane *lane);
-int filter_take_native(struct filter *f, struct batch *in, struct buf *out, struct err *err);
+int filter_take_here(struct filter *f, struct batch *in, struct buf *out, struct err *err);
+int filter_finish_native(struct filter *f, struct part *p, struct err *err);
+
+/* held.c */
+int filter_hold(struct filter *f, struct batch *in, struct err *err);
 int filter_take_held(struct filter *f, struct err *err);
 
 /* libjq.c: programs that libjq runs record by record */
 int filter_open_worker(struct filter *f, struct err *err);
-void filter_note_sent(struct filter *f, struct slice raw, uint64_t line, bool is_mark);
+struct sent *filter_note_sent(struct part *p, struct slice raw, uint64_t line);
 void filter_halt(struct filter *f, int status, struct slice message);
 int filter_ask_worker(struct filter *f, struct part *p, struct err *err);
-int filter_take_libjq(struct filter *f, struct err *err);
+int filter_send(struct filter *f, struct part *p, struct err *err);
+int filter_take_answers(struct filter *f, struct part *p, struct err *err);
 
 /* reading.c: programs that read their records themselves */
 struct reading *reading_open(struct filter *f, const struct jqworker_opts *worker, struct err *err);

@@ -1,5 +1,5 @@
 /*
- * Programs that libjq runs record by record: the records of a batch go to its workers, the answers come back in order.
+ * Programs that libjq runs record by record: the records of a part go to its workers, the answers come back in order.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -108,115 +108,120 @@ int filter_ask_worker(struct filter *f, struct part *p, struct err *err)
 		return -1;
 	if (jqworker_next(f->worker, &answer, err) < 0)
 		return -1;
-	result = take_answer(f, p, &p->sent, &answer);
+	result = take_answer(f, p, &p->elsewhere, &answer);
 	return filter_settle(f, p, err) ? -1 : result;
 }
 
-static int take_answers(struct filter *f, struct err *err)
+/* One of a part that was sent, in its turn. 1: the program has halted. */
+static int take_sent(struct filter *f, struct part *p, const struct sent *sent, struct err *err)
 {
-	struct part *p = &f->part;
 	struct jqworker_answer answer;
-	int more, result = 0;
 
-	for (size_t i = 0; result == 0 && i < f->n_sent; i++) {
-		if (f->sent[i].is_mark) {
-			if (!f->sink->is_topic)
-				filter_copy_line(p, f->sent[i].raw);
-			continue;
-		}
-		more = jqworker_next(f->worker, &answer, err);
-		if (more <= 0)
-			return more;
-		result = take_answer(f, p, &f->sent[i], &answer);
-		if ((p->n_failures && filter_settle(f, p, err)) || filter_spill(f, p, err))
+	switch (sent->what) {
+	case SENT_MARK:
+		if (!f->sink->is_topic)
+			filter_copy_line(p, sent->raw);
+		return 0;
+	case SENT_BAD:
+		filter_fail(p, sent->reason, sent->raw, sent->line, sent->byte, slice_str(sent->message));
+		return 0;
+	case SENT_RECORD:
+		break;
+	}
+	if (jqworker_next(f->worker, &answer, err) <= 0)
+		return -1;
+	return take_answer(f, p, sent, &answer);
+}
+
+int filter_take_answers(struct filter *f, struct part *p, struct err *err)
+{
+	int result = 0;
+
+	for (size_t i = 0; result == 0 && i < p->n_sent; i++) {
+		result = take_sent(f, p, &p->sent[i], err);
+		if (result >= 0 && ((p->n_failures && filter_settle(f, p, err)) || filter_spill(f, p, err)))
 			result = -1;
 	}
-	f->n_sent = 0;
-	return result;
+	p->n_sent = 0;
+	return filter_settle(f, p, err) ? -1 : result;
 }
 
 /* ---- records ---- */
 
-void filter_note_sent(struct filter *f, struct slice raw, uint64_t line, bool is_mark)
+struct sent *filter_note_sent(struct part *p, struct slice raw, uint64_t line)
 {
-	if (f->n_sent == f->cap_sent) {
-		f->cap_sent = f->cap_sent ? f->cap_sent * 2 : 4096;
-		f->sent = mem_resize(f->sent, f->cap_sent, sizeof *f->sent);
+	if (p->n_sent == p->cap_sent) {
+		p->cap_sent = p->cap_sent ? p->cap_sent * 2 : 512;
+		p->sent = mem_resize(p->sent, p->cap_sent, sizeof *p->sent);
 	}
-	f->sent[f->n_sent++] = (struct sent){raw, line, is_mark};
+	p->sent[p->n_sent] = (struct sent){.raw = raw, .line = line};
+	return &p->sent[p->n_sent++];
 }
 
-static int send(struct filter *f, struct slice record, struct slice raw, uint64_t line, struct err *err)
+static void note_bad(
+	struct part *p, struct slice raw, uint64_t line, enum reject_reason reason, uint64_t byte, const char *message)
 {
-	filter_note_sent(f, raw, line, false);
-	return jqworker_add(f->worker, record, err);
+	struct sent *sent = filter_note_sent(p, raw, line);
+
+	sent->what = SENT_BAD;
+	sent->reason = reason;
+	sent->byte = byte;
+	sent->message = message;
 }
 
-/* What was sent is answered before a bad record is told, so rejects come in the order of the lines. */
-static int send_record(struct filter *f, const struct json_record *record, struct err *err)
+static int send_record(struct filter *f, struct part *p, const struct json_record *record, struct err *err)
 {
-	struct part *p = &f->part;
 	struct slice raw = {record->p, record->len};
 	const char *why = NULL;
 	int64_t time_us;
-	int result;
 
 	if (record->status == JSON_BLANK) {
 		p->fates.empty++;
-		return 0;
+	} else if (record->status != JSON_OK) {
+		note_bad(p, raw, record->line, record->status == JSON_BAD ? REJECT_JSON : REJECT_TOO_DEEP, record->byte,
+			record->message);
+	} else if (!filter_is_mark(f, record)) {
+		filter_note_sent(p, raw, record->line);
+		return jqworker_add(f->worker, (struct slice){record->value.p, record->value.len}, err);
+	} else if (mark_read(record->value, &time_us, &why) == 0) {
+		filter_note_sent(p, raw, record->line)->what = SENT_MARK;
+	} else {
+		note_bad(p, raw, record->line, REJECT_MARK, 0, why);
 	}
-	if (record->status == JSON_OK && !filter_is_mark(f, record))
-		return send(f, (struct slice){record->value.p, record->value.len}, raw, record->line, err);
-	if (record->status == JSON_OK && mark_read(record->value, &time_us, &why) == 0) {
-		filter_note_sent(f, raw, record->line, true);
-		return 0;
-	}
-	if ((result = take_answers(f, err)))
-		return result;
-	if (record->status == JSON_OK)
-		filter_fail(p, REJECT_MARK, raw, record->line, 0, slice_str(why));
-	else
-		filter_fail_json(p, record);
-	return filter_settle(f, p, err);
+	return 0;
 }
 
-static int send_records(struct filter *f, struct err *err)
+static int send_records(struct filter *f, struct part *p, struct err *err)
 {
 	struct json_scan *scan = f->lanes[0].scan;
 	struct json_record record;
 	int result = 0;
 
-	json_scan_batch(scan, f->part.lines.p, f->part.lines.len);
+	json_scan_batch(scan, p->lines.p, p->lines.len);
 	while (!result && json_scan_next(scan, &record))
-		result = send_record(f, &record, err);
+		result = send_record(f, p, &record, err);
 	return result;
 }
 
-static int send_texts(struct filter *f, struct err *err)
+static int send_texts(struct filter *f, struct part *p, struct err *err)
 {
-	const char *at = f->part.lines.p, *end = at + f->part.lines.len;
+	const char *at = p->lines.p, *end = at + p->lines.len;
 	struct slice text;
 	int result = 0;
 
 	for (uint64_t line = 0; !result && filter_next_line(&at, end, &text); line++) {
 		if (json_is_utf8(text.p, text.len)) {
-			result = send(f, text, text, line, err);
-			continue;
+			filter_note_sent(p, text, line);
+			result = jqworker_add(f->worker, text, err);
+		} else {
+			note_bad(p, text, line, REJECT_JSON, 0, "the line is not UTF-8");
 		}
-		if ((result = take_answers(f, err)))
-			break;
-		filter_fail(&f->part, REJECT_JSON, text, line, 0, SLICE_LIT("the line is not UTF-8"));
-		result = filter_settle(f, &f->part, err);
 	}
 	return result;
 }
 
-/* The part of the batch at hand is begun. */
-int filter_take_libjq(struct filter *f, struct err *err)
+/* The part is begun: its records go to the workers. */
+int filter_send(struct filter *f, struct part *p, struct err *err)
 {
-	int result = f->opts.is_raw_input ? send_texts(f, err) : send_records(f, err);
-
-	if (!result)
-		result = take_answers(f, err);
-	return filter_settle(f, &f->part, err) ? -1 : result;
+	return f->opts.is_raw_input ? send_texts(f, p, err) : send_records(f, p, err);
 }

@@ -1,15 +1,10 @@
 /*
- * Native programs. A batch is a part, worked on at once; with several lanes parts are worked on side by side: whole
- * batches, held in a ring of which the oldest is settled when the ring is full, or the input pauses. The records of a
- * topic are known to their source until it reads on: such a batch is cut into parts that are settled in the same call.
+ * Native programs: what becomes of the lines of a part, on any thread.
  */
-#include <assert.h>
 #include <string.h>
 
 #include "filter_impl.h"
 #include "mark/mark.h"
-
-/* ---- one part, on any thread ---- */
 
 /* The part is left for the stage's thread, behind the record whose line ends here. */
 static void pause_behind(struct part *p, struct slice raw, uint64_t line)
@@ -33,7 +28,7 @@ static bool take_result(
 	if (result->status == JQ_ELSEWHERE) {
 		p->is_elsewhere = true;
 		p->record = record;
-		p->sent = (struct sent){raw, line, false};
+		p->elsewhere = (struct sent){.raw = raw, .line = line};
 		return false;
 	}
 	filter_take_fate(p, result->outputs, result->is_last_true, result->status == JQ_OK);
@@ -155,10 +150,8 @@ void filter_work(struct part *p, struct lane *lane)
 	filter_flush_copy(p);
 }
 
-/* ---- parts, in the order of the input ---- */
-
 /* Settles a part that was worked on, and does what is left of it. Its last output stays in out. */
-static int finish(struct filter *f, struct part *p, struct err *err)
+int filter_finish_native(struct filter *f, struct part *p, struct err *err)
 {
 	int result;
 
@@ -174,7 +167,7 @@ static int finish(struct filter *f, struct part *p, struct err *err)
 	}
 }
 
-static int take_here(struct filter *f, struct batch *in, struct buf *out, struct err *err)
+int filter_take_here(struct filter *f, struct batch *in, struct buf *out, struct err *err)
 {
 	struct part *p = &f->part;
 	int result;
@@ -183,132 +176,6 @@ static int take_here(struct filter *f, struct batch *in, struct buf *out, struct
 	p->out = out;
 	filter_part_begin(p, f, (struct slice){in->p, in->len}, 0);
 	filter_work(p, &f->lanes[0]);
-	result = finish(f, p, err);
+	result = filter_finish_native(f, p, err);
 	return result < 0 ? result : filter_spill(f, p, err) ? -1 : result;
-}
-
-static void work(void *context, unsigned worker)
-{
-	struct part *p = context;
-
-	filter_work(p, &p->filter->lanes[worker]);
-}
-
-static struct part *nth(struct filter *f, size_t i)
-{
-	return &f->ring[(f->first + i) % f->cap_ring];
-}
-
-/* The run has ended: what was begun behind that is no part of it. */
-static void drop_ring(struct filter *f)
-{
-	jobs_wait(f->jobs);
-	for (; f->n_ring; f->n_ring--, f->first++) {
-		struct part *p = nth(f, 0);
-
-		if (!p->in.records)
-			f->opts.ledger->bytes_in -= p->in.len;
-		filter_flush_copy(p);
-		p->n_failures = 0;
-		buf_reset(&p->texts);
-		buf_reset(p->out);
-		if (p->in.origins)
-			buf_reset(p->in.origins);
-	}
-}
-
-/* The records before the one that ends the run stand. */
-static int take_oldest(struct filter *f, struct err *err)
-{
-	struct part *p = nth(f, 0);
-	struct err saved;
-	int result;
-
-	jobs_wait_for(f->jobs, p->number);
-	result = finish(f, p, err);
-	f->first++;
-	f->n_ring--;
-	if (result >= 0 || err->code == ERR_DATA) {
-		saved = *err;
-		if (filter_write(f, p, err))
-			result = -1;
-		else
-			*err = saved;
-	}
-	if (result)
-		drop_ring(f);
-	return result;
-}
-
-int filter_take_held(struct filter *f, struct err *err)
-{
-	int result = 0;
-
-	while (f->n_ring && result == 0)
-		result = take_oldest(f, err);
-	return result;
-}
-
-static void begin(struct filter *f, struct part *p, struct slice lines, uint64_t line)
-{
-	p->out = &p->own_out;
-	filter_part_begin(p, f, lines, line);
-	f->n_ring++;
-	p->number = jobs_add(f->jobs, work, p);
-}
-
-static int hold(struct filter *f, struct batch *in, struct err *err)
-{
-	struct part *p;
-	int result = 0;
-
-	if (f->n_ring == f->cap_ring)
-		result = take_oldest(f, err);
-	if (result) {
-		/* counted by the pump, and not taken */
-		f->opts.ledger->bytes_in -= in->len;
-		return result;
-	}
-	p = nth(f, f->n_ring);
-	batch_take(in, &p->in);
-	begin(f, p, (struct slice){p->in.p, p->in.len}, 0);
-	return 0;
-}
-
-/* Cuts a batch into about as many parts as there are lanes. */
-static int take_cut(struct filter *f, struct batch *in, struct err *err)
-{
-	size_t from = 0, to, size = in->len / f->n_lanes + 1;
-	uint64_t line = 0;
-
-	for (; from < in->len; from = to) {
-		struct part *p = nth(f, f->n_ring);
-		const char *lf;
-		struct buf own = p->in.own;
-
-		to = from + size < in->len ? from + size : in->len;
-		lf = memchr(in->p + to - 1, '\n', in->len - to + 1);
-		to = (size_t)(lf + 1 - in->p);
-		p->in = *in;
-		p->in.own = own;
-		p->in.origins = in->origins ? &p->own_origins : NULL;
-		begin(f, p, (struct slice){in->p + from, to - from}, line);
-		for (const char *at = in->p + from;
-			at < in->p + to && (at = memchr(at, '\n', (size_t)(in->p + to - at))); at++)
-			line++;
-	}
-	return filter_take_held(f, err);
-}
-
-int filter_take_native(struct filter *f, struct batch *in, struct buf *out, struct err *err)
-{
-	int result;
-
-	if (!f->jobs)
-		return take_here(f, in, out, err);
-	if (!in->records)
-		return hold(f, in, err);
-	result = filter_take_held(f, err);
-	assert(result || f->cap_ring >= f->n_lanes);
-	return result ? result : take_cut(f, in, err);
 }

@@ -44,6 +44,7 @@ void filter_part_begin(struct part *p, const struct filter *f, struct slice line
 void filter_part_release(struct part *p)
 {
 	free(p->failures);
+	free(p->sent);
 	buf_release(&p->texts);
 	buf_release(&p->own_out);
 	buf_release(&p->own_origins);

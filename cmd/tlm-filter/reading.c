@@ -49,11 +49,11 @@ void reading_close(struct reading *r)
 static int reject_last(struct filter *f, struct slice message, struct err *err)
 {
 	struct reading *r = f->reading;
-	struct sent sent = {buf_slice(&r->last), r->last_line, false};
+	struct sent sent = {.raw = buf_slice(&r->last), .line = r->last_line};
 	const struct batch *in = &r->last_in;
 
-	if (f->n_sent && r->settled > r->base) {
-		sent = f->sent[r->settled - r->base - 1];
+	if (f->part.n_sent && r->settled > r->base) {
+		sent = f->part.sent[r->settled - r->base - 1];
 		in = &f->part.in;
 	}
 	return reject_add(f->opts.reject, REJECT_PROGRAM, in, in->first_line + sent.line, 0, sent.raw, sent.raw.len,
@@ -133,7 +133,7 @@ static int listen(struct filter *f, struct err *err)
 
 static void give(struct filter *f, struct slice record, struct slice raw, uint64_t line)
 {
-	filter_note_sent(f, raw, line, false);
+	filter_note_sent(&f->part, raw, line);
 	jqworker_session_give(f->reading->session, record);
 	f->reading->given++;
 	f->opts.ledger->read++;
@@ -182,15 +182,15 @@ static int give_records(struct filter *f, struct err *err)
 static void keep_last(struct filter *f)
 {
 	struct reading *r = f->reading;
+	struct part *p = &f->part;
 
-	if (f->n_sent) {
+	if (p->n_sent) {
 		buf_reset(&r->last);
-		buf_add_slice(&r->last, f->sent[f->n_sent - 1].raw);
-		r->last_line = f->sent[f->n_sent - 1].line;
-		r->last_in = (struct batch){
-			.name = f->part.in.name, .input = f->part.in.input, .first_line = f->part.in.first_line};
+		buf_add_slice(&r->last, p->sent[p->n_sent - 1].raw);
+		r->last_line = p->sent[p->n_sent - 1].line;
+		r->last_in = (struct batch){.name = p->in.name, .input = p->in.input, .first_line = p->in.first_line};
 	}
-	f->n_sent = 0;
+	p->n_sent = 0;
 	r->base = r->given;
 }
 

@@ -6,14 +6,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { GIVE_BACK_BYTES = 4 << 20, FRAME_BYTES = 8 };
+enum {
+	FRAME_BYTES = 8,
+	AGAIN_BYTES = 1 << 20,    /* a half in use up to here is left for the other */
+	GIVE_BACK_BYTES = 4 << 20 /* records from this size on keep no memory */
+};
 
 struct channel *channel_open(void)
 {
-	void *p = mmap(NULL, sizeof(struct channel), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
-		-1, 0);
+	struct channel *c =
+		mmap(NULL, sizeof *c, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	return p == MAP_FAILED ? NULL : p;
+	if (c == MAP_FAILED)
+		return NULL;
+	atomic_store(&c->turn, UINT64_MAX);
+	return c;
 }
 
 void channel_close(struct channel *c)
@@ -27,13 +34,27 @@ static size_t align(size_t n)
 	return (n + 7) & ~(size_t)7;
 }
 
-bool channel_put(struct channel *c, size_t *at, const char *p, size_t len)
+static size_t half_of(size_t at)
+{
+	return at / HALF_BYTES;
+}
+
+static size_t other_half(size_t at)
+{
+	return half_of(at) ? 0 : HALF_BYTES;
+}
+
+bool channel_put(struct channel *c, uint64_t number, size_t *at, size_t first, const char *p, size_t len)
 {
 	size_t bytes = align(FRAME_BYTES + len + 1);
 	int64_t frame = (int64_t)len;
 
-	/* the mark of channel_again() must fit behind */
-	if (len > AREA_BYTES || AREA_BYTES - *at < bytes + FRAME_BYTES)
+	if (*at % HALF_BYTES > AGAIN_BYTES && half_of(first) == half_of(*at)) {
+		*at = other_half(*at);
+		atomic_store(&c->turn, number);
+	}
+	/* the last byte of a half stays free: what stands behind it would be of the other */
+	if (len > HALF_BYTES || HALF_BYTES - *at % HALF_BYTES <= bytes)
 		return false;
 	memcpy(c->area + *at, &frame, sizeof frame);
 	memcpy(c->area + *at + FRAME_BYTES, p, len);
@@ -42,36 +63,27 @@ bool channel_put(struct channel *c, size_t *at, const char *p, size_t len)
 	return true;
 }
 
-void channel_again(struct channel *c, size_t *at)
-{
-	int64_t frame = AREA_AGAIN;
-
-	memcpy(c->area + *at, &frame, sizeof frame);
-	if (*at > GIVE_BACK_BYTES) {
-		/* whole pages before the mark */
-		size_t page = (size_t)sysconf(_SC_PAGESIZE);
-		uintptr_t from = ((uintptr_t)c->area + page - 1) & ~(page - 1);
-		uintptr_t to = ((uintptr_t)c->area + *at) & ~(page - 1);
-
-		madvise((void *)from, to - from, MADV_REMOVE);
-	}
-	*at = 0;
-}
-
-const char *channel_record(const struct channel *c, size_t *at, size_t *len)
+const char *channel_record(const struct channel *c, uint64_t number, size_t *at, size_t *len)
 {
 	const char *p;
 	int64_t frame;
 
+	if (number == atomic_load_explicit(&c->turn, memory_order_relaxed))
+		*at = other_half(*at);
 	memcpy(&frame, c->area + *at, sizeof frame);
-	if (frame == AREA_AGAIN) {
-		*at = 0;
-		memcpy(&frame, c->area, sizeof frame);
-	}
 	p = c->area + *at + FRAME_BYTES;
 	*len = (size_t)frame;
 	*at += align(FRAME_BYTES + *len + 1);
 	return p;
+}
+
+void channel_drop(const char *record, size_t len)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	uintptr_t from = ((uintptr_t)record + page - 1) & ~(page - 1), to = ((uintptr_t)record + len) & ~(page - 1);
+
+	if (len >= GIVE_BACK_BYTES)
+		madvise((void *)from, to - from, MADV_REMOVE);
 }
 
 void channel_copy(const struct channel *c, uint64_t at, void *to, size_t len)

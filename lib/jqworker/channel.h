@@ -1,9 +1,9 @@
 /*
  * The shared memory between the parent and one worker; private to lib/jqworker.
  *
- * Records go through an area that the parent fills from the front and begins again when all are answered; answers come
- * back through a ring. Both sides only look at counters that grow; a byte on the doorbell (a socket pair) says "look
- * again", so a byte too many does no harm and what a dead worker has answered is not lost.
+ * Records go through an area of two halves: the parent fills one, and goes on in the other once all that stands there
+ * is answered. Answers come back through a ring. Both sides only look at counters that grow; a byte on the doorbell (a
+ * socket pair) says "look again", so a byte too many does no harm and what a dead worker has answered is not lost.
  */
 #ifndef TLM_JQWORKER_CHANNEL_H
 #define TLM_JQWORKER_CHANNEL_H
@@ -15,8 +15,7 @@
 
 enum {
 	RING_BYTES = 4 << 20,   /* a power of two */
-	AREA_BYTES = 160 << 20, /* pages that were never used take no memory */
-	AREA_AGAIN = -1,        /* instead of a length: go on at the front */
+	HALF_BYTES = 128 << 20, /* pages that were never used take no memory */
 	DOOR_BYTES = 64 << 10   /* the worker rings after so many bytes of answers */
 };
 
@@ -30,7 +29,8 @@ struct channel {
 	uint64_t first_record;          /* where a new worker begins */
 	size_t first_at;
 	char ring[RING_BYTES];
-	char area[AREA_BYTES];
+	_Atomic uint64_t turn; /* the record that begins at the front of the other half */
+	char area[2 * HALF_BYTES];
 };
 
 /* In the ring: this, then out, message and notes, then up to 7 bytes that align the next. */
@@ -46,14 +46,15 @@ void channel_close(struct channel *c);
 
 /* ---- the area; both sides ---- */
 
-/* Adds a record at *at, a newline behind it; false when there is no room. */
-bool channel_put(struct channel *c, size_t *at, const char *p, size_t len);
+/* Adds the record with this number at *at, which moves behind it; a newline follows the record. The oldest one that is
+ * still needed stands at `first`. False when there is no room. */
+bool channel_put(struct channel *c, uint64_t number, size_t *at, size_t first, const char *p, size_t len);
 
-/* Goes to the front of the area: only when every record is answered. Gives memory back after large records. */
-void channel_again(struct channel *c, size_t *at);
+/* The record with this number: it stands at *at, or where a half begins; *at moves behind it. */
+const char *channel_record(const struct channel *c, uint64_t number, size_t *at, size_t *len);
 
-/* The record at *at, which moves behind it. */
-const char *channel_record(const struct channel *c, size_t *at, size_t *len);
+/* The record is answered: if it was a large one, its memory goes back to the system. */
+void channel_drop(const char *record, size_t len);
 
 /* ---- the ring ---- */
 

@@ -17,7 +17,6 @@
 
 enum {
 	PIECE_BYTES = 32 << 10, /* records go to the workers in such pieces, in turn */
-	AGAIN_BYTES = 1 << 20,  /* an area in use up to here is begun again */
 	TICK_MS = 50,           /* how often the limits are looked at while nothing comes */
 	COMPILE_MS = 10000,
 	IDLE_DEATHS_MAX = 20,
@@ -51,6 +50,7 @@ struct jqworker {
 	int n;
 	int control;
 	pid_t spawner;
+	bool is_compiled; /* the spawner listens */
 	long time_ms;
 	size_t memory_bytes;
 	int current;         /* slot of the open piece */
@@ -136,6 +136,7 @@ static int wait_compiled(struct jqworker *w, struct err *err)
 		return err_set(err, ERR_PROGRAM, "the program ended libjq while it was compiled");
 	if (r.what == REPORT_FAILED)
 		return err_set(err, ERR_PROGRAM, "%s", r.text);
+	w->is_compiled = true;
 	for (int i = 0; i < w->n; i++)
 		start(w, (uint32_t)i);
 	return 0;
@@ -201,13 +202,16 @@ struct jqworker *jqworker_open(const struct jqworker_opts *opts, struct err *err
 	return w;
 }
 
-/* The spawner's end ends the workers. */
+/* The spawner ends its workers and itself when nobody holds the other end of its socket: all are gone then. */
 void jqworker_close(struct jqworker *w)
 {
 	if (!w)
 		return;
+	if (w->control >= 0)
+		close(w->control);
 	if (w->spawner > 0) {
-		kill(w->spawner, SIGKILL);
+		if (!w->is_compiled)
+			kill(w->spawner, SIGKILL);
 		while (waitpid(w->spawner, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
@@ -217,8 +221,6 @@ void jqworker_close(struct jqworker *w)
 			close(w->slots[i].door);
 		buf_release(&w->slots[i].big);
 	}
-	if (w->control >= 0)
-		close(w->control);
 	buf_release(&w->pieces);
 	buf_release(&w->message);
 	free(w->slots);
@@ -246,27 +248,13 @@ static void close_piece(struct jqworker *w)
 	w->open_bytes = 0;
 }
 
-/* Everything is answered: begin the areas again. */
-static void begin(struct jqworker *w)
-{
-	for (int i = 0; i < w->n; i++) {
-		struct slot *s = &w->slots[i];
-
-		assert(s->sent == s->answered);
-		if (s->put_at > AGAIN_BYTES)
-			channel_again(s->channel, &s->put_at);
-	}
-}
-
 int jqworker_add(struct jqworker *w, struct slice record, struct err *err)
 {
 	struct slot *s = &w->slots[w->current];
 
 	if (w->is_halted)
 		return 0;
-	if (w->open_count == 0 && w->pieces.len == 0)
-		begin(w);
-	if (!channel_put(s->channel, &s->put_at, record.p, record.len))
+	if (!channel_put(s->channel, s->sent + w->open_count, &s->put_at, s->answered_at, record.p, record.len))
 		return err_set(err, ERR_INTERNAL, "too much for the workers of libjq at once");
 	w->open_count++;
 	w->open_bytes += record.len;
@@ -348,9 +336,11 @@ static void give_back(struct jqworker *w)
 static void count_answer(struct jqworker *w, struct slot *s)
 {
 	struct piece *piece = (struct piece *)(void *)(w->pieces.p + w->front);
+	const char *record;
 	size_t len;
 
-	channel_record(s->channel, &s->answered_at, &len);
+	record = channel_record(s->channel, s->answered, &s->answered_at, &len);
+	channel_drop(record, len);
 	s->answered++;
 	if (++w->front_done == piece->count) {
 		w->front += sizeof *piece;

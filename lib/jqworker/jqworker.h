@@ -31,6 +31,7 @@ enum {
 	JQWORKER_TIME_MS = 1000,           /* processor time for one record */
 	JQWORKER_MEMORY_BYTES = 512 << 20, /* beyond what a worker needs to start */
 	JQWORKER_OUTPUT_BYTES = 64 << 20,  /* all outputs of one record */
+	JQWORKER_HELD_BYTES = 4 << 20,     /* records that wait for their answers */
 	JQWORKER_FAILURES_MAX = 8          /* so many first records all killed: the program never succeeds */
 };
 
@@ -100,8 +101,8 @@ void jqworker_close(struct jqworker *w); /* ends the children; nothing for NULL 
 
 /*
  * Adds a record: one valid JSON value (or any text with is_raw_input), without its line end, up to 64 MiB; copied. The
- * workers begin while more is added. All that was added must be answered (jqworker_next() said 0) before the next is
- * added; in all up to 128 MiB between. Returns 0, or -1 with err.
+ * workers begin while more is added: who takes the oldest answers and adds more meanwhile keeps them busy. Up to
+ * JQWORKER_HELD_BYTES of records may be without an answer; from 0 on 128 MiB at once. Returns 0, or -1 with err.
  */
 int jqworker_add(struct jqworker *w, struct slice record, struct err *err);
 

@@ -401,6 +401,69 @@ static void large_records_pass_in_constant_memory(void **state)
 	buf_release(&big);
 }
 
+/* The next answer is that of this record: its length, or that it was killed. */
+static void next_is(struct jqworker *w, size_t len)
+{
+	struct err err = ERR_INIT;
+	struct jqworker_answer a;
+	char expected[32];
+
+	assert_int_equal(jqworker_next(w, &a, &err), 1);
+	if (len % 1000 == 7) {
+		assert_int_equal(a.fate, JQWORKER_KILLED);
+		return;
+	}
+	snprintf(expected, sizeof expected, "%zu\n", len);
+	assert_int_equal(a.fate, JQWORKER_DONE);
+	assert_int_equal(a.out.len, strlen(expected));
+	assert_memory_equal(a.out.p, expected, a.out.len);
+}
+
+static size_t nth_length(int i)
+{
+	if (i % 4001 == 4000)
+		return 3000000;
+	return i % 977 == 500 ? 1007 : (size_t)(i * 37 % 900) + 100;
+}
+
+/* Old answers are taken while new records are added, some of them large, some of them killers. */
+static void records_may_wait_while_more_are_added(void **state)
+{
+	struct jqworker_opts opts = {.program = "if length % 1000 == 7 then [range(1e12)] else length end",
+		.workers = 2,
+		.time_ms = 60,
+		.memory_bytes = 32 << 20,
+		.is_proven = true};
+	struct err err = ERR_INIT;
+	struct jqworker *w = jqworker_open(&opts, &err);
+	struct jqworker_answer a;
+	struct buf text = BUF_INIT;
+	size_t waiting_bytes = 0;
+	int answered = 0;
+
+	(void)state;
+	buf_add_char(&text, '"');
+	for (size_t i = 0; i < 3000000; i++)
+		buf_add_char(&text, 'x');
+	for (int i = 0; i < 20000; i++) {
+		size_t len = nth_length(i);
+
+		for (; waiting_bytes && waiting_bytes + len > JQWORKER_HELD_BYTES; answered++) {
+			next_is(w, nth_length(answered));
+			waiting_bytes -= nth_length(answered);
+		}
+		text.p[len + 1] = '"';
+		assert_int_equal(jqworker_add(w, (struct slice){text.p, len + 2}, &err), 0);
+		text.p[len + 1] = 'x';
+		waiting_bytes += len;
+	}
+	for (; answered < 20000; answered++)
+		next_is(w, nth_length(answered));
+	assert_int_equal(jqworker_next(w, &a, &err), 0);
+	jqworker_close(w);
+	buf_release(&text);
+}
+
 /* Children of a process by /proc, at most one. */
 static pid_t child_of(pid_t parent)
 {
@@ -559,6 +622,7 @@ int main(void)
 		cmocka_unit_test(limits_are_named),
 		cmocka_unit_test(nothing_is_lost_or_doubled),
 		cmocka_unit_test(large_records_pass_in_constant_memory),
+		cmocka_unit_test(records_may_wait_while_more_are_added),
 		cmocka_unit_test(workers_end_with_their_parent),
 		cmocka_unit_test(a_lost_worker_is_replaced),
 		cmocka_unit_test(the_last_output_is_judged),

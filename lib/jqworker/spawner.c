@@ -188,7 +188,7 @@ static _Noreturn void work(struct channel *c, int door, struct program *program)
 		while (atomic_load_explicit(&c->sent, memory_order_acquire) == mine)
 			if (!door_answer(door, true))
 				_exit(0);
-		record = channel_record(c, &at, &len);
+		record = channel_record(c, mine, &at, &len);
 		atomic_store_explicit(&c->begun, mine + 1, memory_order_release);
 		program_run(program, record, len, &r);
 		answer(c, door, &head, &r);
@@ -254,13 +254,23 @@ static void reap(struct spawner *s, pid_t *pids)
 	}
 }
 
+static _Noreturn void end(const struct spawner *s, const pid_t *pids)
+{
+	for (int i = 0; i < s->n; i++)
+		if (pids[i])
+			kill(pids[i], SIGKILL);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+	_exit(0);
+}
+
 static void obey(struct spawner *s, struct program *program, pid_t *pids)
 {
 	struct command c;
 	ssize_t n = recv(s->control, &c, sizeof c, 0);
 
 	if (n == 0)
-		_exit(0);
+		end(s, pids);
 	if (n != sizeof c)
 		return;
 	if (c.what == COMMAND_SPAWN)
