@@ -61,4 +61,19 @@ void exact_drop(struct exact *x); /* what is in the parcel */
 enum exact_result exact_commit(struct exact *x, const rd_kafka_topic_partition_list_t *offsets,
 	const rd_kafka_consumer_group_metadata_t *member, int64_t wait_us, struct err *err);
 
+/* ---- transaction.c ---- */
+
+enum step {
+	STEP_FAILED = -1,
+	STEP_DONE,
+	STEP_AGAIN,    /* it was aborted: from the beginning */
+	STEP_OVERTAKEN /* and somebody else has the partitions */
+};
+
+/* The parcel and the offsets in one transaction, once. */
+enum step transaction_try(struct exact *x, const rd_kafka_topic_partition_list_t *offsets,
+	const rd_kafka_consumer_group_metadata_t *member, int64_t end_us, struct err *err);
+
+void transaction_refuse(struct err *err, rd_kafka_resp_err_t code); /* why a message was not taken, in words */
+
 #endif
