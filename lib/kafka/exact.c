@@ -28,7 +28,7 @@ static size_t keep_bytes(struct exact *x, struct slice bytes)
 	return at;
 }
 
-void exact_add(struct exact *x, rd_kafka_topic_t *topic, struct outgoing *m)
+void exact_add(struct exact *x, size_t topic, struct outgoing *m)
 {
 	struct parcel_message *to;
 
@@ -79,42 +79,22 @@ static void take_report(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaqu
 	transaction_refuse(&x->refusal, m->err);
 }
 
-/* ---- commit ---- */
+/* ---- the producer ---- */
 
-enum exact_result exact_commit(struct exact *x, const rd_kafka_topic_partition_list_t *offsets,
-	const rd_kafka_consumer_group_metadata_t *member, int64_t wait_us, struct err *err)
+static void stop(struct exact *x)
 {
-	int64_t end_us = ledger_now_us() + wait_us;
-
-	if (!x->n && (!offsets || !offsets->cnt))
-		return EXACT_DONE;
-	for (;;) {
-		switch (transaction_try(x, offsets, member, end_us, err)) {
-		case STEP_DONE:
-			exact_drop(x);
-			return EXACT_DONE;
-		case STEP_OVERTAKEN:
-			return EXACT_OVERTAKEN;
-		case STEP_FAILED:
-			return EXACT_FAILED;
-		case STEP_AGAIN:
-			break;
-		}
-		if (ledger_now_us() >= end_us) {
-			err_set(err, ERR_UNREACHABLE, "no broker took the transaction in time: nothing of it stands");
-			err_at(err, x->place, 0, 0);
-			return EXACT_FAILED;
-		}
-		rd.poll(x->client.rk, PAUSE_MS);
-	}
+	if (!x->client.rk)
+		return;
+	rd.purge(x->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+	for (size_t i = 0; i < x->n_topics; i++)
+		rd.topic_destroy(x->topics[i].handle);
+	rd.destroy(x->client.rk);
+	x->client.rk = NULL;
+	x->is_lost = true;
 }
 
-/* ---- open and close ---- */
-
-static int start(struct exact *x, struct err *err)
+static int start_transactions(struct exact *x, int64_t end_us, struct err *err)
 {
-	int64_t end_us = ledger_now_us() + 6 * CLIENT_START_MS * INT64_C(1000);
-
 	for (;;) {
 		rd_kafka_error_t *error = rd.init_transactions(x->client.rk, CALL_MS);
 		bool is_again = error && rd.error_is_retriable(error) && ledger_now_us() < end_us && !stop_signal();
@@ -134,6 +114,120 @@ static int start(struct exact *x, struct err *err)
 		rd.poll(x->client.rk, 0);
 	}
 }
+
+static int start(struct exact *x, struct err *err)
+{
+	rd_kafka_conf_t *conf = rd.conf_dup(x->conf);
+
+	x->is_lost = x->was_fenced = false;
+	if (client_open(&x->client, RD_KAFKA_PRODUCER, conf, &x->opts, err))
+		return -1;
+	for (size_t i = 0; i < x->n_topics; i++)
+		x->topics[i].handle = rd.topic_new(x->client.rk, x->topics[i].name, NULL);
+	return 0;
+}
+
+/*
+ * Whether the one who fenced us is a younger member of the same name. The group replaces the older, which the consumer
+ * hears with the next heartbeat; where two have passed in peace it was the cluster, which took us for dead.
+ */
+static bool is_replaced(struct exact *x)
+{
+	int64_t end_us = ledger_now_us() + 2 * (x->reader ? x->reader->heartbeat_us : 0);
+	char text[200];
+
+	if (!x->was_fenced || !x->opts.instance || !x->reader)
+		return false;
+	while (!rd.fatal_error(x->reader->client.rk, text, sizeof text)) {
+		if (ledger_now_us() >= end_us)
+			return false;
+		rd.poll(x->client.rk, PAUSE_MS);
+	}
+	return true;
+}
+
+/* A new producer in the place of the one that is lost. Its start ends the transaction that the old one left open. */
+static int renew(struct exact *x, int64_t end_us, struct err *err)
+{
+	char text[256];
+
+	if (x->client.rk && is_replaced(x)) {
+		err_set(err, ERR_REFUSED, "another member of this --instance has taken over");
+		return err_at(err, x->place, 0, 0);
+	}
+	if (err->code != ERR_NONE && x->opts.warn) {
+		snprintf(text, sizeof text, "%s: %.150s: going on with a new producer", x->place, err->msg);
+		x->opts.warn(x->opts.warn_ctx, text);
+	}
+	err_reset(err);
+	stop(x);
+	if (start(x, err) || start_transactions(x, end_us, err)) {
+		x->is_lost = true;
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- commit ---- */
+
+/* After a transaction that is lost: whether it stands. Called when no transaction of the old producer is open any more.
+ */
+static enum step learn_outcome(
+	struct exact *x, const rd_kafka_topic_partition_list_t *offsets, int64_t end_us, struct err *err)
+{
+	if (!x->is_committing)
+		return STEP_AGAIN;
+	if (x->reader && offsets && offsets->cnt)
+		return reader_outcome(x->reader, offsets, end_us, err);
+	err_set(err, ERR_UNREACHABLE, "nobody can tell whether a transaction stands: run again");
+	err_at(err, x->place, 0, 0);
+	return STEP_FAILED;
+}
+
+/* The next try, with a new producer where that of the last is lost. */
+static enum step try_again(struct exact *x, const rd_kafka_topic_partition_list_t *offsets,
+	const rd_kafka_consumer_group_metadata_t *member, int64_t end_us, struct err *err)
+{
+	bool was_lost = x->is_lost;
+	enum step result = STEP_AGAIN;
+
+	if (was_lost && renew(x, end_us, err))
+		return STEP_FAILED;
+	/* a commit that was answered by an error, and then aborted, is looked at too */
+	if (was_lost || x->is_committing)
+		result = learn_outcome(x, offsets, end_us, err);
+	return result == STEP_AGAIN ? transaction_try(x, offsets, member, end_us, err) : result;
+}
+
+enum exact_result exact_commit(struct exact *x, const rd_kafka_topic_partition_list_t *offsets,
+	const rd_kafka_consumer_group_metadata_t *member, int64_t wait_us, struct err *err)
+{
+	int64_t end_us = ledger_now_us() + wait_us;
+	enum step step;
+
+	if (!x->n && (!offsets || !offsets->cnt))
+		return EXACT_DONE;
+	x->is_committing = false; /* what was before is settled, or given up */
+	while ((step = try_again(x, offsets, member, end_us, err)) == STEP_AGAIN || step == STEP_LOST) {
+		if (ledger_now_us() >= end_us) {
+			if (step == STEP_AGAIN)
+				err_set(err, ERR_UNREACHABLE,
+					"no broker took the transaction in time: nothing of it stands");
+			err->code = ERR_UNREACHABLE;
+			err_at(err, x->place, 0, 0);
+			step = STEP_FAILED;
+			break;
+		}
+		rd.poll(x->client.rk, PAUSE_MS);
+	}
+	if (step == STEP_DONE)
+		exact_drop(x);
+	else if (step == STEP_FAILED)
+		stop(x); /* the library borrows from the parcel no longer */
+	return step == STEP_DONE ? EXACT_DONE : step == STEP_OVERTAKEN ? EXACT_OVERTAKEN : EXACT_FAILED;
+}
+
+/* ---- open and close ---- */
 
 /* tlm.GROUP.INSTANCE; who has no name gets one that nobody else has. */
 static char *make_id(const char *group, const char *instance)
@@ -159,23 +253,18 @@ static char *make_id(const char *group, const char *instance)
 struct exact *exact_open(struct reader *r, const struct kafka_opts *o, const struct address *a, struct err *err)
 {
 	struct exact *x = mem_alloc(1, sizeof *x);
-	rd_kafka_conf_t *conf;
 
 	x->opts = *o;
 	x->reader = r;
 	x->n_users = 1;
 	x->place = "kafka";
 	x->id = make_id(r->group, o->instance);
-	conf = props_conf(&x->opts, a, 1, PROPS_EXACT, err);
-	if (!conf)
+	x->conf = props_conf(&x->opts, a, 1, PROPS_EXACT, err);
+	if (!x->conf || props_set(x->conf, "transactional.id", x->id, err))
 		goto fail;
-	if (props_set(conf, "transactional.id", x->id, err)) {
-		rd.conf_destroy(conf);
-		goto fail;
-	}
-	rd.conf_set_dr_msg_cb(conf, take_report);
-	if (client_open(&x->client, RD_KAFKA_PRODUCER, conf, &x->opts, err) || client_await(&x->client, err) ||
-		start(x, err))
+	rd.conf_set_dr_msg_cb(x->conf, take_report);
+	if (start(x, err) || client_await(&x->client, err) ||
+		start_transactions(x, ledger_now_us() + 6 * CLIENT_START_MS * INT64_C(1000), err))
 		goto fail;
 	return x;
 fail:
@@ -183,41 +272,36 @@ fail:
 	return NULL;
 }
 
-rd_kafka_topic_t *exact_topic(struct exact *x, const char *name, int32_t partition, struct err *err)
+int exact_topic(struct exact *x, const char *name, int32_t partition, struct err *err)
 {
 	const struct rd_kafka_metadata *meta = client_topic(&x->client, name, err);
 	int n_partitions;
 	rd_kafka_topic_t *topic;
 
 	if (!meta)
-		return NULL;
+		return -1;
 	n_partitions = meta->topics[0].partition_cnt;
 	rd.metadata_destroy(meta);
-	if (partition >= n_partitions) {
-		err_set(err, ERR_REFUSED, "partition=%d: the topic has %d", (int)partition, n_partitions);
-		return NULL;
-	}
+	if (partition >= n_partitions)
+		return err_set(err, ERR_REFUSED, "partition=%d: the topic has %d", (int)partition, n_partitions);
 	topic = rd.topic_new(x->client.rk, name, NULL);
-	if (!topic) {
-		client_fail(err, rd.last_error(), "cannot write");
-		return NULL;
-	}
+	if (!topic)
+		return client_fail(err, rd.last_error(), "cannot write");
 	x->topics = mem_resize(x->topics, x->n_topics + 1, sizeof *x->topics);
-	x->topics[x->n_topics++] = topic;
+	x->topics[x->n_topics] = (struct exact_topic){mem_dup(name, strlen(name)), topic};
 	x->n_users++;
-	return topic;
+	return (int)x->n_topics++;
 }
 
 void exact_release(struct exact *x)
 {
 	if (!x || --x->n_users)
 		return;
-	if (x->client.rk) {
-		rd.purge(x->client.rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-		for (size_t i = 0; i < x->n_topics; i++)
-			rd.topic_destroy(x->topics[i]);
-		rd.destroy(x->client.rk);
-	}
+	stop(x);
+	for (size_t i = 0; i < x->n_topics; i++)
+		free(x->topics[i].name);
+	if (x->conf)
+		rd.conf_destroy(x->conf);
 	if (x->n)
 		exact_drop(x);
 	free(x->topics);

@@ -1,4 +1,5 @@
 /* Membership in a consumer group: what is assigned, what is committed. */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 
 enum {
 	EXTRA_MS = 100,
+	ASK_AGAIN_MS = 50,
 	STABLE_US = 60000000,    /* until the transactions of a dead member have ended */
 	DELIVER_US = 300000000,  /* until brokers that are out of reach end the run */
 	HAND_OVER_US = 10000000, /* the same before partitions are given up: others wait for us */
@@ -32,6 +34,27 @@ static void fail(struct reader *r, rd_kafka_resp_err_t code, const char *what)
 
 	client_fail(&err, code, what);
 	reader_fail(r, &err);
+}
+
+static rd_kafka_resp_err_t ask_once(struct reader *r, rd_kafka_topic_partition_list_t *list)
+{
+	rd_kafka_resp_err_t code = rd.committed(r->client.rk, list, CLIENT_ASK_MS);
+
+	for (int i = 0; !code && i < list->cnt; i++)
+		code = list->elems[i].err;
+	return code;
+}
+
+/* What the group has committed of them. Offsets of a transaction that is still open are waited for. */
+static int ask_committed(struct reader *r, rd_kafka_topic_partition_list_t *list, int64_t end_us, struct err *err)
+{
+	rd_kafka_resp_err_t code = ask_once(r, list);
+
+	while (code && client_code(code) == ERR_UNREACHABLE && ledger_now_us() < end_us && !stop_signal()) {
+		poll(NULL, 0, ASK_AGAIN_MS);
+		code = ask_once(r, list);
+	}
+	return code ? client_fail(err, code, "cannot ask what the group has committed") : 0;
 }
 
 /* ---- commit ---- */
@@ -136,6 +159,13 @@ static int await_answer(struct reader *r, int64_t wait_us, bool is_final, struct
 	return 0;
 }
 
+static bool is_cooperative(const struct reader *r)
+{
+	const char *protocol = rd.rebalance_protocol(r->client.rk);
+
+	return protocol && strcmp(protocol, "COOPERATIVE") == 0;
+}
+
 enum commit_when { COMMIT_BETWEEN, COMMIT_AT_END, COMMIT_HANDING_OVER };
 
 static void forget_asked(struct reader *r, const rd_kafka_topic_partition_list_t *list)
@@ -146,6 +176,39 @@ static void forget_asked(struct reader *r, const rd_kafka_topic_partition_list_t
 		if (p)
 			note_committed(p);
 	}
+}
+
+static bool is_at(const rd_kafka_topic_partition_t *found, int64_t offset, const struct buf *metadata)
+{
+	struct slice held = {found->metadata, found->metadata ? found->metadata_size : 0};
+
+	return (found->offset < 0 ? -1 : found->offset) == offset && slice_eq(held, buf_slice(metadata));
+}
+
+/*
+ * All offsets of a transaction change at once. One that stands where it was tells that the transaction does not; one
+ * that is neither there nor where we wanted it was moved by somebody who has the partition now.
+ */
+enum step reader_outcome(
+	struct reader *r, const rd_kafka_topic_partition_list_t *asked, int64_t end_us, struct err *err)
+{
+	rd_kafka_topic_partition_list_t *list = rd.topic_partition_list_new(asked->cnt);
+	enum step result = STEP_DONE;
+
+	for (int i = 0; i < asked->cnt; i++)
+		rd.topic_partition_list_add(list, asked->elems[i].topic, asked->elems[i].partition);
+	if (ask_committed(r, list, end_us, err))
+		result = STEP_FAILED;
+	for (int i = 0; result == STEP_DONE && i < list->cnt; i++) {
+		const struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);
+
+		if (is_at(&list->elems[i], p->committed, &p->metadata))
+			result = STEP_AGAIN;
+		else if (!is_at(&list->elems[i], p->asked, &p->asked_metadata))
+			result = STEP_OVERTAKEN;
+	}
+	rd.topic_partition_list_destroy(list);
+	return result;
 }
 
 /*
@@ -165,6 +228,13 @@ static int commit_exactly(struct reader *r, enum commit_when when, struct err *e
 
 	if (r->member && !rd.assignment_lost(r->client.rk))
 		result = exact_commit(r->exact, list, r->member, wait_us, err);
+	/* others wait for the partitions: who takes them reads again, and so do we what is ours again then */
+	if (result == EXACT_FAILED && when == COMMIT_HANDING_OVER && err->code == ERR_UNREACHABLE &&
+		!is_cooperative(r)) {
+		warn(r, "records were given back to the group uncommitted", err->msg);
+		err_reset(err);
+		result = EXACT_OVERTAKEN;
+	}
 	if (result == EXACT_DONE)
 		forget_asked(r, list);
 	else if (result == EXACT_OVERTAKEN && when == COMMIT_BETWEEN)
@@ -203,22 +273,6 @@ int reader_commit(struct reader *r, bool is_final, struct err *err)
 
 /* ---- assignment ---- */
 
-static int ask_committed(struct reader *r, rd_kafka_topic_partition_list_t *list)
-{
-	int64_t end_us = ledger_now_us() + STABLE_US;
-	rd_kafka_resp_err_t code;
-
-	do
-		code = rd.committed(r->client.rk, list, CLIENT_ASK_MS);
-	while (code == RD_KAFKA_RESP_ERR__TIMED_OUT && ledger_now_us() < end_us && !stop_signal());
-	for (int i = 0; !code && i < list->cnt; i++)
-		code = list->elems[i].err;
-	if (!code)
-		return 0;
-	fail(r, code, "cannot ask what the group has committed");
-	return -1;
-}
-
 /* Whoever keeps state of it is told what was committed. */
 static int take_part(struct reader *r, struct part *p, const rd_kafka_topic_partition_t *from)
 {
@@ -254,8 +308,10 @@ static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 {
 	struct err err = ERR_INIT;
 
-	if (ask_committed(r, list))
+	if (ask_committed(r, list, ledger_now_us() + STABLE_US, &err)) {
+		reader_fail(r, &err);
 		return -1;
+	}
 	for (int i = 0; i < list->cnt; i++) {
 		struct part *p = reader_part(r, list->elems[i].topic, list->elems[i].partition);
 		int64_t committed = list->elems[i].offset;
@@ -277,13 +333,6 @@ static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 	return 0;
 }
 
-static bool is_cooperative(const struct reader *r)
-{
-	const char *protocol = rd.rebalance_protocol(r->client.rk);
-
-	return protocol && strcmp(protocol, "COOPERATIVE") == 0;
-}
-
 static void check(struct reader *r, rd_kafka_error_t *error)
 {
 	if (!error)
@@ -299,7 +348,7 @@ static void assign(struct reader *r, rd_kafka_topic_partition_list_t *list)
 	if (r->member)
 		rd.consumer_group_metadata_destroy(r->member);
 	r->member = rd.consumer_group_metadata(r->client.rk);
-	if (find_starts(r, list)) {
+	if (r->is_closing || find_starts(r, list)) {
 		rd.assign(r->client.rk, NULL);
 		return;
 	}

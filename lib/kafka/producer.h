@@ -62,6 +62,7 @@ struct producer {
 	struct address address;
 	const char *name;    /* the place */
 	struct exact *exact; /* NULL: sent at once; else the messages go into its transactions, and client is unused */
+	size_t exact_topic;  /* of those */
 	rd_kafka_topic_t *topic;
 	struct fields fields;
 	int32_t partition;

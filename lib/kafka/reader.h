@@ -71,7 +71,8 @@ struct reader {
 	struct exact *exact;                        /* NULL: at least once */
 	rd_kafka_consumer_group_metadata_t *member; /* of the assignment at hand; NULL: none */
 	rd_kafka_queue_t *commits;
-	bool is_commit_pending, was_assigned, is_blocked;
+	bool is_commit_pending, was_assigned, is_blocked, is_closing;
+	int64_t heartbeat_us;
 	int64_t commit_at_us; /* -1: nothing to commit */
 	int (*deliver)(void *ctx, struct err *err);
 	void *deliver_ctx;

@@ -45,7 +45,7 @@ static int send_line(struct producer *p, const char *line, size_t len, const str
 		err_at(err, p->name, 0, 0);
 		result = -1;
 	} else if (p->exact) {
-		exact_add(p->exact, p->topic, &m);
+		exact_add(p->exact, p->exact_topic, &m);
 		result = 0;
 	} else if (m.time_ms || m.headers || m.partition != p->partition) {
 		result = (p->n && producer_send_queue(p, err)) || producer_send_one(p, &m, err) ? -1 : 0;
@@ -272,17 +272,19 @@ struct sink *kafka_exact_sink(struct source *source, const struct kafka_opts *o,
 	};
 	struct reader *r = (struct reader *)source;
 	struct producer *p = mem_alloc(1, sizeof *p);
+	int topic;
 
 	p->base.ops = &ops;
 	if (open_place(p, o, name, row, err))
 		goto fail;
 	if (!r->exact && !(r->exact = exact_open(r, o, &p->address, err)))
 		goto fail;
-	p->topic = exact_topic(r->exact, p->address.topics[0], p->partition, err);
-	if (!p->topic) {
+	topic = exact_topic(r->exact, p->address.topics[0], p->partition, err);
+	if (topic < 0) {
 		err_at(err, name, 0, 0);
 		goto fail;
 	}
+	p->exact_topic = (size_t)topic;
 	p->exact = r->exact;
 	if (strcmp(p->exact->place, "kafka") == 0)
 		p->exact->place = name;

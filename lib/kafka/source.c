@@ -113,6 +113,7 @@ static void close_reader(struct source *s)
 {
 	struct reader *r = (struct reader *)s;
 
+	r->is_closing = true;
 	r->deliver = NULL;
 	r->keeper = NULL;
 	r->at = r->n_messages;
@@ -211,6 +212,9 @@ static int open_client(struct reader *r, struct err *err)
 		rd.conf_set_rebalance_cb(conf, reader_on_rebalance);
 	if (rd.conf_get(conf, "topic.metadata.refresh.interval.ms", text, &size) == RD_KAFKA_CONF_OK)
 		r->discover_every_us = strtoll(text, NULL, 10) * 1000;
+	size = sizeof text;
+	if (rd.conf_get(conf, "heartbeat.interval.ms", text, &size) == RD_KAFKA_CONF_OK)
+		r->heartbeat_us = strtoll(text, NULL, 10) * 1000;
 	if (client_open(&r->client, RD_KAFKA_CONSUMER, conf, r->opts, err) || client_await(&r->client, err))
 		return -1;
 	return 0;

@@ -52,51 +52,52 @@ static bool is_fenced(rd_kafka_resp_err_t code)
 	       code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
 }
 
+static int tell(struct exact *x, rd_kafka_error_t *error, struct err *err)
+{
+	rd_kafka_resp_err_t code = rd.error_code(error);
+
+	err_reset(err);
+	if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+		transaction_refuse(err, code);
+	else if (x->refusal.code != ERR_NONE)
+		*err = x->refusal;
+	else
+		err_set(err, client_code(code), "the transaction failed: %.120s", rd.error_string(error));
+	return err_at(err, x->place, 0, 0);
+}
+
 /*
- * The end of the run. Where the library does not know what became of a transaction, or the cluster has ended it in the
- * meantime, the offsets that are committed tell: the next run begins there, so "run again" is the answer.
+ * An error that no abort helps against. Where it is not about what the parcel holds, the cluster has ended the
+ * transaction in the meantime, or the library does not know what became of it.
  */
-static int fail(struct exact *x, rd_kafka_error_t *error, struct err *err)
+static enum step lose(struct exact *x, rd_kafka_error_t *error, struct err *err)
 {
 	rd_kafka_resp_err_t code = rd.error_code(error), fatal;
 	char text[200];
 
 	if (code == RD_KAFKA_RESP_ERR__FATAL && (fatal = rd.fatal_error(x->client.rk, text, sizeof text)))
 		code = fatal;
-	err_reset(err);
-	if (is_fenced(code) && x->opts.instance)
-		err_set(err, ERR_REFUSED, "another member of this --instance has taken over");
-	else if (is_fenced(code))
-		err_set(err, ERR_UNREACHABLE, "the cluster took this member for dead: run again");
-	else if (code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-		transaction_refuse(err, code);
-	else if (x->refusal.code != ERR_NONE)
-		*err = x->refusal;
-	else if (rd.error_is_fatal(error) && !is_final_refusal(code))
-		err_set(err, ERR_UNREACHABLE, "the transaction was lost, run again: %.120s", rd.error_string(error));
-	else
-		err_set(err, client_code(code), "the transaction failed: %.120s", rd.error_string(error));
-	return err_at(err, x->place, 0, 0);
+	x->is_lost = true;
+	x->was_fenced = is_fenced(code);
+	tell(x, error, err);
+	return is_final_refusal(code) || x->refusal.code != ERR_NONE ? STEP_FAILED : STEP_LOST;
 }
 
 static enum step abort_all(struct exact *x, int64_t end_us, struct err *err)
 {
 	for (;;) {
 		rd_kafka_error_t *error = rd.abort_transaction(x->client.rk, CALL_MS);
+		enum step result;
 
 		if (!error)
 			return STEP_AGAIN;
-		if (!rd.error_is_retriable(error)) {
-			fail(x, error, err);
+		if (rd.error_is_retriable(error) && ledger_now_us() < end_us) {
 			rd.error_destroy(error);
-			return STEP_FAILED;
-		}
-		rd.error_destroy(error);
-		if (ledger_now_us() < end_us)
 			continue;
-		err_set(err, ERR_UNREACHABLE, "a transaction could not be aborted: no broker answered in time");
-		err_at(err, x->place, 0, 0);
-		return STEP_FAILED;
+		}
+		result = lose(x, error, err);
+		rd.error_destroy(error);
+		return result;
 	}
 }
 
@@ -110,9 +111,9 @@ static enum step take_error(struct exact *x, rd_kafka_error_t *error, int64_t en
 	struct err ignored = ERR_INIT;
 
 	if (rd.error_is_fatal(error) || !is_abortable)
-		fail(x, error, err);
+		result = lose(x, error, err);
 	else if (is_refused)
-		fail(x, error, err), abort_all(x, end_us, &ignored);
+		tell(x, error, err), abort_all(x, end_us, &ignored);
 	else if ((result = abort_all(x, end_us, err)) == STEP_AGAIN && is_overtaken(code))
 		result = STEP_OVERTAKEN;
 	rd.error_destroy(error);
@@ -127,7 +128,7 @@ static rd_kafka_error_t *send_one(struct exact *x, const struct parcel_message *
 	rd_kafka_error_t *error;
 
 	vus[n].vtype = RD_KAFKA_VTYPE_RKT;
-	vus[n++].u.rkt = m->topic;
+	vus[n++].u.rkt = x->topics[m->topic].handle;
 	vus[n].vtype = RD_KAFKA_VTYPE_PARTITION;
 	vus[n++].u.i32 = m->partition;
 	vus[n].vtype = RD_KAFKA_VTYPE_MSGFLAGS; /* the parcel stands still until the transaction has ended */
@@ -168,7 +169,7 @@ static enum step send_all(struct exact *x, int64_t end_us, struct err *err)
 		if (is_final_refusal(code)) {
 			struct err ignored = ERR_INIT;
 
-			fail(x, error, err);
+			tell(x, error, err);
 			rd.error_destroy(error);
 			abort_all(x, end_us, &ignored);
 			return STEP_FAILED;
@@ -198,14 +199,23 @@ static enum step await_all(struct exact *x, int64_t end_us, struct err *err)
 
 static enum step commit(struct exact *x, int64_t end_us, struct err *err)
 {
+	x->is_committing = true;
 	for (;;) {
 		rd_kafka_error_t *error = rd.commit_transaction(x->client.rk, CALL_MS);
+		bool is_again = error && rd.error_is_retriable(error) && !rd.error_txn_requires_abort(error);
+		enum step result;
 
 		if (!error)
 			return STEP_DONE;
-		if (!rd.error_is_retriable(error) || rd.error_txn_requires_abort(error) || ledger_now_us() >= end_us)
+		if (is_again && ledger_now_us() < end_us) {
+			rd.error_destroy(error);
+			continue;
+		}
+		if (!is_again)
 			return take_error(x, error, end_us, err);
+		result = lose(x, error, err);
 		rd.error_destroy(error);
+		return result;
 	}
 }
 
@@ -217,10 +227,11 @@ enum step transaction_try(struct exact *x, const rd_kafka_topic_partition_list_t
 
 	err_reset(&x->refusal);
 	x->delivered = 0;
+	x->is_committing = false;
 	if (error) {
-		fail(x, error, err);
+		result = lose(x, error, err);
 		rd.error_destroy(error);
-		return STEP_FAILED;
+		return result;
 	}
 	result = send_all(x, end_us, err);
 	if (result != STEP_DONE)

@@ -94,6 +94,29 @@ get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
 	same "$(seq 1 9)" "$(get "$T-out")"
 }
 
+# has_out N: so many records are in the topic of the output.
+has_out() { [ "$(get "$T-out" -X isolation.level=read_committed | wc -l)" -ge "$1" ]; }
+
+@test "a producer that the cluster took for dead is replaced: nothing is lost, nothing is there twice" {
+	topic "$T"
+	topic "$T-out"
+	tlm-filter -G "$T" --instance one -X heartbeat.interval.ms=100 --commit-interval 50ms . "kafka:$T" -o "kafka:$T-out" 2>err &
+	local pid=$! i
+	for i in 1 2 3; do
+		seq $((i * 10)) $((i * 10 + 9)) | put "$T"
+		within 30 has_out $((i * 10))
+		kafka_admin fence "tlm.$T.one"
+	done
+	seq 40 42 | put "$T"
+	within 30 has_out 33
+	kill "$pid"
+	wait "$pid" || true
+	same "$(seq 10 42)" "$(get "$T-out" -X isolation.level=read_committed)"
+	same 33 "$(committed)"
+	cat err
+	same 3 "$(grep -c 'going on with a new producer' err)"
+}
+
 @test "a sink in another cluster is at least once, which is told; late records and rejects there are refused" {
 	local other
 	other=$(CLUSTER=b3RoZXItY2x1c3Rlci0wMQ OWNER=$PPID "$TLM_TOP/tests/services/kafka-start.sh" "$BATS_FILE_TMPDIR/other")

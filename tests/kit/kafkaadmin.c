@@ -10,6 +10,7 @@
  *   kafkaadmin BROKERS committed GROUP TOPIC              lines "PARTITION OFFSET METADATA"
  *   kafkaadmin BROKERS transact TOPIC PARTITION VALUE     a message in a transaction: says "open", and commits it when
  *                                                         its standard input ends
+ *   kafkaadmin BROKERS fence ID                           whoever has this transactional.id is told that it is dead
  */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -173,32 +174,24 @@ static void check_error(const char *what, rd_kafka_error_t *error)
 		die(what, rd_kafka_error_string(error));
 }
 
-static void transact(const char *brokers, char **arg)
+static void transact(char **arg)
 {
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	char text[256], rest;
-	rd_kafka_t *producer;
+	char rest;
 
-	if (rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof text) ||
-		rd_kafka_conf_set(conf, "transactional.id", arg[2], text, sizeof text))
-		die("transact", text);
-	producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-	if (!producer)
-		die("transact", text);
-	check_error("transact", rd_kafka_init_transactions(producer, WAIT_MS));
-	check_error("transact", rd_kafka_begin_transaction(producer));
-	check("transact", rd_kafka_producev(producer, RD_KAFKA_V_TOPIC(arg[0]), RD_KAFKA_V_PARTITION(atoi(arg[1])),
+	check_error("transact", rd_kafka_init_transactions(rk, WAIT_MS));
+	check_error("transact", rd_kafka_begin_transaction(rk));
+	check("transact", rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(arg[0]), RD_KAFKA_V_PARTITION(atoi(arg[1])),
 				  RD_KAFKA_V_VALUE(arg[2], strlen(arg[2])), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
 				  RD_KAFKA_V_END));
-	check("transact", rd_kafka_flush(producer, WAIT_MS));
+	check("transact", rd_kafka_flush(rk, WAIT_MS));
 	puts("open");
 	fflush(stdout);
 	while (read(STDIN_FILENO, &rest, 1) > 0)
 		;
-	check_error("transact", rd_kafka_commit_transaction(producer, WAIT_MS));
+	check_error("transact", rd_kafka_commit_transaction(rk, WAIT_MS));
 }
 
-static void open_client(const char *brokers, const char *group)
+static void open_client(const char *brokers, const char *group, const char *transactional_id)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char text[512];
@@ -206,6 +199,8 @@ static void open_client(const char *brokers, const char *group)
 	rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof text);
 	if (group)
 		rd_kafka_conf_set(conf, "group.id", group, text, sizeof text);
+	if (transactional_id)
+		rd_kafka_conf_set(conf, "transactional.id", transactional_id, text, sizeof text);
 	rk = rd_kafka_new(group ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, text, sizeof text);
 	if (!rk)
 		die("open", text);
@@ -218,7 +213,7 @@ int main(int argc, char **argv)
 		const char *name;
 		int n_least;
 	} verbs[] = {{"create", 2}, {"delete", 1}, {"grow", 2}, {"trim", 3}, {"allow", 4}, {"commit", 4},
-		{"committed", 2}, {"transact", 3}};
+		{"committed", 2}, {"transact", 3}, {"fence", 1}};
 	size_t verb = 0;
 
 	while (argc >= 3 && verb < sizeof verbs / sizeof *verbs && strcmp(argv[2], verbs[verb].name) != 0)
@@ -227,7 +222,7 @@ int main(int argc, char **argv)
 		fputs("usage: kafkaadmin BROKERS VERB ARGUMENT...\n", stderr);
 		return 2;
 	}
-	open_client(argv[1], verb == 5 || verb == 6 ? argv[3] : NULL);
+	open_client(argv[1], verb == 5 || verb == 6 ? argv[3] : NULL, verb == 7 ? argv[5] : verb == 8 ? argv[3] : NULL);
 	switch (verb) {
 	case 0:
 		create(argv + 3, argc - 3);
@@ -251,7 +246,10 @@ int main(int argc, char **argv)
 		committed(argv + 3);
 		break;
 	case 7:
-		transact(argv[1], argv + 3);
+		transact(argv + 3);
+		break;
+	case 8:
+		check_error("fence", rd_kafka_init_transactions(rk, WAIT_MS));
 		break;
 	}
 	fflush(stdout);
