@@ -33,6 +33,9 @@ static inline bool slice_eq(struct slice a, struct slice b)
 /* Order by unsigned bytes, then by length: negative, 0 or positive. */
 int slice_cmp(struct slice a, struct slice b);
 
+/* For tables in memory: XXH3. Never written where another version reads it. */
+uint64_t slice_hash(struct slice s);
+
 struct buf {
 	char *p;    /* len bytes, no NUL behind them unless buf_cstr() was called; NULL when never used */
 	size_t len; /* bytes in use */

@@ -182,19 +182,9 @@ struct object *object_new(struct run *r, size_t cap)
 	return o;
 }
 
-/* FNV-1a with a final mix. An attacker who finds collisions only spends the steps of his own record. */
-static uint32_t hash_key(struct slice key)
-{
-	uint64_t h = UINT64_C(1469598103934665603);
-
-	for (size_t i = 0; i < key.len; i++)
-		h = (h ^ (unsigned char)key.p[i]) * UINT64_C(1099511628211);
-	return (uint32_t)(h ^ (h >> 32));
-}
-
 static void put_index(struct run *r, struct object *o, uint32_t entry)
 {
-	uint32_t mask = o->index_size - 1, i = hash_key(o->entries[entry].key) & mask;
+	uint32_t mask = o->index_size - 1, i = (uint32_t)slice_hash(o->entries[entry].key) & mask;
 
 	while (o->index[i]) {
 		i = (i + 1) & mask;
@@ -229,7 +219,7 @@ struct entry *object_find(struct run *r, struct object *o, struct slice key)
 	if (!o->index)
 		build_index(r, o);
 	mask = o->index_size - 1;
-	for (i = hash_key(key) & mask; o->index[i]; i = (i + 1) & mask) {
+	for (i = (uint32_t)slice_hash(key) & mask; o->index[i]; i = (i + 1) & mask) {
 		struct entry *e = &o->entries[o->index[i] - 1];
 
 		run_step(r, 1);

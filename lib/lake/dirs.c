@@ -11,25 +11,6 @@
 
 enum { BLOCKED_US = 1000000 };
 
-/* Eight bytes at a step, mixed by a multiplication and a shift. */
-static uint64_t hash_name(struct slice name)
-{
-	uint64_t h = name.len * UINT64_C(0x9e3779b97f4a7c15);
-	size_t i = 0;
-
-	for (; i + 8 <= name.len; i += 8) {
-		uint64_t v;
-
-		memcpy(&v, name.p + i, 8);
-		h = (h ^ v) * UINT64_C(0xd6e8feb86659fd93);
-		h ^= h >> 32;
-	}
-	for (; i < name.len; i++)
-		h = (h ^ (unsigned char)name.p[i]) * UINT64_C(0x100000001b3);
-	h *= UINT64_C(0xd6e8feb86659fd93);
-	return h ^ h >> 32;
-}
-
 /* ---- the list by use, and the table ---- */
 
 static void list_remove(struct lake *l, struct lake_dir *d)
@@ -130,7 +111,7 @@ struct lake_dir *lake_find_dir(struct lake *l, struct slice name, struct err *er
 
 	if (d && slice_eq(buf_slice(&d->name), name))
 		return d;
-	hash = hash_name(name);
+	hash = slice_hash(name);
 	for (d = *bucket_of(l, hash); d; d = d->next_same) {
 		if (d->hash == hash && slice_eq(buf_slice(&d->name), name)) {
 			list_remove(l, d);

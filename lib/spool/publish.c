@@ -134,15 +134,6 @@ static int link_object(const char *from, const char *to, struct err *err)
 	return got;
 }
 
-static uint64_t hash_text(const char *p, size_t len)
-{
-	uint64_t h = UINT64_C(14695981039346656037);
-
-	for (; len; p++, len--)
-		h = (h ^ (unsigned char)*p) * UINT64_C(1099511628211);
-	return h ? h : 1;
-}
-
 /*
  * A directory is synced with all above it once in a process, after that it alone: the way up ends at one that is known.
  */
@@ -152,7 +143,8 @@ static void add_dirs(struct spool *spool, const char *to)
 
 	durable_dirs_add(&spool->dirs, to, len);
 	while (len > root_len) {
-		uint64_t hash = hash_text(to, len), *known = &spool->known[hash % KNOWN_DIRS];
+		uint64_t hash = slice_hash((struct slice){to, len}) | 1; /* 0: an empty place */
+		uint64_t *known = &spool->known[hash / 2 % KNOWN_DIRS];
 
 		if (*known == hash)
 			break;
