@@ -208,7 +208,8 @@ static bool is_group_key(const struct agg *agg, struct slice key, struct slice r
 	return is_same;
 }
 
-/* Some first records are looked at: rows of groups that live in several partitions are partial. */
+/* Some first records are looked at: rows of groups that live in several partitions are partial. Of parts, which come
+ * into a block one by one, it is the last of a batch. */
 static void check_keys(struct agg_group *g, const struct agg *agg, const struct batch *in)
 {
 	const struct agg_block *block = &agg->blocks[0];
@@ -218,11 +219,12 @@ static void check_keys(struct agg_group *g, const struct agg *agg, const struct 
 	for (size_t i = 0; i < block->n && g->n_keys < KEYS_CHECKED; i++) {
 		const struct agg_item *item = &block->items[i];
 		uint64_t index = item->record.place.line - in->first_line;
+		bool is_part = item->fate == AGG_PART;
 
-		if (item->fate != AGG_GOOD || !in->records)
+		if ((item->fate != AGG_GOOD && !is_part) || !in->records)
 			continue;
 		g->n_keys++;
-		if (is_group_key(agg, item->record.key, in->records[index].key))
+		if (is_group_key(agg, is_part ? buf_slice(&agg->merge.key) : item->record.key, in->records[index].key))
 			continue;
 		g->n_keys = KEYS_CHECKED;
 		g->warn(g->warn_ctx,

@@ -26,8 +26,8 @@ int agg_group_check(const struct agg *model, const struct agg_options *o, struct
 		return refuse(err, o->every_n ? "--every-n" : o->start ? "--start" : "--end", no_log);
 	if (o->is_filling)
 		return refuse(err, "--fill", no_log);
-	if (o->is_merging || o->is_explaining)
-		return refuse(err, o->is_merging ? "--merge" : "--explain-lateness", "read the topic without -G");
+	if (o->is_explaining)
+		return refuse(err, "--explain-lateness", "read the topic without -G");
 	if (o->latest || model->frame.rotate)
 		return refuse(err, o->latest ? "--latest" : "-o with %", one_file);
 	if (o->format > ROWS_NDJSON)
@@ -60,5 +60,7 @@ uint64_t agg_group_hash(const struct agg_options *o, const char *list)
 	add_text(&hash, o->emit);
 	for (size_t i = 0; i < o->groups.n; i++)
 		add_text(&hash, o->groups.items[i]);
+	if (o->is_merging)
+		add_text(&hash, "merge");
 	return hash;
 }

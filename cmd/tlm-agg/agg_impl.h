@@ -184,11 +184,12 @@ struct agg {
 	bool has_delay;              /* --delay was given */
 	struct buf window_text;      /* the windows in words */
 	struct rows_partial partial; /* what partial rows have in common */
+	uint32_t first_input;        /* of the places in them, in a group: the partition */
 	struct agg_merge merge;
 
 	/* of a group: agg_group.c */
 	bool is_replaying; /* windows are rebuilt: nothing goes out */
-	int64_t newest_us; /* the largest time that was judged; agg_group.c sets it back */
+	int64_t newest_us; /* the largest time that was judged, of a part its last; agg_group.c sets it back */
 
 	/* idle.c */
 	int64_t *caught_up_us; /* by input: since when all of it was read, -1: more waits, or it is idle */
@@ -241,6 +242,7 @@ bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max);
 void agg_block_release(struct agg_block *block);
 
 /* agg_round.c */
+void agg_note_newest(struct agg *g, int64_t us); /* every record and part that the clock has taken passes here */
 /* Judges, folds and writes what the blocks hold. 0, or -1 with err: what came before the place of the error stands. */
 int agg_do_round(struct agg *g, struct agg_block *blocks, size_t n, struct err *err);
 int agg_advance(struct agg *g, struct err *err);                 /* W has risen without a record: 0, or -1 with err */

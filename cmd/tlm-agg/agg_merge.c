@@ -289,6 +289,7 @@ static int merge_part(
 
 	if (g->time_from != TIME_NONE && find_time(g, part, known_us, &us))
 		window_clock_see(&g->clock, at->item->record.place.input, us);
+	agg_note_newest(g, g->window.session_us ? part->end_us : part->end_us - 1);
 	switch (engine_merge(g->workers[0].engine, part, g->clock.watermark_us, err)) {
 	case ENGINE_TAKEN:
 		return 0;

@@ -143,6 +143,18 @@ static uint64_t make_config(const struct agg *g)
 	return config;
 }
 
+/* The partitions of a group are read by stages of their own, but are the inputs of one producer: ties of first and last
+ * are decided as if one process had read them all. */
+static int number_partition(struct agg *g, struct err *err)
+{
+	if (g->frame.partition >= AGG_INPUTS_MAX)
+		return err_set(err, ERR_USAGE, "--partial: at most %d partitions", AGG_INPUTS_MAX);
+	g->first_input = (uint32_t)g->frame.partition;
+	g->partial.first_inputs = &g->first_input;
+	g->partial.head.n_inputs = g->first_input + 1;
+	return 0;
+}
+
 int agg_plan_partial(struct agg *g, struct err *err)
 {
 	if ((g->opts.is_partial && check_partial(g, err)) || (g->opts.is_merging && check_merge(g, err)) ||
@@ -151,5 +163,5 @@ int agg_plan_partial(struct agg *g, struct err *err)
 	describe_windows(g, &g->window_text);
 	g->partial.head = (struct agg_head){
 		.config = make_config(g), .window = buf_slice(&g->window_text), .n_inputs = g->frame.n_inputs};
-	return 0;
+	return g->frame.has_group && !g->opts.is_merging ? number_partition(g, err) : 0;
 }

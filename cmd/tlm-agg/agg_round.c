@@ -33,8 +33,8 @@ static bool see_time(struct agg *g, const struct agg_block *block, const struct 
 	return window_clock_vote(&g->clock, place->input, place->time_us, vote);
 }
 
-/* What is committed for a group rests on it: every record that the clock has taken passes here. */
-static void note_newest(struct agg *g, int64_t us)
+/* What is committed for a group rests on it. */
+void agg_note_newest(struct agg *g, int64_t us)
 {
 	if (us > g->newest_us)
 		g->newest_us = us;
@@ -46,7 +46,7 @@ static int judge_record(struct agg *g, const struct agg_block *block, struct agg
 		item->fate = AGG_DONE;
 		return agg_reject_ahead(g, block, item, err);
 	}
-	note_newest(g, item->record.place.time_us);
+	agg_note_newest(g, item->record.place.time_us);
 	if (g->lateness) {
 		lateness_add(g->lateness, item->record.place.time_us, item->record.key, g->clock.watermark_us);
 		g->n_explained++;
@@ -112,7 +112,7 @@ static bool judge_usual(struct agg *g, struct agg_item *item)
 
 	if (item->fate != AGG_GOOD || !window_clock_see(&g->clock, place->input, place->time_us))
 		return false;
-	note_newest(g, place->time_us);
+	agg_note_newest(g, place->time_us);
 	g->frame.ledger->read++;
 	return true;
 }

@@ -11,7 +11,7 @@ setup() {
 	kafka_need
 	cd "$BATS_TEST_TMPDIR"
 	T=r$BATS_TEST_NUMBER
-	kafka_admin create "$T" "$([ "$BATS_TEST_NUMBER" = 2 ] && echo 2 || echo 1)" retention.ms=-1
+	kafka_admin create "$T" "$([[ $BATS_TEST_DESCRIPTION == *"each partition"* || $BATS_TEST_DESCRIPTION == *"several partitions"* ]] && echo 2 || echo 1)" retention.ms=-1
 	kafka_admin create "$T-out" 1 retention.ms=-1
 }
 
@@ -140,6 +140,37 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	agg --max-gap 20s 'twa(v), count' "kafka:$T" -o "kafka:$T-out"
 	timeout 60 tlm-agg --until-end --time s:s -w 10s --no-flush --max-gap 20s 'twa(v), count' "kafka:$T" >alone
 	same "$(cat alone)" "$(get | cut -d' ' -f2- | sed 's/"partition":0,//')"
+}
+
+@test "partial rows of several partitions are merged in a group, over restarts: the rows of one process" {
+	local list='count, sum(v), first(n), last(n), p50(v)' n=0 s k p
+	kafka_admin create "$T-parts" 2 retention.ms=-1
+	merge() { timeout 60 tlm-agg -G "$T-m" --until-end -w 10s -g k --merge --delay 100s "$list" "kafka:$T-parts" -o "kafka:$T-out" "$@"; }
+	# ties in time between partitions, at offsets that say nothing of their order
+	for s in 1:0 1:1 4:0 9:0 14:0 14:1 15:0 21:1 22:0 33:0 33:1 47:1 51:0 64:0 64:1 78:0 80:1 99:0; do
+		for k in a b c; do
+			n=$((n + 1))
+			echo "{\"s\":${s%:*},\"k\":\"$k\",\"v\":$((${s%:*} * 7 % 10)),\"n\":$n}"
+		done >new
+		put -p "${s#*:}" <new
+		[ $((n % 27)) != 0 ] || { agg -q -g k --partial "$list" "kafka:$T" -o "kafka:$T-parts"; merge --stats 2>>stats; }
+	done
+	# closes all windows before, here and in the merge
+	for s in 120 170 220 260; do
+		for p in 0 1; do printf '{"s":%s,"k":"%s"}\n' $s a $s b $s c | put -p $p; done
+		agg -q -g k --partial "$list" "kafka:$T" -o "kafka:$T-parts"
+		merge --stats 2>>stats
+	done
+	tlm-agg --time s:s -w 10s -g k --delay 1h "$list" "kafka:$T" --until-end -q | grep '_start":"1970-01-01T00:0[01]:' | sort >alone
+	same 30 "$(wc -l <alone)"
+	same "$(cat alone)" "$(get | cut -d' ' -f2- | sed 's/"partition":[01],//' | sort)"
+	# what is open is read again by each run
+	[ "$(jq -s 'map(.open) | max' stats)" -gt 0 ]
+	same '0 0' "$(jq -s -r '"\(map(.late) | add) \(map(.rejected) | add)"' stats)"
+	same 'a b c' "$(get | cut -d' ' -f1 | sort -u | tr '\n' ' ' | sed 's/ $//')"
+	# what was merged elsewhere is no state of this group
+	status_of timeout 60 tlm-agg -G "$T-m" --until-end -w 10s -g k --time s:s --delay 100s "$list" "kafka:$T-parts" -o "kafka:$T-out"
+	[ "$status" = 6 ]
 }
 
 @test "a replay of many records is told; sessions are cut at days" {
