@@ -307,13 +307,16 @@ def bench_replay():
 
 
 def bench_s3put():
+    """One thread against one, two (one reads, one compresses) against two; every run gives the same objects."""
     big, _ = data()
     SHM.mkdir()
     try:
-        row("lake on a RAM disk, zstd level 3",
-            f"rm -rf {SHM}/lake; tlm-s3put --time timeMili:ms -o 'file://{SHM}/lake/dt=%Y-%m-%d/' {{F}}", big, [
-                Peer("zstd -3 --single-thread", f"zstd -q -3 --single-thread -f {{F}} -o {SHM}/copy.zst", big, "zstd", compare=False),
-                Peer("zstd -3 -T1 (a worker beside the reader)", f"zstd -q -3 -T1 -f {{F}} -o {SHM}/copy.zst", big, "zstd", compare=False)])
+        for jobs, peers in ((1, ("--single-thread --no-asyncio",)), (2, ("--single-thread", "-T1"))):
+            row(f"lake on a RAM disk, zstd level 3, -j {jobs}",
+                f"rm -rf {SHM}/lake; tlm-s3put -j {jobs} --run-id r --time timeMili:ms -o 'file://{SHM}/lake/dt=%Y-%m-%d/' {{F}} >{SHM}/rows{jobs}", big,
+                [Peer(f"zstd -3 {p}", f"zstd -q -3 {p} -f {{F}} -o {SHM}/copy.zst", big, "zstd", compare=False) for p in peers])
+        if shell(f"cmp {SHM}/rows1 {SHM}/rows2").returncode:
+            sys.exit("bench: two threads make other objects than one")
         got = shell(f"find {SHM}/lake -name '*.zst' | sort | xargs zstd -dc | sha256sum", capture_output=True, text=True).stdout
         want = shell(f"sha256sum <{big}", capture_output=True, text=True).stdout
         if got != want:

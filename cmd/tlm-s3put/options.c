@@ -38,6 +38,9 @@ static const struct opt options[] = {
 	 .help = "zst (default), gz or none: .ndjson.zst, .ndjson.gz, .ndjson."},
 	{.name = "level", .kind = OPT_INT, .offset = AT(level), .arg = "N", .min = 1, .max = 19,
 	 .help = "how hard to compress: zst 1 to 19, default 3; gz 1 to 9, default 6."},
+	{.name = "jobs", .letter = 'j', .kind = OPT_INT, .offset = AT(jobs), .arg = "N", .min = 1, .max = SEGMENT_LANES_MAX + 1,
+	 .help = "threads: one reads, the others compress, each other directories. Objects are the same for every N. Default: 2, where "
+		 "there are two processors."},
 	{.kind = OPT_HEADING, .help = "Safety"},
 	{.name = "run-id", .kind = OPT_STRING, .offset = AT(run_id), .arg = "NAME", .is_short = true,
 	 .help = "makes the run repeatable: objects are NAME-000001 and so on, and one that exists with the same records is done."},

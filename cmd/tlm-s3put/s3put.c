@@ -1,5 +1,6 @@
 #include "s3put.h"
 
+#include <sched.h>
 #include <string.h>
 
 #include "bucket.h"
@@ -62,6 +63,16 @@ static int check_place_options(const struct s3put_options *o, struct err *err)
 	return 0;
 }
 
+/* Threads beside the one that reads. */
+static unsigned lanes_of(const struct s3put_options *o)
+{
+	cpu_set_t cpus;
+
+	if (o->jobs)
+		return (unsigned)o->jobs - 1;
+	return sched_getaffinity(0, sizeof cpus, &cpus) == 0 && CPU_COUNT(&cpus) < 2 ? 0 : 1;
+}
+
 static struct lake_opts lake_options(struct s3put *s, struct tool *t, const struct s3put_options *o)
 {
 	return (struct lake_opts){
@@ -71,6 +82,7 @@ static struct lake_opts lake_options(struct s3put *s, struct tool *t, const stru
 		.run_id = o->run_id,
 		.codec = (enum codec_kind)o->compression,
 		.level = (int)o->level,
+		.n_lanes = lanes_of(o),
 		.max_open = (size_t)o->max_open,
 		.max_size_bytes = o->max_size_bytes,
 		.max_records = (uint64_t)o->max_records,

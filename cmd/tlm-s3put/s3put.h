@@ -17,6 +17,7 @@ struct s3put_options {
 	const char *time, *tz, *run_id, *spool;
 	int compression; /* enum codec_kind */
 	int64_t level;   /* 0: the default */
+	int64_t jobs;    /* 0: not given */
 	int64_t max_open, max_records;
 	uint64_t max_size_bytes;
 	int64_t max_age_us, max_span_us;

@@ -7,7 +7,8 @@
  *
  * Memory of zstd at level 3: 2 MiB for each codec until their sum reaches CODEC_FULL_BYTES, 0.25 MiB for those after
  * (a window of 16 KiB); gzip 0.3 MiB.
- * One thread per set.
+ * One thread per set, but that put() may be called in another thread, one at a time for a codec, with codec.out of its
+ * own.
  */
 #ifndef TLM_CODEC_H
 #define TLM_CODEC_H
@@ -72,6 +73,7 @@ struct codec_ops {
 struct codec {
 	const struct codec_ops *ops;
 	struct codec_set *set;
+	char *out; /* CODEC_OUT_BYTES for put(): those of the set, or of the thread that calls it */
 };
 
 /* The set is borrowed and must outlive the codec. Never NULL. */

@@ -25,13 +25,13 @@ static int put(
 	do {
 		size_t n;
 
-		g->z.next_out = (Bytef *)c->set->out;
+		g->z.next_out = (Bytef *)c->out;
 		g->z.avail_out = CODEC_OUT_BYTES;
 		got = deflate(&g->z, modes[op]);
 		if (got == Z_STREAM_ERROR)
 			return err_set(err, ERR_INTERNAL, "zlib: the stream is in a wrong state");
 		n = CODEC_OUT_BYTES - g->z.avail_out;
-		if (n && write(ctx, c->set->out, n, err) < 0)
+		if (n && write(ctx, c->out, n, err) < 0)
 			return -1;
 	} while (g->z.avail_out == 0 || (op == CODEC_FINISH && got != Z_STREAM_END));
 	if (op == CODEC_FINISH)
@@ -55,7 +55,7 @@ struct codec *codec_open_gz(struct codec_set *set)
 	static const struct codec_ops ops = {put, reset, close_gz};
 	struct gz *g = mem_alloc(1, sizeof *g);
 
-	g->base = (struct codec){&ops, set};
+	g->base = (struct codec){&ops, set, set->out};
 	if (deflateInit2(&g->z, set->level, Z_DEFLATED, GZIP_WINDOW_BITS, GZIP_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK)
 		mem_fail();
 	return &g->base;

@@ -26,6 +26,6 @@ struct codec *codec_open_none(struct codec_set *set)
 	static const struct codec_ops ops = {put, reset, close_none};
 	struct codec *c = mem_alloc(1, sizeof *c);
 
-	*c = (struct codec){&ops, set};
+	*c = (struct codec){&ops, set, set->out};
 	return c;
 }

@@ -34,7 +34,7 @@ static int put(
 	size_t left;
 
 	do {
-		ZSTD_outBuffer out = {c->set->out, CODEC_OUT_BYTES, 0};
+		ZSTD_outBuffer out = {c->out, CODEC_OUT_BYTES, 0};
 
 		left = ZSTD_compressStream2(z->ctx, &out, &in, modes[op]);
 		if (ZSTD_isError(left))
@@ -96,7 +96,7 @@ struct codec *codec_open_zst(struct codec_set *set)
 	struct zst *z = mem_alloc(1, sizeof *z);
 	bool is_full = set->full_bytes < CODEC_FULL_BYTES;
 
-	z->base = (struct codec){&ops, set};
+	z->base = (struct codec){&ops, set, set->out};
 	z->ctx = open_context(set->level, is_full);
 	if (is_full)
 		set->full_bytes += measure(z->ctx, set);

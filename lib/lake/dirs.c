@@ -66,7 +66,7 @@ static struct lake_dir *take_unused(struct lake *l)
 	}
 	d = mem_alloc(1, sizeof *d);
 	if (l->spool)
-		segment_init(&d->segment, &l->codecs);
+		segment_init(&d->segment, &l->codecs, l->lanes);
 	l->dirs = mem_resize(l->dirs, l->n_dirs + 1, sizeof *l->dirs);
 	l->dirs[l->n_dirs++] = d;
 	return d;

@@ -170,6 +170,7 @@ static void close_lake(struct sink *k)
 	spool_close(l->spool);
 	if (!l->spool)
 		store_close(l->opts.store);
+	segment_lanes_close(l->lanes);
 	codec_set_release(&l->codecs);
 	json_scan_close(l->scan);
 	template_close(l->template);
@@ -335,6 +336,7 @@ static int prepare(struct lake *l, struct err *err)
 		return err_set(err, ERR_USAGE, "the place must be valid UTF-8");
 	if (codec_set_init(&l->codecs, o->codec, o->level, err) < 0)
 		return -1;
+	l->lanes = segment_lanes_open(o->n_lanes);
 	l->paths = json_paths_open();
 	l->template = template_open(o->place, o->zone, l->paths, err);
 	if (!l->template || check_manifests(l, err) < 0)

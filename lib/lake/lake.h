@@ -7,7 +7,7 @@
  *
  * The lake counts in the ledger: read; then rejected (reject_add()), or open while in the spool and kept once stored.
  *
- * Memory: constant; per open directory what a segment takes. One thread.
+ * Memory: constant; per open directory what a segment takes. All calls: one thread.
  */
 #ifndef TLM_LAKE_H
 #define TLM_LAKE_H
@@ -47,7 +47,8 @@ struct lake_opts {
 	const char *manifests;    /* where rows are stored as objects, too: ROOT/_manifests; NULL: nowhere */
 	const char *run_id;       /* --run-id, NULL for none */
 	enum codec_kind codec;
-	int level; /* 0: the codec's default */
+	int level;        /* 0: the codec's default */
+	unsigned n_lanes; /* threads that compress beside the caller's (segment.h) */
 	size_t max_open;
 	uint64_t max_size_bytes; /* raw bytes of an object; a longer record makes a longer object */
 	uint64_t max_records;    /* 0: no limit, as for the next two */

@@ -45,6 +45,7 @@ struct lake {
 	struct json_scan *scan;
 	struct spool *spool; /* NULL in a dry run */
 	struct codec_set codecs;
+	struct segment_lanes *lanes;
 	bool has_failed;
 	struct err late; /* what a server said; the run ends with it once the batch at hand is in the spool */
 

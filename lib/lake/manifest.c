@@ -15,7 +15,7 @@ void lake_open_manifest(struct lake *l)
 	if (!l->opts.manifests)
 		return;
 	codec_set_init(&l->manifest_codecs, CODEC_NONE, 0, &ignored);
-	segment_init(&l->manifest, &l->manifest_codecs);
+	segment_init(&l->manifest, &l->manifest_codecs, NULL);
 }
 
 void lake_close_manifest(struct lake *l)

@@ -1,4 +1,4 @@
-#include "segment/segment.h"
+#include "segment/segment_impl.h"
 
 #include <assert.h>
 #include <fcntl.h>
@@ -8,12 +8,13 @@
 #include "durable/durable.h"
 #include "mem/mem.h"
 
-void segment_init(struct segment *s, struct codec_set *set)
+void segment_init(struct segment *s, struct codec_set *set, struct segment_lanes *lanes)
 {
 	*s = (struct segment){.fd = -1};
 	s->codec = codec_open(set);
 	s->stored_digest = digest_open();
 	s->raw_digest = digest_open();
+	s->lanes = lanes;
 	buf_reserve(&s->raw, SEGMENT_BUFFER_BYTES);
 }
 
@@ -42,6 +43,9 @@ int segment_begin(struct segment *s, const char *path, struct err *err)
 	digest_reset(s->raw_digest);
 	codec_reset(s->codec);
 	s->sum = (struct segment_sum){0};
+	s->lane = s->lanes ? segment_lanes_next(s->lanes) : NULL;
+	s->lane_end = 0;
+	err_reset(&s->late);
 	s->is_open = true;
 	s->is_dirty = s->is_unsynced = s->is_name_synced = false;
 	return 0;
@@ -56,26 +60,54 @@ static int store(void *ctx, const void *p, size_t len, struct err *err)
 	return durable_write(s->fd, p, len, s->path.p, err);
 }
 
-static int encode(struct segment *s, const char *p, size_t len, enum codec_op op, struct err *err)
+int segment_encode(struct segment *s, char *out, const char *p, size_t len, enum codec_op op, struct err *err)
 {
-	digest_add(s->raw_digest, p, len);
+	s->codec->out = out ? out : s->codec->set->out;
 	return s->codec->ops->put(s->codec, p, len, op, store, s, err);
 }
 
+/* A lane takes pieces that are added; what must be done now is done here once it has done them. */
 static int drain(struct segment *s, enum codec_op op, struct err *err)
 {
-	int got = encode(s, s->raw.p, s->raw.len, op, err);
+	int got = 0;
 
+	digest_add(s->raw_digest, s->raw.p, s->raw.len);
+	if (s->lane && op == CODEC_ADD && segment_lane_give(s->lane, s, &got, err))
+		return got;
+	if (s->lane)
+		got = segment_lane_settle(s->lane, s, err);
+	if (got == 0)
+		got = segment_encode(s, NULL, s->raw.p, s->raw.len, op, err);
 	buf_reset(&s->raw);
 	return got;
 }
 
+/* A lane reads while the caller's bytes may be gone. */
+static int add_pieces(struct segment *s, const char *p, size_t len, struct err *err)
+{
+	while (len) {
+		size_t n = len < SEGMENT_BUFFER_BYTES ? len : SEGMENT_BUFFER_BYTES;
+
+		buf_add(&s->raw, p, n);
+		if (drain(s, CODEC_ADD, err) < 0)
+			return -1;
+		p += n;
+		len -= n;
+	}
+	return 0;
+}
+
+/* What stays in the buffer is the same with and without a lane: what comes with the end may change bytes of zstd. */
 int segment_add_slow(struct segment *s, const char *p, size_t len, struct err *err)
 {
 	if (s->raw.len && drain(s, CODEC_ADD, err) < 0)
 		return -1;
-	if (len > SEGMENT_BUFFER_BYTES)
-		return encode(s, p, len, CODEC_ADD, err);
+	if (len > SEGMENT_BUFFER_BYTES && s->lane)
+		return add_pieces(s, p, len, err);
+	if (len > SEGMENT_BUFFER_BYTES) {
+		digest_add(s->raw_digest, p, len);
+		return segment_encode(s, NULL, p, len, CODEC_ADD, err);
+	}
 	memcpy(s->raw.p, p, len);
 	s->raw.len = len;
 	return 0;
@@ -127,6 +159,10 @@ int segment_end(struct segment *s, int *fd, struct err *err)
 
 void segment_abandon(struct segment *s)
 {
+	struct err ignored = ERR_INIT;
+
+	if (s->lane)
+		segment_lane_settle(s->lane, s, &ignored);
 	if (s->fd >= 0)
 		close(s->fd);
 	s->fd = -1;

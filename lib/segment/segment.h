@@ -3,7 +3,9 @@
  *
  * The bytes are counted and hashed on both sides: raw (the lines) and stored (the object). An object of this type is
  * used for one segment after the other and keeps its memory: SEGMENT_BUFFER_BYTES and that of its codec.
- * One thread.
+ *
+ * With lanes, threads of their own encode what was added, each segment in one of them, while the caller goes on; the
+ * object is the same to the byte. When a lane is SEGMENT_LANE_BYTES behind, adding waits. All calls: one thread.
  */
 #ifndef TLM_SEGMENT_H
 #define TLM_SEGMENT_H
@@ -16,7 +18,19 @@
 #include "codec/codec.h"
 #include "err/err.h"
 
-enum { SEGMENT_BUFFER_BYTES = 16 << 10 }; /* lines are encoded in pieces of this size; longer runs go straight on */
+enum {
+	SEGMENT_BUFFER_BYTES = 16 << 10, /* lines are encoded in pieces of this size; longer runs go straight on */
+	SEGMENT_LANE_BYTES = 1 << 20,
+	SEGMENT_LANES_MAX = 64
+};
+
+struct segment_lanes;
+struct segment_lane;
+
+/* n threads, 0 to SEGMENT_LANES_MAX, which start when there is work for them; one that cannot be had is done without.
+ * Never NULL. Outlive their segments. */
+struct segment_lanes *segment_lanes_open(unsigned n);
+void segment_lanes_close(struct segment_lanes *lanes); /* does nothing for NULL */
 
 /* What a segment holds; the fields of a manifest row. */
 struct segment_sum {
@@ -38,16 +52,20 @@ struct segment {
 	struct codec *codec;
 	struct buf raw;
 	struct digest *stored_digest, *raw_digest;
+	struct segment_lanes *lanes;
+	struct segment_lane *lane; /* of the file that is open; NULL: none */
+	uint64_t lane_end;         /* how many pieces the lane must have done until all of this segment are */
+	struct err late;           /* what happened there */
 };
 
-/* The set is borrowed. */
-void segment_init(struct segment *s, struct codec_set *set);
+/* Set and lanes (NULL: none) are borrowed. */
+void segment_init(struct segment *s, struct codec_set *set, struct segment_lanes *lanes);
 void segment_release(struct segment *s); /* an open file is closed and stays */
 
 /* Creates the file, which must not exist; its directory must. 0, or -1 with ERR_IO; errno stands in err->sys. */
 int segment_begin(struct segment *s, const char *path, struct err *err);
 
-/* Adds whole lines: n_records of them, each with its '\n'. */
+/* Adds whole lines: n_records of them, each with its '\n'. With lanes an error may come with one of the next calls. */
 int segment_add_slow(struct segment *s, const char *p, size_t len, struct err *err);
 
 static inline int segment_add(struct segment *s, const char *p, size_t len, uint64_t n_records, struct err *err)

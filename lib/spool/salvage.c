@@ -91,7 +91,7 @@ static int encode_again(struct salvage *v, struct spool_item *item, struct err *
 
 	if (codec_set_init(&set, item->kind, 0, err) < 0)
 		return -1;
-	segment_init(&v->segment, &set);
+	segment_init(&v->segment, &set, NULL);
 	got = segment_begin(&v->segment, item->from, err);
 	if (got == 0)
 		got = segment_read(item->kind, item->leftover, &again, &is_whole, copy_lines, v, err);

@@ -301,7 +301,7 @@ static int start(void **state)
 	(void)state;
 	if (!mkdtemp(root) || codec_set_init(&set, CODEC_ZST, 0, &err) < 0)
 		return -1;
-	segment_init(&segment, &set);
+	segment_init(&segment, &set, NULL);
 	return 0;
 }
 

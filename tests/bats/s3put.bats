@@ -80,6 +80,22 @@ lines() { find lake -name '*.zst' -not -path '*/.tlm-spool/*' -exec zstdcat {} +
 	done
 }
 
+@test "--jobs: the same objects, byte for byte, however many threads compress" {
+	seq 1 100000 | sed 's/.*/{"n":&,"d":&,"v":"x&y"}/; s/"d":[0-9]*\(.\),/"d":\1,/' >many.ndjson
+	for how in "--compression zst" "--compression gz" "--compression none"; do
+		for j in 1 2 5; do
+			rm -rf lake
+			# shellcheck disable=SC2086
+			tlm-s3put -q -j "$j" --run-id r $how -o "$L/d={d}/" many.ndjson | sort >"rows$j"
+			[ "$(wc -l <"rows$j")" -ge 10 ]
+		done
+		cmp rows1 rows2
+		cmp rows1 rows5
+	done
+	status_of tlm-s3put --jobs 0 -o "$L" six.ndjson
+	[ "$status" = 2 ]
+}
+
 @test "--max-records, --max-size and --max-span cut objects" {
 	tlm-s3put --max-records 4 -o "$L" six.ndjson | jq .records >got
 	same "$(cat got)" $'4\n2'
