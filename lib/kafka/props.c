@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "buf/buf.h"
 #include "mem/mem.h"
@@ -15,7 +16,8 @@ struct props {
 	enum props_kind kind;
 	bool has_brokers;
 	bool has_warned;
-	char text[512]; /* of the library's messages */
+	bool is_broker_led; /* group.protocol=consumer: the brokers say what else a member has to say for itself */
+	char text[512];     /* of the library's messages */
 };
 
 /* How a property was said: messages and refusals depend on it. */
@@ -30,7 +32,9 @@ struct pair {
 };
 
 /* Before everything else: a user may change them. */
-static const struct pair source_defaults[] = {{"queued.min.messages", "200000"}, {"fetch.error.backoff.ms", "10"},
+static const struct pair source_defaults[] = {
+	{"queued.min.messages", "200000"}, {"fetch.error.backoff.ms", "10"}, {NULL, NULL}};
+static const struct pair member_defaults[] = {
 	{"partition.assignment.strategy", "range,roundrobin"}, {"session.timeout.ms", "10000"}, {NULL, NULL}};
 static const struct pair sink_defaults[] = {{"compression.codec", "zstd"}, {"partitioner", "murmur2_random"},
 	{"queue.buffering.max.messages", "500000"}, {"queue.buffering.max.kbytes", "131072"},
@@ -73,6 +77,11 @@ static int set(struct props *p, const char *name, const char *value, const struc
 	case RD_KAFKA_CONF_OK:
 		return 0;
 	case RD_KAFKA_CONF_UNKNOWN:
+		if (strcmp(name, "group.protocol") == 0) {
+			snprintf(message, sizeof message, "librdkafka %s has no group.protocol: that came with 2.4",
+				rd.version_str());
+			break;
+		}
 		snprintf(message, sizeof message,
 			"unknown property '%.60s' (ours are offset group partition key headers ts envelope limit, the "
 			"others "
@@ -271,6 +280,7 @@ static int take_all(struct props *p, const struct address *addresses, size_t n, 
 	const struct kafka_opts *o = p->opts;
 
 	if (set_all(p, p->kind == PROPS_SOURCE ? source_defaults : sink_defaults, err) ||
+		(p->kind == PROPS_SOURCE && !p->is_broker_led && set_all(p, member_defaults, err)) ||
 		(p->kind == PROPS_EXACT && set_all(p, exact_defaults, err)) || take_files(p, err) ||
 		take_environment(p, err) || (o->file && take_file(p, o->file, false, err)))
 		return -1;
@@ -288,20 +298,39 @@ static int take_all(struct props *p, const struct address *addresses, size_t n, 
 	return set_all(p, p->kind == PROPS_SOURCE ? source_forced : sink_forced, err);
 }
 
+static int take_new(struct props *p, const struct address *addresses, size_t n, struct err *err)
+{
+	p->conf = rd.conf_new();
+	rd.conf_set(p->conf, "client.id", p->opts->tool, p->text, sizeof p->text);
+	rd.conf_set(p->conf, "log.queue", "true", p->text, sizeof p->text);
+	if (take_all(p, addresses, n, err) == 0)
+		return 0;
+	rd.conf_destroy(p->conf);
+	return -1;
+}
+
+static bool is_broker_led(const struct props *p)
+{
+	char protocol[16];
+	size_t size = sizeof protocol;
+
+	return p->kind == PROPS_SOURCE && rd.conf_get(p->conf, "group.protocol", protocol, &size) == RD_KAFKA_CONF_OK &&
+	       strcasecmp(protocol, "consumer") == 0;
+}
+
 rd_kafka_conf_t *props_conf(
 	const struct kafka_opts *o, const struct address *addresses, size_t n, enum props_kind kind, struct err *err)
 {
 	struct props p = {.opts = o, .kind = kind};
 
-	if (rd_load(err))
+	if (rd_load(err) || take_new(&p, addresses, n, err))
 		return NULL;
-	p.conf = rd.conf_new();
-	rd.conf_set(p.conf, "client.id", o->tool, p.text, sizeof p.text);
-	rd.conf_set(p.conf, "log.queue", "true", p.text, sizeof p.text);
-	if (take_all(&p, addresses, n, err) == 0)
+	if (!is_broker_led(&p))
 		return p.conf;
+	/* what was set once cannot be unset: from the beginning */
 	rd.conf_destroy(p.conf);
-	return NULL;
+	p.is_broker_led = true;
+	return take_new(&p, addresses, n, err) ? NULL : p.conf;
 }
 
 int props_set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
