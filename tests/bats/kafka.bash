@@ -26,7 +26,7 @@ kafka_start() { # [NODES]
 }
 
 kafka_stop() {
-	[ ! -d "$KAFKA_DIR" ] || "$TLM_TOP/tests/services/kafka-stop.sh" "$KAFKA_DIR" KILL
+	[ ! -d "${KAFKA_DIR:-}" ] || "$TLM_TOP/tests/services/kafka-stop.sh" "$KAFKA_DIR" KILL
 }
 
 kafka_need() {

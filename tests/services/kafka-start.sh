@@ -2,7 +2,9 @@
 # kafka-start.sh DIR [NODES] : starts Apache Kafka (KRaft) on 127.0.0.1 with its data in DIR, waits until it serves and
 # prints its bootstrap list. A second start on the same DIR brings the same brokers back on their data and ports.
 #
-# Node i of NODES (1) has four ports from the base on, in this order: PLAINTEXT, controller, SASL_PLAINTEXT, SASL_SSL.
+# Node i of NODES (1) has six ports from the base on, in this order: PLAINTEXT, controller, SASL_PLAINTEXT, SASL_SSL,
+# and a second PLAINTEXT, which sends its clients to the sixth: nobody listens there but a proxy that a test starts.
+# From three nodes on topics are on three of them, and two must have a record before it is acknowledged.
 # DIR/port is the base, DIR/ca.pem the authority that signed the brokers' certificate (localhost, 127.0.0.1).
 # Users for SASL/PLAIN and SCRAM: alice (password alice-secret) and bob (bob-secret).
 #
@@ -32,8 +34,8 @@ is_free() {
 # Below the ports that the kernel gives to clients: a connection of somebody holds its port without listening.
 find_ports() {
 	local base i
-	for ((base = 20000 + $$ % 600 * 20; ; base += 4 * nodes)); do
-		for ((i = 0; i < 4 * nodes; i++)); do
+	for ((base = 20000 + $$ % 600 * 20; ; base += 6 * nodes)); do
+		for ((i = 0; i < 6 * nodes; i++)); do
 			is_free $((base + i)) || continue 2
 		done
 		echo "$base"
@@ -53,24 +55,26 @@ make_certificates() (
 ) 2>"$dir/openssl.log"
 
 properties() { # NODE
-	local port=$((base + 4 * ($1 - 1))) copies=$((nodes < 3 ? nodes : 3)) voters='' i l m
+	local port=$((base + 6 * ($1 - 1))) copies=$((nodes < 3 ? nodes : 3)) voters='' i l m
 	local module=org.apache.kafka.common.security
 	for ((i = 1; i <= nodes; i++)); do
-		voters+=${voters:+,}$i@127.0.0.1:$((base + 4 * (i - 1) + 1))
+		voters+=${voters:+,}$i@127.0.0.1:$((base + 6 * (i - 1) + 1))
 	done
 	cat <<-END
 		process.roles=broker,controller
 		node.id=$1
 		controller.quorum.voters=$voters
 		controller.listener.names=CONTROLLER
-		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL_PLAINTEXT://127.0.0.1:$((port + 2)),SASL_SSL://127.0.0.1:$((port + 3))
-		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL
+		listeners=PLAINTEXT://127.0.0.1:$port,CONTROLLER://127.0.0.1:$((port + 1)),SASL_PLAINTEXT://127.0.0.1:$((port + 2)),SASL_SSL://127.0.0.1:$((port + 3)),PROXIED://127.0.0.1:$((port + 4))
+		advertised.listeners=PLAINTEXT://127.0.0.1:$port,SASL_PLAINTEXT://127.0.0.1:$((port + 2)),SASL_SSL://127.0.0.1:$((port + 3)),PROXIED://127.0.0.1:$((port + 5))
+		listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,PROXIED:PLAINTEXT
 		sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
 		ssl.keystore.type=PEM
 		ssl.keystore.location=$dir/store.pem
 		log.dirs=$dir/$1/data
 		auto.create.topics.enable=false
 		default.replication.factor=$copies
+		min.insync.replicas=$((copies > 2 ? 2 : 1))
 		offsets.topic.replication.factor=$copies
 		offsets.topic.num.partitions=3
 		transaction.state.log.replication.factor=$copies
@@ -162,7 +166,7 @@ base=$(cat "$dir/port")
 nodes=$(cat "$dir/nodes")
 list=
 for ((i = 1; i <= nodes; i++)); do
-	list+=${list:+,}127.0.0.1:$((base + 4 * (i - 1)))
+	list+=${list:+,}127.0.0.1:$((base + 6 * (i - 1)))
 	[ "${NODE:-$i}" != "$i" ] || launch "$i"
 done
 for ((i = 1; i <= nodes; i++)); do

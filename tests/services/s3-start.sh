@@ -20,8 +20,9 @@ is_free() {
 	! grep -qi "$(printf ' *[0-9]*: [0-9A-F]*:%04X [0-9A-F]*:[0-9A-F]* 0A' "$1")" /proc/net/tcp /proc/net/tcp6 2>/dev/null
 }
 
+# Below the ports that the kernel gives to clients, and those of the brokers.
 find_port() {
-	local port=$((30000 + ($$ * 7 + RANDOM) % 20000))
+	local port=$((10000 + ($$ * 7 + RANDOM) % 9000))
 	until is_free "$port"; do
 		port=$((port + 1))
 	done

@@ -2,13 +2,20 @@
 """kafka.py: members of a group die, stand still and come again while a broker does; what readers see must be the very
 rows of one process that nothing disturbed.
 
-    kafka.py DIR FAULTS [--tool agg|filter] [--members N] [--every A-B] [--faults LIST] [--seed N]
+    kafka.py DIR FAULTS [--tool agg|filter] [--windows KIND] [--delivery D] [--members N] [--every A-B] [--kinds LIST]
+        [--property NAME=VALUE] [--rate N] [--seed N]
 
-DIR is a broker of tests/services/kafka-start.sh that runs. Faults: kill (kill -9 of a member, which is started anew),
+DIR holds brokers of tests/services/kafka-start.sh that run. Faults: kill (kill -9 of a member, which is started anew),
 term (SIGTERM, likewise), more (one more member, or one less), stop (SIGSTOP for longer than the session: the zombie must
-be fenced), broker (kill -9 of the broker, restarted on its data). A failure prints the seed that repeats its choices.
+be fenced), broker (kill -9 of a broker, restarted on its data), cut (Toxiproxy between the members and the brokers closes,
+resets, swallows, slows or breaks connections off for a while). No fault is a reason for a member to end by itself. A
+failure prints the seed that repeats its choices.
+
+With --windows idle the clock decides which records are late: then each window of a key has one row, and every record is
+in one row or late. With --delivery at-least-once nothing is lost, and what is there again was read again in order.
 """
-import argparse, collections, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+import argparse, collections, itertools, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BIN = os.path.abspath(os.environ.get("TLM_BIN", TOP + "/build/bin"))
@@ -16,7 +23,8 @@ KIT = os.path.join(TOP, os.environ.get("TLM_BUILD", "build"), "kit")
 SESSION_S = 2.0
 AGG = ["--time", "ms:ms", "--delay", "2s", "-g", "k", "count, sum(v) as s, first(n) as f, last(n) as l"]
 WINDOWS = {"tumbling": ["-w", "5s"], "hopping": ["-w", "6s", "--every", "2s", "--grace", "1s"],
-           "session": ["--session", "800ms"], "update": ["-w", "4s", "--grace", "2s", "--emit", "update"]}
+           "session": ["--session", "800ms"], "idle": ["-w", "5s", "--idle", "300ms", "--idle-close", "jump"],
+           "update": ["-w", "4s", "--grace", "2s", "--emit", "update"]}
 
 
 def arguments():
@@ -25,9 +33,11 @@ def arguments():
     p.add_argument("faults", type=int)
     p.add_argument("--tool", default="agg")
     p.add_argument("--windows", default="tumbling")
+    p.add_argument("--delivery", default="exactly-once")
     p.add_argument("--members", type=int, default=2)
     p.add_argument("--every", default="0.3-1")
     p.add_argument("--kinds", default="kill,term,more,stop")
+    p.add_argument("--property", action="append", default=[])
     p.add_argument("--rate", type=int, default=1500)
     p.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     return p.parse_args()
@@ -36,9 +46,9 @@ def arguments():
 class Producer(threading.Thread):
     """Records of 40 keys, out of order by up to 3 s of event time, some late; each key in one partition."""
 
-    def __init__(self, brokers, topic, rate, seed):
+    def __init__(self, brokers, topic, rate, seed, has_pauses):
         super().__init__(daemon=True)
-        self.random = random.Random(seed)
+        self.random, self.has_pauses = random.Random(seed), has_pauses
         self.rate, self.is_done, self.sent = rate, False, collections.defaultdict(list)
         # kcat ends when the broker does
         self.pipe = subprocess.Popen([f"{BIN}/tlm-filter", "-q", "-b", brokers, ".", "-o", f"kafka:{topic}?key=k"],
@@ -56,16 +66,62 @@ class Producer(threading.Thread):
                 self.sent[key].append(record)
                 self.pipe.stdin.write(json.dumps(record, separators=(",", ":")) + "\n")
             self.pipe.stdin.flush()
-            time.sleep(0.05)
+            time.sleep(1.5 if self.has_pauses and self.random.random() < 0.03 else 0.05)
         self.pipe.stdin.close()
         self.pipe.wait()
+
+
+class Proxies:
+    """A Toxiproxy before each broker. What goes wrong on the way goes wrong for a while."""
+
+    TOXICS = {"reset": ("reset_peer", {"timeout": 0}), "swallow": ("timeout", {"timeout": 0}),
+              "slow": ("latency", {"latency": 800, "jitter": 700}), "break": ("limit_data", {"bytes": 2000})}
+
+    def __init__(self, folder, base, nodes, owner):
+        self.nodes, self.ill = nodes, {}
+        subprocess.run([f"{TOP}/tests/services/s3-start.sh", "toxiproxy", folder], check=True, stdout=subprocess.DEVNULL,
+                       env={**os.environ, "OWNER": owner})
+        self.url = f"http://127.0.0.1:{open(folder + '/port').read().strip()}/proxies"
+        for i in range(nodes):
+            self.ask("", {"name": f"n{i}", "listen": f"127.0.0.1:{base + 6 * i + 5}", "upstream": f"127.0.0.1:{base + 6 * i + 4}"})
+
+    def ask(self, path, what):
+        urllib.request.urlopen(urllib.request.Request(self.url + path, json.dumps(what).encode(), method="POST"), timeout=10).close()
+
+    def cut(self, rand):
+        """One of the brokers, or all."""
+        kind, until = rand.choice(("off", *self.TOXICS)), time.monotonic() + rand.uniform(0.1, 3)
+        for i in rand.sample(range(self.nodes), rand.choice((1, 1, self.nodes))):
+            if i in self.ill:
+                continue
+            self.ill[i] = (kind, until)
+            if kind == "off":
+                self.ask(f"/n{i}", {"enabled": False})
+            else:
+                toxic, attributes = self.TOXICS[kind]
+                self.ask(f"/n{i}/toxics", {"name": kind, "type": toxic, "stream": rand.choice(("upstream", "downstream")),
+                                           "attributes": attributes})
+
+    def heal(self, is_all=False):
+        for i, (kind, until) in list(self.ill.items()):
+            if is_all or time.monotonic() >= until:
+                del self.ill[i]
+                if kind == "off":
+                    self.ask(f"/n{i}", {"enabled": True})
+                else:
+                    urllib.request.urlopen(urllib.request.Request(f"{self.url}/n{i}/toxics/{kind}", method="DELETE"), timeout=10).close()
 
 
 class Torture:
     def __init__(self, o):
         self.o, self.random = o, random.Random(o.seed)
-        port = open(f"{o.dir}/port").read().strip()
-        self.brokers = f"127.0.0.1:{port}"
+        port, self.nodes = (int(open(f"{o.dir}/{name}").read()) for name in ("port", "nodes"))
+        self.owner = os.environ.get("OWNER", str(os.getppid()))
+        self.brokers = self.way = ",".join(f"127.0.0.1:{port + 6 * i}" for i in range(self.nodes))
+        self.proxies = None
+        if "cut" in o.kinds:
+            self.proxies = Proxies(f"{os.path.abspath(o.dir)}/toxi-{os.getpid()}", port, self.nodes, str(os.getpid()))
+            self.way = ",".join(f"127.0.0.1:{port + 6 * i + 5}" for i in range(self.nodes))
         self.name = f"torture-{os.getpid()}-{o.tool}-{o.windows}"
         self.members, self.sleeping, self.done = [], [], collections.Counter()
         self.work = tempfile.mkdtemp(prefix="tlm-torture-")
@@ -76,7 +132,9 @@ class Torture:
 
     def command(self, group, out, *more):
         place = ["kafka:" + self.name, "-o", f"kafka:{out}"]
-        common = ["-b", self.brokers, "-G", group, "--commit-interval", "150ms", *more]
+        common = ["-b", self.way, "-G", group, "--commit-interval", "150ms", *more]
+        if self.o.delivery != "exactly-once":
+            common += ["--delivery", self.o.delivery]
         if self.o.tool == "filter":
             return [f"{BIN}/tlm-filter", *common, "select(.v % 3 > 0) | {k, n}", *place]
         return [f"{BIN}/tlm-agg", *common, *WINDOWS[self.o.windows], *AGG, "--late", f"kafka:{out}-late", *place]
@@ -84,9 +142,11 @@ class Torture:
     def start(self):
         self.n_started += 1
         log = open(f"{self.work}/{self.n_started}.err", "w+")
-        p = subprocess.Popen(self.command("g-" + self.name, self.name + "-out", "-X", f"session.timeout.ms={SESSION_S * 1000:.0f}",
-                                          "-X", "heartbeat.interval.ms=200", "-X", "transaction.timeout.ms=4000"),
-                             stderr=log, stdout=log)
+        words = ["transaction.timeout.ms=4000", *self.o.property]
+        if "group.protocol=consumer" not in words:  # there the brokers say it
+            words += [f"session.timeout.ms={SESSION_S * 1000:.0f}", "heartbeat.interval.ms=200"]
+        properties = itertools.chain(*(("-X", word) for word in words))
+        p = subprocess.Popen(self.command("g-" + self.name, self.name + "-out", *properties), stderr=log, stdout=log)
         p.log = log
         self.members.append(p)
 
@@ -97,16 +157,16 @@ class Torture:
                  f"\nlogs: {self.work}")
 
     def check(self):
-        """A member ends by itself only where another try helps: its place is taken by a new one."""
+        """Only one that finds no broker at its start ends by itself: its place is taken by a new one."""
         for p in list(self.members):
             if p.poll() is None:
                 continue
             self.members.remove(p)
             p.log.seek(0)
             text = p.log.read()
-            if p.returncode != 7:
+            if p.returncode != 7 or "no broker is in reach" not in text:
                 self.fail(f"a member ended with {p.returncode}: {text}")
-            self.done["ended with 7"] += 1
+            self.done["no broker at the start"] += 1
             self.start()
 
     def wake(self, is_all=False):
@@ -153,10 +213,13 @@ class Torture:
             p.send_signal(signal.SIGSTOP)
             self.sleeping.append((p, time.monotonic() + SESSION_S + self.random.uniform(0.5, 4)))
         elif kind == "broker":
-            subprocess.run([f"{TOP}/tests/services/kafka-stop.sh", self.o.dir, "KILL"], check=True, stdout=subprocess.DEVNULL)
+            node = str(self.random.randrange(self.nodes) + 1)
+            subprocess.run([f"{TOP}/tests/services/kafka-stop.sh", self.o.dir, "KILL", node], check=True, stdout=subprocess.DEVNULL)
             time.sleep(self.random.uniform(0, 1))
             subprocess.run([f"{TOP}/tests/services/kafka-start.sh", self.o.dir], check=True, stdout=subprocess.DEVNULL,
-                           env={**os.environ, "OWNER": os.environ.get("OWNER", str(os.getppid()))})
+                           env={**os.environ, "OWNER": self.owner, "NODE": node})
+        elif kind == "cut":
+            self.proxies.cut(self.random)
 
     def read(self, topic):
         """What read_committed readers see, by key."""
@@ -182,10 +245,57 @@ class Torture:
                 lost = list((collections.Counter(expected.get(key, [])) - collections.Counter(got.get(key, []))).elements())
                 self.fail(f"{what} of key {key} differ: {len(extra)} too many, {len(lost)} lost{extra[:3]}{lost[:3]}")
 
+    def at_least(self, expected):
+        """Nothing is lost; what is there again stands behind what is there: a member went on where it had committed."""
+        got, again = self.read(self.name + "-out"), 0
+        for key in sorted(set(got) | set(expected)):
+            at = {row: i for i, row in enumerate(expected.get(key, []))}
+            n = 0
+            for row in got.get(key, []):
+                if at.get(row, n + 1) > n:
+                    self.fail(f"{row} of key {key} stands where {n} of {len(at)} records were there")
+                again += at[row] < n
+                n += at[row] == n
+            if n < len(at):
+                self.fail(f"of key {key} {len(at) - n} records are lost")
+        print(f"{again} records are there again")
+        return sum(map(len, got.values()))
+
+    def accounted(self, sent):
+        """Each window of a key once; every record in one row, or late. The last windows close when all is idle."""
+        last = subprocess.Popen(self.command("g-" + self.name, self.name + "-out"), stderr=subprocess.PIPE, text=True)
+        expected, n = {k: len(v) for k, v in sent.items()}, 0
+        for _ in range(60):
+            counts = collections.Counter()
+            for key, rows in self.read(self.name + "-out").items():
+                rows = [json.loads(row) for row in rows]
+                starts = collections.Counter(row["window_start"] for row in rows)
+                if max(starts.values()) > 1:
+                    self.fail(f"key {key}: the window at {starts.most_common(1)[0][0]} is there twice")
+                counts[key] += sum(row["count"] for row in rows)
+                n += len(rows)
+            for row in itertools.chain(*self.read(self.name + "-out-late").values()):
+                counts[json.loads(row)["k"]] += 1
+            if counts == expected:
+                break
+            n = 0
+            time.sleep(0.5)
+        last.terminate()
+        text = last.communicate(timeout=30)[1]
+        if not n:
+            wrong = {k: (expected.get(k), counts[k]) for k in counts | expected if expected.get(k) != counts[k]}
+            self.fail(f"records by key, sent and accounted for: {wrong}; {text}")
+        return n
+
     def compare(self, sent):
         if self.o.tool == "filter":
             rows = {k: [f'{{"k":"{k}","n":{r["n"]}}}' for r in v if r["v"] % 3] for k, v in sent.items()}
-            return self.same(self.name + "-out", {k: v for k, v in rows.items() if v}, "records")
+            rows = {k: v for k, v in rows.items() if v}
+            if self.o.delivery != "exactly-once":
+                return self.at_least(rows)
+            return self.same(self.name + "-out", rows, "records")
+        if self.o.windows == "idle":
+            return self.accounted(sent)
         subprocess.run(self.command("one-" + self.name, self.name + "-one", "--until-end"), check=True, stdout=subprocess.DEVNULL)
         self.same(self.name + "-out-late", self.read(self.name + "-one-late"), "late records")
         return self.same(self.name + "-out", self.read(self.name + "-one"), "rows")
@@ -196,7 +306,7 @@ class Torture:
             self.admin("create", self.name + topic, "3", "retention.ms=-1")
         for topic in ("-out-late", "-one-late"):
             self.admin("create", self.name + topic, "1", "retention.ms=-1")
-        producer = Producer(self.brokers, self.name, o.rate, o.seed)
+        producer = Producer(self.way, self.name, o.rate, o.seed, o.windows == "idle")
         producer.start()
         for _ in range(o.members):
             self.start()
@@ -205,11 +315,15 @@ class Torture:
         while sum(n for kind, n in self.done.items() if kind in kinds) < o.faults:
             time.sleep(self.random.uniform(low, high))
             self.wake()
+            if self.proxies:
+                self.proxies.heal()
             self.check()
             # the broker is the slowest to come back: not too often
             weights = [0.3 if kind in ("broker", "stop") else 1 for kind in kinds]
             self.fault(self.random.choices(kinds, weights)[0])
         self.wake(True)
+        if self.proxies:
+            self.proxies.heal(True)
         time.sleep(1)
         self.check()
         producer.is_done = True
@@ -220,8 +334,13 @@ class Torture:
         if last.returncode:
             self.fail(f"the last member ended with {last.returncode}: {last.stderr}")
         n = self.compare(producer.sent)
+        if self.proxies:
+            subprocess.run([f"{TOP}/tests/services/s3-stop.sh", f"{o.dir}/toxi-{os.getpid()}"], check=True)
+        logs = "".join(open(f"{self.work}/{name}").read() for name in os.listdir(self.work))
+        self.done["new producers"] = logs.count("going on with a new producer")
+        self.done["given back"] = logs.count("given back to the group")
         shutil.rmtree(self.work)
-        print(f"{o.tool} {o.windows if o.tool == 'agg' else ''}: {producer.n} records, {n} rows, {sum(self.done.values())} faults "
+        print(f"{o.tool} {o.windows if o.tool == 'agg' else ''}: {producer.n} records, {n} rows, {sum(self.done[kind] for kind in kinds)} faults "
               f"{dict(self.done)}, seed {o.seed}: the same")
 
 
