@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 
+#include "../../tests/kit/json_mutate.h"
 #include "../../tests/kit/json_oracle.h"
 #include "json/json_impl.h"
 
@@ -46,16 +47,6 @@ static const struct fieldpath paths[] = {
 	PATH(KEY("pos"), KEY("track"), INDEX(0)),
 	PATH(KEY("a key that is longer than what a hint remembers")),
 };
-
-static uint64_t seed = 88172645463325252u;
-
-static uint32_t any(uint32_t below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 16) % below;
-}
 
 static const char *pick(const char *const *of, uint32_t n)
 {
@@ -139,43 +130,6 @@ static void add_value(struct buf *b, int depth)
 		else
 			add_text(b);
 	}
-}
-
-/* Flips, cuts, repeats and inserts; never a newline, which would be two records. */
-static void mutate(struct buf *b, size_t start)
-{
-	static const char bytes[] = "\"\"\\\\{}[]:,0-.eE+tfn u\x01\x1f\x7f\x80\xbf\xc3\xe2\xed\xf0\xf4\xff\t\r";
-	size_t len = b->len - start, at = start + any((uint32_t)len + 1), n = any(8);
-
-	if (len == 0 || at + n > b->len)
-		return;
-	switch (any(5)) {
-	case 0:
-		if (n)
-			b->p[at] = (char)(b->p[at] ^ (1 << any(8)));
-		break;
-	case 1:
-		memmove(b->p + at, b->p + at + n, b->len - at - n);
-		b->len -= n;
-		break;
-	case 2:
-		buf_reserve(b, n);
-		memmove(b->p + at + n, b->p + at, b->len - at);
-		b->len += n;
-		break;
-	case 3:
-		buf_reserve(b, 1);
-		memmove(b->p + at + 1, b->p + at, b->len - at);
-		b->len++;
-		b->p[at] = bytes[any(sizeof bytes)];
-		break;
-	default:
-		if (n)
-			b->p[at] = bytes[any(sizeof bytes)];
-	}
-	for (size_t i = start; i < b->len; i++)
-		if (b->p[i] == '\n')
-			b->p[i] = ' ';
 }
 
 /* In memory that ends where the promise ends, so that a sanitizer sees a read too far. */

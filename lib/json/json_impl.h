@@ -107,6 +107,8 @@ struct json_kernel {
 	bool (*walk)(struct json_scan *scan, struct json_record *record);
 	/* The same by a shape, see shape.h. False: it has another one, and nothing has changed. */
 	bool (*match)(struct json_scan *scan, const struct json_shape *shape, struct json_record *record);
+	/* The same without an index, see straight.h; NULL: there is none. */
+	bool (*straight)(struct json_scan *scan, const struct json_shape *shape, struct json_record *record);
 	bool (*is_utf8)(const char *p, size_t len);
 };
 

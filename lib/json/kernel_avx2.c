@@ -69,6 +69,37 @@ TARGET static inline bool is_unlike(const struct unlike *u)
 
 #include "json/shape_body.h"
 
+TARGET static inline __m256i quotes_and_slashes(__m256i v)
+{
+	return _mm256_or_si256(
+		_mm256_cmpeq_epi8(v, _mm256_set1_epi8('"')), _mm256_cmpeq_epi8(v, _mm256_set1_epi8('\\')));
+}
+
+TARGET static inline void add_straight(struct unlike *u, const char *p, const struct straight_piece *piece)
+{
+	__m256i v = _mm256_loadu_si256((const void *)p), x;
+
+	x = _mm256_sub_epi8(v, *(const __m256i *)(const void *)piece->low);
+	x = _mm256_subs_epu8(x, *(const __m256i *)(const void *)piece->span);
+	v = _mm256_and_si256(quotes_and_slashes(v), *(const __m256i *)(const void *)piece->inside);
+	u->bytes = _mm256_or_si256(u->bytes, _mm256_or_si256(x, v));
+}
+
+TARGET static inline size_t skip_text(const char *p)
+{
+	for (size_t n = 0;; n += 32) {
+		__m256i v = _mm256_loadu_si256((const void *)(p + n));
+		/* as signed bytes, what is >= 0x80 is below a space too */
+		__m256i below = _mm256_cmpgt_epi8(_mm256_set1_epi8(' '), v);
+		uint32_t stops = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(quotes_and_slashes(v), below));
+
+		if (__builtin_expect(stops || n == STRAIGHT_VALUE_MAX - 32, 1))
+			return n + _tzcnt_u32(stops);
+	}
+}
+
+#include "json/straight_body.h"
+
 /* For each byte of a mask the numbers of its bits, lowest first. */
 static uint16_t bit_numbers[256][8] __attribute__((aligned(64)));
 
@@ -286,6 +317,6 @@ TARGET static size_t index_special(const char *p, size_t len, struct json_window
 	return (size_t)(mark - w->marks);
 }
 
-const struct json_kernel json_kernel_avx2 = {"avx2", index_plain, index_special, walk, match, is_utf8};
+const struct json_kernel json_kernel_avx2 = {"avx2", index_plain, index_special, walk, match, straight, is_utf8};
 
 #endif

@@ -190,8 +190,8 @@ static bool walk(struct json_scan *scan, struct json_record *record)
 	return true;
 }
 
-/* The next record by its shape: mostly the one that followed the last time. */
-static inline bool compare(struct json_scan *scan, struct json_record *record)
+/* The next record by its shape and the index: mostly the one that followed the last time. */
+static inline bool compare(struct json_scan *scan, struct json_record *record, const uint16_t *mark)
 {
 	struct json_shapes *s = &scan->shapes;
 	struct json_shape *expected = s->last->next;
@@ -200,10 +200,14 @@ static inline bool compare(struct json_scan *scan, struct json_record *record)
 		s->rest--;
 		return false;
 	}
-	if (!scan->kernel->match(scan, expected, record))
-		return json_shapes_other(scan, expected, record);
-	s->last = expected;
-	s->hits++;
+	if (scan->kernel->match(scan, expected, record)) {
+		s->last = expected;
+		s->hits++;
+	} else if (!json_shapes_other(scan, expected, record)) {
+		return false;
+	}
+	if (__builtin_expect(s->is_lesson, 0))
+		json_shapes_relearn(scan, record, mark);
 	return true;
 }
 
@@ -216,12 +220,16 @@ int json_scan_next(struct json_scan *scan, struct json_record *record)
 	if (scan->mark == scan->marks_end) {
 		if (p == scan->end)
 			return 0;
+		if (json_shapes_straight(scan, record)) {
+			record->line = scan->line++;
+			return 1;
+		}
 		is_good = index_window(scan, p);
 	}
 	base = scan->base;
 	mark = scan->mark;
 	scan->inside = (struct json_inside_state){false, false};
-	is_good = is_good && (compare(scan, record) || walk(scan, record));
+	is_good = is_good && (compare(scan, record, mark) || walk(scan, record));
 	if (is_good && scan->special)
 		check_inside(scan, p > scan->base ? p : scan->base, p + record->len);
 	if (!is_good || scan->inside.is_doubtful)

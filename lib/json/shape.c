@@ -5,26 +5,34 @@
 #include <string.h>
 
 #include "json/json_impl.h"
+#include "json/lesson.h"
 #include "mem/mem.h"
 
 enum {
 	MISSES = 64,           /* records that no shape fitted, until it is asked whether shapes are of use */
 	HITS_MIN = 4 * MISSES, /* so many fitted meanwhile, or they are not */
 	PAUSE_MIN = 256,
-	PAUSE_MAX = 1 << 16
+	PAUSE_MAX = 1 << 16,
+	STRAIGHT_HITS_MIN = 64, /* records that went without an index until one did not, or it is of no use */
+	STRAIGHT_PAUSE_MAX = 64
 };
 
 void json_shapes_init(struct json_shapes *s, size_t n_spans)
 {
-	*s = (struct json_shapes){.n_spans = n_spans, .pause = PAUSE_MIN};
+	*s = (struct json_shapes){.n_spans = n_spans, .pause = PAUSE_MIN, .straight_pause = 1};
 	s->shapes = aligned_alloc(JSON_PIECE_BYTES, JSON_SHAPES * sizeof *s->shapes);
 	if (!s->shapes)
 		mem_fail();
-	s->spans = mem_alloc(JSON_SHAPES * n_spans + 1, sizeof *s->spans);
+	s->spans = mem_alloc(JSON_SHAPES * (2 * n_spans + 1), sizeof *s->spans);
 	for (size_t i = 0; i < JSON_SHAPES; i++) {
-		s->shapes[i].n_marks = UINT32_MAX;
-		s->shapes[i].spans = s->spans + i * n_spans;
-		s->shapes[i].next = s->shapes;
+		struct json_shape *shape = &s->shapes[i];
+
+		shape->n_marks = shape->straight.n_values = UINT32_MAX;
+		shape->straight.reach = 0;
+		shape->spans = s->spans + i * (2 * n_spans + 1);
+		shape->straight.spans = shape->spans + n_spans;
+		shape->straight.value = shape->straight.spans + n_spans;
+		shape->next = s->shapes;
 	}
 	s->last = s->shapes;
 }
@@ -35,20 +43,25 @@ void json_shapes_release(struct json_shapes *s)
 	free(s->spans);
 }
 
-uint8_t json_bare_type(const char *p, const char *end)
+const char *json_bare_end(const char *p)
 {
-	size_t len = (size_t)(end - p);
-
 	switch (*p) {
 	case 'n':
-		return len == 4 && memcmp(p, "null", 4) == 0 ? JSON_NULL : JSON_ABSENT;
+		return memcmp(p, "null", 4) == 0 ? p + 4 : NULL;
 	case 't':
-		return len == 4 && memcmp(p, "true", 4) == 0 ? JSON_TRUE : JSON_ABSENT;
+		return memcmp(p, "true", 4) == 0 ? p + 4 : NULL;
 	case 'f':
-		return len == 5 && memcmp(p, "false", 5) == 0 ? JSON_FALSE : JSON_ABSENT;
+		return memcmp(p, "false", 5) == 0 ? p + 5 : NULL;
 	default:
-		return json_walk_number(p) == end ? JSON_NUMBER : JSON_ABSENT;
+		return json_walk_number(p);
 	}
+}
+
+uint8_t json_bare_type(const char *p, const char *end)
+{
+	if (json_bare_end(p) != end)
+		return JSON_ABSENT;
+	return *p == 'n' ? JSON_NULL : *p == 't' ? JSON_TRUE : *p == 'f' ? JSON_FALSE : JSON_NUMBER;
 }
 
 /* ---- which shape ---- */
@@ -78,30 +91,6 @@ void json_shape_types(const struct json_shape *shape, struct json_span *spans, s
 }
 
 /* ---- learning: the values of a record ---- */
-
-struct value {
-	const char *start, *end; /* with the quotes of a string */
-	uint32_t mark;           /* the first one behind its start */
-	uint8_t kind;
-};
-
-/* A text between two values: from the end of one, with a string's quote, to the start of the next. Numbers of a fixed
- * form are part of it. */
-struct run {
-	const char *start, *end;
-	uint32_t first, n; /* its marks */
-};
-
-struct lesson {
-	const char *base;
-	const uint16_t *marks; /* of the record */
-	const char *start, *newline;
-	uint32_t n_marks;
-	uint32_t n_values, n_runs, skeleton_bytes;
-	struct value values[JSON_SHAPE_VALUES];
-	struct run runs[JSON_SHAPE_VALUES + 1];
-	char skeleton[JSON_SHAPE_BYTES];
-};
 
 enum { STRING_SIGN = 1, BARE_SIGN = 2 }; /* bytes of a skeleton that stand for values: no JSON has them */
 
@@ -155,7 +144,7 @@ static bool find_values(struct lesson *l)
 		if (l->n_values == JSON_SHAPE_VALUES ||
 			!add_to_skeleton(l, last, (size_t)(p - last), *p == '"' ? STRING_SIGN : BARE_SIGN))
 			return false;
-		l->values[l->n_values++] = (struct value){p, end, mark, kind_of(p, end)};
+		l->values[l->n_values++] = (struct lesson_value){p, end, mark, kind_of(p, end)};
 		p = last = end;
 	}
 	l->n_marks++;
@@ -183,8 +172,12 @@ static void widen(struct json_shape *shape, struct lesson *l, bool is_new)
 
 		if (seen.kind == JSON_KIND_FIXED)
 			write_pattern(l->values[i].start, l->values[i].end, &seen);
+		else if (seen.kind == JSON_KIND_STRING)
+			seen.text_bytes = (uint16_t)(l->values[i].end - l->values[i].start);
 		if (is_new)
 			*known = seen;
+		else if (seen.kind == JSON_KIND_STRING && known->text_bytes != seen.text_bytes)
+			known->text_bytes = JSON_TEXT_VARIES;
 		else if (known->kind == JSON_KIND_FIXED && memcmp(known, &seen, sizeof seen) != 0)
 			known->kind = JSON_KIND_NUMBER;
 		if (known->kind < seen.kind)
@@ -198,11 +191,11 @@ static void widen(struct json_shape *shape, struct lesson *l, bool is_new)
 /* The texts between the values. False: one is without a mark, two values that vary with no string between them. */
 static bool find_runs(struct lesson *l)
 {
-	struct run *run = l->runs;
+	struct lesson_run *run = l->runs;
 
-	*run = (struct run){.start = l->start};
+	*run = (struct lesson_run){.start = l->start};
 	for (uint32_t i = 0; i < l->n_values; i++) {
-		const struct value *v = &l->values[i];
+		const struct lesson_value *v = &l->values[i];
 		bool is_string = v->kind == JSON_KIND_STRING;
 
 		if (v->kind == JSON_KIND_FIXED)
@@ -211,7 +204,7 @@ static bool find_runs(struct lesson *l)
 		run->n = v->mark + is_string - run->first;
 		if (!run->n)
 			return false;
-		run[1] = (struct run){.start = v->end - is_string, .first = v->mark + is_string};
+		run[1] = (struct lesson_run){.start = v->end - is_string, .first = v->mark + is_string};
 		run++;
 	}
 	run->end = l->newline + 1;
@@ -222,7 +215,7 @@ static bool find_runs(struct lesson *l)
 
 /* A place of a run as seen from its last mark that is not behind the place, or from its first. False: it is too far
  * away, or might lie before the first mark of another record (its n-th is at least n bytes behind it). */
-static bool set_spot(const struct lesson *l, const struct run *run, const char *p, struct json_spot *at)
+static bool set_spot(const struct lesson *l, const struct lesson_run *run, const char *p, struct json_spot *at)
 {
 	uint32_t mark = run->first;
 	ptrdiff_t offset;
@@ -244,21 +237,20 @@ static bool find_spot(const struct lesson *l, const char *p, struct json_spot *a
 	return false;
 }
 
-/* Ranges for the digits of a number that the piece, whose text begins at p, holds some of. */
-static void add_ranges(
-	struct json_piece *piece, const char *p, size_t len, const struct value *v, const struct json_value *known)
+void lesson_add_ranges(uint8_t *low, uint8_t *span, const char *p, size_t len, const struct lesson_value *v,
+	const struct json_value *known)
 {
 	for (size_t i = 0; i < known->len; i++) {
 		ptrdiff_t at = v->start + i - p;
 
 		if (at < 0 || at >= (ptrdiff_t)len || (known->pattern[i] != '0' && known->pattern[i] != '1'))
 			continue;
-		piece->low[at] = (uint8_t)known->pattern[i];
-		piece->span[at] = (uint8_t)('9' - known->pattern[i]);
+		low[at] = (uint8_t)known->pattern[i];
+		span[at] = (uint8_t)('9' - known->pattern[i]);
 	}
 }
 
-static bool add_pieces(const struct lesson *l, const struct run *run, struct json_shape *shape)
+static bool add_pieces(const struct lesson *l, const struct lesson_run *run, struct json_shape *shape)
 {
 	for (const char *p = run->start; p < run->end; p += JSON_PIECE_BYTES) {
 		size_t len = (size_t)(run->end - p);
@@ -273,19 +265,28 @@ static bool add_pieces(const struct lesson *l, const struct run *run, struct jso
 		memset(piece->span, 0, len);
 		for (uint32_t i = 0; i < l->n_values; i++) {
 			if (l->values[i].kind == JSON_KIND_FIXED)
-				add_ranges(piece, p, len, &l->values[i], &shape->values[i]);
+				lesson_add_ranges(piece->low, piece->span, p, len, &l->values[i], &shape->values[i]);
 		}
 		shape->n_pieces++;
 	}
 	return true;
 }
 
-static bool add_bare(const struct lesson *l, const struct value *v, struct json_shape *shape)
+static bool add_bare(const struct lesson *l, const struct lesson_value *v, struct json_shape *shape)
 {
 	struct json_bare *bare = &shape->bares[shape->n_bares++];
 
 	bare->is_any = v->kind == JSON_KIND_ANY;
 	return find_spot(l, v->start, &bare->start) && find_spot(l, v->end, &bare->end);
+}
+
+bool lesson_is_any(const struct lesson *l, struct json_span span)
+{
+	for (uint32_t i = 0; i < l->n_values; i++) {
+		if (l->values[i].start == span.p && l->values[i].kind == JSON_KIND_ANY)
+			return true;
+	}
+	return false;
 }
 
 static bool add_span(
@@ -294,8 +295,7 @@ static bool add_span(
 	*to = (struct json_shape_span){.type = from.type};
 	if (from.type == JSON_ABSENT)
 		return true;
-	for (uint32_t i = 0; i < l->n_values; i++)
-		to->is_any |= l->values[i].start == from.p && l->values[i].kind == JSON_KIND_ANY;
+	to->is_any = lesson_is_any(l, from);
 	shape->has_any |= to->is_any;
 	return find_spot(l, from.p, &to->start) && find_spot(l, from.p + from.len, &to->end);
 }
@@ -378,15 +378,14 @@ static bool is_worth_it(struct json_shapes *s)
 	return s->rest == 0;
 }
 
-void json_shapes_learn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark)
+/* A shape of the record, or what it adds to the one that is known. */
+static void teach(struct json_scan *scan, const struct json_record *record, const uint16_t *mark)
 {
 	struct json_shapes *s = &scan->shapes;
 	struct lesson l;
 	struct json_shape *shape;
 	bool is_new;
 
-	if (s->rest || !is_worth_it(s))
-		return;
 	l.base = scan->base;
 	l.marks = mark;
 	l.start = record->p;
@@ -400,7 +399,83 @@ void json_shapes_learn(struct json_scan *scan, const struct json_record *record,
 	shape->skeleton_bytes = l.skeleton_bytes;
 	widen(shape, &l, is_new);
 	shape->n_marks = build(scan, record, &l, shape) ? l.n_marks : UINT32_MAX;
+	straight_build(scan, record, &l, shape);
 	if (is_new)
 		shape->next = shape;
 	s->last = s->last->next = shape;
+}
+
+void json_shapes_learn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark)
+{
+	if (!scan->shapes.rest && is_worth_it(&scan->shapes))
+		teach(scan, record, mark);
+}
+
+/* ---- the way without an index ---- */
+
+/* It ends where no shape fits, for the length of a window at least, twice as many each time while it is of no use. */
+static void rest_straight(struct json_shapes *s)
+{
+	if (s->straight_hits >= STRAIGHT_HITS_MIN)
+		s->straight_pause = 1;
+	else
+		s->straight_rest = s->straight_pause;
+	if (s->straight_pause < STRAIGHT_PAUSE_MAX)
+		s->straight_pause *= 2;
+	s->straight_hits = 0;
+	s->is_lesson = true;
+}
+
+void json_shapes_relearn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark)
+{
+	struct json_shapes *s = &scan->shapes;
+	const struct json_straight *way = &s->last->straight;
+	uint32_t known = way->n_values;
+
+	s->is_lesson = false;
+	teach(scan, record, mark);
+	if (s->last->straight.n_values == known)
+		return;
+	s->straight_rest = 0;
+	s->straight_pause = 1;
+}
+
+/* NULL: none fits. */
+static struct json_shape *other_straight(
+	struct json_scan *scan, const struct json_shape *expected, struct json_record *record)
+{
+	struct json_shapes *s = &scan->shapes;
+
+	for (size_t i = 0; i < s->n; i++) {
+		if (&s->shapes[i] != expected && scan->kernel->straight(scan, &s->shapes[i], record))
+			return &s->shapes[i];
+	}
+	return NULL;
+}
+
+bool json_shapes_straight(struct json_scan *scan, struct json_record *record)
+{
+	struct json_shapes *s = &scan->shapes;
+	struct json_shape *expected = s->last->next;
+
+	if (!scan->kernel->straight || s->rest || s->straight_rest) {
+		s->straight_rest -= s->straight_rest > 0;
+		return false;
+	}
+	if (__builtin_expect(!scan->kernel->straight(scan, expected, record), 0)) {
+		struct json_shape *missed = expected;
+
+		expected = other_straight(scan, missed, record);
+		if (!expected) {
+			/* the last records of a batch have no room for it */
+			if (scan->end - scan->at >= missed->straight.reach)
+				rest_straight(s);
+			return false;
+		}
+		s->last->next = expected;
+	}
+	s->last = expected;
+	s->hits++;
+	s->straight_hits++;
+	return true;
 }

@@ -17,6 +17,7 @@
 #define TLM_JSON_SHAPE_H
 
 #include "json/json.h"
+#include "json/straight.h"
 
 enum {
 	JSON_SHAPES = 8,         /* known at a time */
@@ -25,7 +26,8 @@ enum {
 	JSON_SHAPE_BYTES = 2048, /* of a record without its values */
 	JSON_PIECE_BYTES = 32,   /* JSON_PIECE_BYTES + JSON_SPOT_MAX bytes behind a mark may be read */
 	JSON_SPOT_MAX = 32,
-	JSON_PATTERN_BYTES = 22 /* of a number that is part of a piece */
+	JSON_PATTERN_BYTES = 22, /* of a number that is part of a piece */
+	JSON_TEXT_VARIES = UINT16_MAX
 };
 
 /* A place in a record. */
@@ -47,6 +49,7 @@ enum json_kind { JSON_KIND_STRING, JSON_KIND_FIXED, JSON_KIND_NUMBER, JSON_KIND_
 struct json_value {
 	uint8_t kind;
 	uint8_t len;                      /* JSON_KIND_FIXED: of its pattern */
+	uint16_t text_bytes;              /* JSON_KIND_STRING: with its quotes, or JSON_TEXT_VARIES */
 	char pattern[JSON_PATTERN_BYTES]; /* 0 any digit, 1 any but zero, else itself */
 };
 
@@ -75,6 +78,7 @@ struct json_shape {
 	struct json_shape *next;       /* which came after it the last time */
 	struct json_bare bares[JSON_SHAPE_VALUES];
 	struct json_piece pieces[JSON_SHAPE_PIECES];
+	struct json_straight straight;
 	/* what it was learned from: */
 	uint32_t skeleton_bytes, n_values;
 	char skeleton[JSON_SHAPE_BYTES]; /* the record with one byte for each value */
@@ -83,12 +87,15 @@ struct json_shape {
 
 struct json_shapes {
 	struct json_shape *shapes;     /* JSON_SHAPES of them, owned */
-	struct json_shape_span *spans; /* of all shapes, owned */
+	struct json_shape_span *spans; /* of all shapes and their straight ways, owned */
 	struct json_shape *last;       /* of the last record */
 	size_t n, n_spans;
 	size_t oldest;         /* goes when there is no room */
 	uint64_t hits, misses; /* since the last decision whether shapes are of use */
 	uint64_t rest, pause;  /* records that the walk takes alone: now; the next time */
+	/* the same of the way without an index, in windows; where it ended: */
+	uint64_t straight_hits, straight_rest, straight_pause;
+	bool is_lesson; /* the next record may teach why */
 };
 
 struct json_scan;
@@ -103,10 +110,19 @@ bool json_shapes_other(struct json_scan *scan, const struct json_shape *expected
 /* The walk has accepted the record whose first mark this is, and which is in the window as a whole. */
 void json_shapes_learn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark);
 
+/* Reads the next record without an index, if some shape fits it so. False: nothing has changed. */
+bool json_shapes_straight(struct json_scan *scan, struct json_record *record);
+
+/* The record, as json_shapes_learn() has it, fits a shape, but not its straight way. */
+void json_shapes_relearn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark);
+
 /* Sets the types of spans whose values may be words. */
 void json_shape_types(const struct json_shape *shape, struct json_span *spans, size_t n);
 
 /* The type of the bare value from p to end, or JSON_ABSENT: it is none. */
 uint8_t json_bare_type(const char *p, const char *end);
+
+/* Behind the bare value at p, or NULL: it is none. */
+const char *json_bare_end(const char *p);
 
 #endif
