@@ -6,6 +6,7 @@
 #include "json/json.h"
 #include "mem/mem.h"
 #include "num/num.h"
+#include "ranges.h"
 #include "source/source.h"
 
 /* What is known of one object. */
@@ -32,16 +33,17 @@ struct audit {
 	struct sink *out;
 	struct json_paths *paths;
 	struct json_scan *scan;
-	size_t slots[10]; /* by the names below */
+	size_t slots[14]; /* by the names below */
 	struct entry *entries;
 	size_t n_entries, size;
 	struct end *ends;
 	size_t n_ends;
+	struct ranges ranges;
 	struct buf tmp, row;
 	uint64_t n_objects, n_records, n_rows, n_faults;
 };
 
-enum { KEY, RECORDS, BYTES, RAW_BYTES, SHA256, RAW_SHA256, RUN, SEQ, END, OBJECTS };
+enum { KEY, RECORDS, BYTES, RAW_BYTES, SHA256, RAW_SHA256, RUN, SEQ, END, OBJECTS, TOPIC, PARTITION, FIRST, LAST };
 
 /* ---- faults ---- */
 
@@ -109,6 +111,15 @@ static void copy_hash(struct audit *a, struct json_span span, char out[DIGEST_HE
 
 static void take_end(struct audit *a, const struct json_span *spans)
 {
+	if (spans[a->slots[TOPIC]].type == JSON_STRING) {
+		ranges_add_end(&a->ranges, json_text(spans[a->slots[TOPIC]], &a->tmp),
+			&(struct range){.partition = (int64_t)number(spans[a->slots[PARTITION]]),
+				.first = (int64_t)number(spans[a->slots[FIRST]]),
+				.last = (int64_t)number(spans[a->slots[LAST]]),
+				.end_objects = number(spans[a->slots[OBJECTS]]),
+				.end_records = number(spans[a->slots[RECORDS]])});
+		return;
+	}
 	a->ends = mem_resize(a->ends, a->n_ends + 1, sizeof *a->ends);
 	a->ends[a->n_ends++] = (struct end){.run = text(a, spans[a->slots[RUN]]),
 		.objects = number(spans[a->slots[OBJECTS]]),
@@ -132,7 +143,7 @@ static void take_row(struct audit *a, const struct json_span *spans)
 		e->told.raw_bytes = number(spans[a->slots[RAW_BYTES]]);
 		copy_hash(a, spans[a->slots[SHA256]], e->told.sha256);
 		copy_hash(a, spans[a->slots[RAW_SHA256]], e->told.raw_sha256);
-		e->run = text(a, spans[a->slots[RUN]]);
+		e->run = spans[a->slots[RUN]].type == JSON_STRING ? text(a, spans[a->slots[RUN]]) : NULL;
 		e->seq = number(spans[a->slots[SEQ]]);
 		a->n_rows++;
 	}
@@ -259,6 +270,7 @@ static int check_object(struct audit *a, struct entry *e, struct err *err)
 		return got < 0 ? -1 : fault(a, "the object is missing", e->path, e->run, e->seq, err);
 	a->n_objects++;
 	a->n_records += sum.records;
+	ranges_add_object(&a->ranges, e->path, sum.records);
 	what = compare(e, &sum, is_whole);
 	if (!what && !e->is_told && a->n_rows)
 		what = "no row tells of this object";
@@ -295,9 +307,9 @@ static int check_runs(struct audit *a, struct err *err)
 	qsort(a->entries, a->n_entries, sizeof *a->entries, by_run);
 	for (size_t i = 0; i < a->n_entries; i++) {
 		struct entry *e = &a->entries[i], *last = i ? &a->entries[i - 1] : NULL;
-		struct end *end = e->is_told ? find_end(a, e->run) : NULL;
+		struct end *end = e->run ? find_end(a, e->run) : NULL;
 
-		if (e->is_told && last && last->is_told && by_run(last, e) == 0 &&
+		if (e->run && last && last->run && by_run(last, e) == 0 &&
 			fault(a, "two objects have one number of a run", e->path, e->run, e->seq, err) < 0)
 			return -1;
 		if (end) {
@@ -318,10 +330,43 @@ static int check_runs(struct audit *a, struct err *err)
 	return 0;
 }
 
+/* ---- offsets ---- */
+
+static int fault_range(void *ctx, const char *what, const struct range *where, struct err *err)
+{
+	struct audit *a = ctx;
+
+	buf_reset(&a->row);
+	buf_add_char(&a->row, '{');
+	json_add_key(&a->row, "fault");
+	json_add_string(&a->row, slice_str(what));
+	json_add_key(&a->row, "topic");
+	if (!json_try_string(&a->row, slice_str(where->topic)))
+		buf_add_str(&a->row, "null");
+	buf_addf(&a->row, ",\"partition\":%lld,\"first\":%lld,\"last\":%lld}\n", (long long)where->partition,
+		(long long)where->first, (long long)where->last);
+	a->n_faults++;
+	return sink_write_bytes(a->out, buf_slice(&a->row), err);
+}
+
 /* ---- as a sink of rows ---- */
+
+static void tell_result(struct audit *a, size_t n_partitions)
+{
+	struct buf of = BUF_INIT;
+
+	if (n_partitions)
+		buf_addf(&of, " of %zu partitions", n_partitions);
+	tool_warn(a->tool, "%llu objects, %llu records%s, %llu rows: %llu faults%s", (unsigned long long)a->n_objects,
+		(unsigned long long)a->n_records, buf_cstr(&of), (unsigned long long)a->n_rows,
+		(unsigned long long)a->n_faults, a->n_rows ? "" : " (no row tells what should be there)");
+	buf_release(&of);
+}
 
 static int check_all(struct audit *a, struct err *err)
 {
+	size_t n_partitions;
+
 	if (files_list(a->files, see_object, a, err) < 0)
 		return -1;
 	merge(a);
@@ -329,15 +374,14 @@ static int check_all(struct audit *a, struct err *err)
 		if (check_object(a, &a->entries[i], err) < 0)
 			return -1;
 	}
-	if (check_runs(a, err) < 0 || a->out->ops->flush(a->out, err) < 0)
+	if (check_runs(a, err) < 0 || ranges_check(&a->ranges, &n_partitions, fault_range, a, err) < 0)
+		return -1;
+	if (a->out->ops->flush(a->out, err) < 0)
 		return -1;
 	if (a->n_faults)
 		a->tool->status = STATUS_NO;
 	if (!a->tool->common.is_quiet)
-		tool_warn(a->tool, "%llu objects, %llu records, %llu rows: %llu faults%s",
-			(unsigned long long)a->n_objects, (unsigned long long)a->n_records,
-			(unsigned long long)a->n_rows, (unsigned long long)a->n_faults,
-			a->n_rows ? "" : " (no row tells what should be there)");
+		tell_result(a, n_partitions);
 	return 0;
 }
 
@@ -391,6 +435,7 @@ static void release(struct audit *a)
 	}
 	for (size_t i = 0; i < a->n_ends; i++)
 		free(a->ends[i].run);
+	ranges_release(&a->ranges);
 	free(a->entries);
 	free(a->ends);
 	json_scan_close(a->scan);
@@ -405,8 +450,8 @@ int audit_run(struct tool *t, const struct s3put_options *o, struct err *err)
 {
 	static const struct sink_ops ops = {
 		.write = write_rows, .flush = flush, .finish = finish, .close = close_audit, .bytes_out = bytes_out};
-	static const char *const names[] = {
-		"key", "records", "bytes", "raw_bytes", "sha256", "raw_sha256", "run", "seq", "end", "objects"};
+	static const char *const names[] = {"key", "records", "bytes", "raw_bytes", "sha256", "raw_sha256", "run",
+		"seq", "end", "objects", "topic", "partition", "first", "last"};
 	struct audit a = {.base.ops = &ops, .tool = t};
 	struct source *source;
 	int got = -1;

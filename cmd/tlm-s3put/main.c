@@ -1,32 +1,27 @@
 /* tlm-s3put: each record into exactly one object of a lake. Options and wiring; lib/lake is the sink. */
 #include "audit.h"
+#include "group.h"
 #include "options.h"
 #include "s3put.h"
 #include "source/source.h"
 
-static struct source *open_source(struct tool *t, struct err *err)
+/* From a group, what is read is stored exactly once by the group's own means. */
+static void store(struct tool *t, struct s3put_options *o, struct err *err)
 {
-	const char *const *names;
-	size_t n_names;
-
-	if (tool_source_names(t, 0, &names, &n_names, err))
-		return NULL;
-	if (kafka_has_group(&t->common.kafka, names, n_names)) {
-		err_set(err, ERR_USAGE, "-G: a group is not in this version; without -G all partitions are read");
-		return NULL;
-	}
-	return tool_source(t, 0, err);
-}
-
-static void store(struct tool *t, const struct s3put_options *o, struct err *err)
-{
-	struct source *source = open_source(t, err);
+	struct source *source = tool_source(t, 0, err);
 	struct s3put s = {0};
+	struct group g;
 
-	if (source && tool_other_sink(t, err) == 0 && s3put_open(&s, t, o, err) == 0)
-		pump_run(&t->pump, source, NULL, s.lake, err);
-	s3put_close(&s);
+	if (!source || tool_lake_sink(t, err) < 0 || (t->has_group && group_open(&g, t, source, o, err) < 0))
+		goto out;
+	if (s3put_open(&s, t, o, t->has_group ? &g.lake_group : NULL, err) < 0)
+		goto out;
+	if (t->has_group)
+		group_join(&g, s.lake);
+	pump_run(&t->pump, source, NULL, s.lake, err);
+out:
 	source_close(source);
+	s3put_close(&s);
 }
 
 int main(int argc, char **argv)

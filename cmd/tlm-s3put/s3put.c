@@ -76,7 +76,8 @@ static unsigned lanes_of(const struct s3put_options *o)
 static struct lake_opts lake_options(struct s3put *s, struct tool *t, const struct s3put_options *o)
 {
 	return (struct lake_opts){
-		.time = o->time ? &s->time : NULL,
+		.time = o->time && !s->is_message_time ? &s->time : NULL,
+		.is_message_time = s->is_message_time,
 		.zone = s->zone,
 		.spool = o->spool,
 		.run_id = o->run_id,
@@ -135,14 +136,23 @@ static int open_bucket(struct s3put *s, const struct tool *t, const struct place
 	return opts->store ? 0 : -1;
 }
 
-int s3put_open(struct s3put *s, struct tool *t, const struct s3put_options *o, struct err *err)
+static int parse_time(struct s3put *s, const struct tool *t, const char *text, struct err *err)
+{
+	s->is_message_time = text && strcmp(text, "@kafka") == 0;
+	if (s->is_message_time)
+		return t->source ? 0 : err_set(err, ERR_USAGE, "--time @kafka: there is no topic to read");
+	return text ? timefield_parse(&s->time, text, err) : 0;
+}
+
+int s3put_open(
+	struct s3put *s, struct tool *t, const struct s3put_options *o, const struct lake_group *group, struct err *err)
 {
 	struct lake_opts opts;
 	struct place place;
 
 	if (check_place(t, &place, err) < 0 || check_options(o, err) < 0)
 		return -1;
-	if (o->time && timefield_parse(&s->time, o->time, err) < 0)
+	if (parse_time(s, t, o->time, err) < 0)
 		return -1;
 	if (o->tz && !(s->zone = etime_zone_open(o->tz, err)))
 		return -1;
@@ -151,6 +161,7 @@ int s3put_open(struct s3put *s, struct tool *t, const struct s3put_options *o, s
 		return -1;
 	opts = lake_options(s, t, o);
 	opts.place = place.path;
+	opts.group = group;
 	if (place.kind == PLACE_LAKE_S3 && open_bucket(s, t, &place, o, &opts, err) < 0)
 		return -1;
 	if (place.kind == PLACE_LAKE_DIR && check_place_options(o, err) < 0)

@@ -49,12 +49,15 @@ struct s3put {
 	struct bucket *bucket; /* NULL: a directory */
 	struct buf spool;
 	struct timefield time;
+	bool is_message_time;
 	struct etime_zone *zone;
 	struct sink *manifest, *lake;
 };
 
-/* Opens the lake of -o. 0, or -1 with err: a bad place, option or template, or a lake that cannot be opened. */
-int s3put_open(struct s3put *s, struct tool *t, const struct s3put_options *o, struct err *err);
+/* Opens the lake of -o, of a group if there is one. 0, or -1 with err: a bad place, option or template, or a lake that
+ * cannot be opened. */
+int s3put_open(struct s3put *s, struct tool *t, const struct s3put_options *o, const struct lake_group *group,
+	struct err *err);
 void s3put_close(struct s3put *s);
 
 #endif

@@ -96,13 +96,15 @@ static rd_kafka_topic_partition_list_t *uncommitted(struct reader *r)
 	return list;
 }
 
-static void note_committed(struct part *p)
+static void note_committed(const struct reader *r, struct part *p)
 {
 	struct buf swap = p->metadata;
 
 	p->committed = p->asked;
 	p->metadata = p->asked_metadata;
 	p->asked_metadata = swap;
+	if (r->keeper && r->keeper->committed && p->is_assigned)
+		r->keeper->committed(r->keeper->ctx, (uint32_t)(p - r->parts));
 }
 
 /* The group has gone on without us: whoever has the partition now reads again what we did not commit. */
@@ -124,7 +126,7 @@ static int take_answer(struct reader *r, rd_kafka_event_t *event, bool is_final,
 		if (!code && list->elems[i].err)
 			code = list->elems[i].err;
 		if (p && !code)
-			note_committed(p);
+			note_committed(r, p);
 	}
 	rd.event_destroy(event);
 	r->is_commit_pending = false;
@@ -174,7 +176,7 @@ static void forget_asked(struct reader *r, const rd_kafka_topic_partition_list_t
 		struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);
 
 		if (p)
-			note_committed(p);
+			note_committed(r, p);
 	}
 }
 

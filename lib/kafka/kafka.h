@@ -79,6 +79,8 @@ struct kafka_keeper {
 	int64_t (*bound)(void *ctx, uint32_t input, int64_t offset);
 	/* What to commit. False: nothing. */
 	bool (*position)(void *ctx, uint32_t input, int64_t *offset, struct buf *metadata);
+	/* What position() last said of it is committed. May be NULL. */
+	void (*committed)(void *ctx, uint32_t input);
 };
 
 /* Before the first batch; borrowed. */
@@ -114,6 +116,13 @@ struct sink *kafka_sink(const struct kafka_opts *o, const char *name, const stru
  */
 struct sink *kafka_exact_sink(struct source *source, const struct kafka_opts *o, const char *name,
 	const struct kafka_row *row, struct err *err);
+
+/*
+ * Exactly once into something that is no topic: the offsets of a group and their metadata are committed in transactions
+ * of their own. Only those check who commits: a member that the group took for dead, and that has forgotten its name
+ * meanwhile, could otherwise still commit into a group that is empty. 0, or -1 with err as kafka_exact_sink().
+ */
+int kafka_exact_offsets(struct source *source, const struct kafka_opts *o, struct err *err);
 
 /* Whether the topic of a sink is in the cluster of the source: brokers of both are asked. 0, or -1 with err. */
 int kafka_is_same_cluster(

@@ -1,4 +1,5 @@
 /* The source that reads topics: opening and closing it, and what the pump asks of it. */
+#include <assert.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,6 +79,15 @@ static void on_revoke(struct source *s, int (*deliver)(void *ctx, struct err *er
 void kafka_source_keep(struct source *s, const struct kafka_keeper *keeper)
 {
 	((struct reader *)s)->keeper = keeper;
+}
+
+int kafka_exact_offsets(struct source *source, const struct kafka_opts *o, struct err *err)
+{
+	struct reader *r = (struct reader *)source;
+
+	assert(r->group && !r->exact);
+	r->exact = exact_open(r, o, &r->addresses[0], err);
+	return r->exact ? 0 : -1;
 }
 
 static int64_t lag(const struct source *s)

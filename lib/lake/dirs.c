@@ -41,7 +41,7 @@ static struct lake_dir **bucket_of(struct lake *l, uint64_t hash)
 	return &l->buckets[hash & (l->n_buckets - 1)];
 }
 
-static void forget(struct lake *l, struct lake_dir *d)
+void lake_drop_dir(struct lake *l, struct lake_dir *d)
 {
 	struct lake_dir **at = bucket_of(l, d->hash);
 
@@ -50,6 +50,8 @@ static void forget(struct lake *l, struct lake_dir *d)
 	*at = d->next_same;
 	list_remove(l, d);
 	l->n_open--;
+	if (d->batch)
+		d->batch->n_dirs--;
 	d->next_same = l->unused;
 	l->unused = d;
 }
@@ -86,7 +88,11 @@ static struct lake_dir *open_dir(struct lake *l, struct slice name, uint64_t has
 	d->opened_us = l->now_us;
 	d->has_first = false;
 	d->segment.sum = (struct segment_sum){0};
-	lake_object_name(l, d->seq, &object);
+	d->batch = l->batch;
+	if (d->batch)
+		buf_addf(&object, "%llu", (unsigned long long)d->seq);
+	else
+		lake_object_name(l, d->seq, &object);
 	if (l->spool)
 		got = spool_begin(l->spool, &d->segment, name, buf_cstr(&object), err);
 	buf_release(&object);
@@ -99,32 +105,47 @@ static struct lake_dir *open_dir(struct lake *l, struct slice name, uint64_t has
 	*bucket_of(l, hash) = d;
 	list_add(l, d);
 	l->n_open++;
-	if (l->opts.max_age_us && l->next_age_us < 0)
+	if (d->batch)
+		d->batch->n_dirs++;
+	else if (l->opts.max_age_us && l->next_age_us < 0)
 		l->next_age_us = l->now_us + l->opts.max_age_us;
 	return d;
 }
 
+/* Batches that are made again must hold what they held: then there are more. */
+static int seal_early(struct lake *l, struct err *err)
+{
+	int got = 0;
+
+	if (l->opts.group && !lake_seal_widest(l, &got, err))
+		return 0;
+	if (l->n_early++ == 0)
+		lake_tell_early(l);
+	return l->opts.group ? got : lake_seal(l, l->oldest, err);
+}
+
 struct lake_dir *lake_find_dir(struct lake *l, struct slice name, struct err *err)
 {
+	struct lake_batch *batch = l->part ? lake_batch_of(l) : NULL;
 	struct lake_dir *d = l->newest;
 	uint64_t hash;
 
-	if (d && slice_eq(buf_slice(&d->name), name))
+	if (d && d->batch == batch && slice_eq(buf_slice(&d->name), name))
 		return d;
-	hash = slice_hash(name);
+	hash = slice_hash(name) + (uint64_t)(uintptr_t)batch * UINT64_C(0x9e3779b97f4a7c15);
 	for (d = *bucket_of(l, hash); d; d = d->next_same) {
-		if (d->hash == hash && slice_eq(buf_slice(&d->name), name)) {
+		if (d->hash == hash && d->batch == batch && slice_eq(buf_slice(&d->name), name)) {
 			list_remove(l, d);
 			list_add(l, d);
 			return d;
 		}
 	}
-	if (l->n_open == l->opts.max_open) {
-		if (l->n_early++ == 0)
-			lake_tell_early(l);
-		if (lake_seal(l, l->oldest, err) < 0)
-			return NULL;
-	}
+	if (l->n_open < l->opts.max_open)
+		return open_dir(l, name, hash, err);
+	if (seal_early(l, err) < 0)
+		return NULL;
+	if (l->part && lake_batch_of(l) != batch)
+		return lake_find_dir(l, name, err);
 	return open_dir(l, name, hash, err);
 }
 
@@ -146,9 +167,9 @@ int lake_end_run(struct lake *l, struct err *err)
 static int tell_own(void *lake, const struct spool_object *object, struct err *err)
 {
 	struct lake *l = lake;
-	int got = lake_tell(l, object, err);
+	int got = object->tag ? lake_tell_batch(l, object, err) : lake_tell(l, object, err);
 
-	if (got)
+	if (got || object->tag)
 		return got;
 	l->opts.ledger->open -= object->sum->records;
 	l->opts.ledger->kept += object->sum->records;
@@ -159,7 +180,9 @@ static int tell_own(void *lake, const struct spool_object *object, struct err *e
 
 static int keep(void *lake, struct err *err)
 {
-	return lake_keep_manifest(lake, err);
+	const struct lake *l = lake;
+
+	return l->opts.group ? 0 : lake_keep_manifest(lake, err);
 }
 
 /* A source with a group must hear that we live. A signal lets what was read go into the spool, full as it may be. */
@@ -178,7 +201,13 @@ static bool idle(void *ctx)
 
 struct spool_hooks lake_salvage_hooks(struct lake *l)
 {
-	return (struct spool_hooks){lake_tell, keep, idle, l};
+	return (struct spool_hooks){.tell = lake_tell, .keep = keep, .idle = idle, .ctx = l};
+}
+
+struct spool_hooks lake_own_hooks(struct lake *l)
+{
+	return (struct spool_hooks){
+		.tell = tell_own, .keep = keep, .idle = idle, .forgive = lake_forgive_batch, .ctx = l};
 }
 
 /* What a server says no to ends the run, but not before the batch at hand is in the spool. */
@@ -194,7 +223,7 @@ static int put_off(struct lake *l, int got, struct err *err)
 
 int lake_publish(struct lake *l, struct err *err)
 {
-	struct spool_hooks hooks = {tell_own, keep, idle, l};
+	struct spool_hooks hooks = lake_own_hooks(l);
 
 	if (!l->spool)
 		return 0;
@@ -205,7 +234,7 @@ int lake_publish(struct lake *l, struct err *err)
 
 int lake_settle(struct lake *l, struct err *err)
 {
-	struct spool_hooks hooks = {tell_own, keep, idle, l};
+	struct spool_hooks hooks = lake_own_hooks(l);
 
 	return l->spool ? spool_settle(l->spool, &hooks, err) : 0;
 }
@@ -225,7 +254,7 @@ int lake_seal(struct lake *l, struct lake_dir *d, struct err *err)
 		return -1;
 	if ((l->spool ? spool_add(l->spool, &d->segment, err) : store_dry(l, d, err)) < 0)
 		return -1;
-	forget(l, d);
+	lake_drop_dir(l, d);
 	return l->spool && spool_is_full(l->spool) ? lake_publish(l, err) : 0;
 }
 

@@ -56,7 +56,7 @@ static int write_batch(struct sink *k, const struct batch *b, struct err *err)
 	struct lake *l = (struct lake *)k;
 
 	l->now_us = ledger_now_us();
-	return done(l, lake_take_batch(l, b, err), err);
+	return done(l, l->opts.group ? lake_group_write(l, b, err) : lake_take_batch(l, b, err), err);
 }
 
 /* Objects that are closed do not wait longer than for more input. Open segments leave by their own clock,
@@ -65,7 +65,15 @@ static int flush(struct sink *k, struct err *err)
 {
 	struct lake *l = (struct lake *)k;
 
-	return l->has_failed ? 0 : done(l, lake_publish(l, err), err);
+	return l->has_failed || l->opts.group ? 0 : done(l, lake_publish(l, err), err);
+}
+
+/* Only a group asks: before it gives up partitions. */
+static int sync_lake(struct sink *k, struct err *err)
+{
+	struct lake *l = (struct lake *)k;
+
+	return l->has_failed || !l->opts.group ? 0 : done(l, lake_hand_over(l, err), err);
 }
 
 static int64_t sooner(int64_t a_us, int64_t b_us)
@@ -80,7 +88,16 @@ static int64_t deadline(const struct sink *k)
 	const struct lake *l = (const struct lake *)k;
 	int64_t look_us = l->spool && spool_is_waiting(l->spool) ? l->next_look_us : -1;
 
+	if (l->opts.group)
+		look_us = sooner(look_us, lake_group_deadline(l));
 	return sooner(sooner(l->next_sync_us, l->next_age_us), look_us);
+}
+
+static int tick_group(struct lake *l, struct err *err)
+{
+	if (l->next_age_us >= 0 && l->now_us >= l->next_age_us && lake_seal_aged_batches(l, err) < 0)
+		return -1;
+	return lake_advance(l, 0, err);
 }
 
 static int tick(struct sink *k, int64_t now_us, struct err *err)
@@ -90,6 +107,8 @@ static int tick(struct sink *k, int64_t now_us, struct err *err)
 	l->now_us = now_us;
 	l->next_look_us = now_us + LOOK_US;
 	lake_tell_notes(l);
+	if (l->opts.group)
+		return done(l, tick_group(l, err), err);
 	if (l->spool && spool_is_waiting(l->spool) && lake_publish(l, err) < 0)
 		return done(l, -1, err);
 	if (l->next_age_us >= 0 && now_us >= l->next_age_us && lake_seal_aged(l, err) < 0)
@@ -145,11 +164,14 @@ static int finish(struct sink *k, bool is_good, struct err *err)
 	struct lake *l = (struct lake *)k;
 
 	if (l->has_failed) {
-		keep_read(l);
+		if (!l->opts.group)
+			keep_read(l);
 		return 0;
 	}
 	l->now_us = ledger_now_us();
 	tell_end(l);
+	if (l->opts.group)
+		return 0; /* lake_deliver() did it */
 	if (!is_good && l->opts.run_id)
 		return done(l, discard(l, err), err);
 	return done(l, end(l, err), err);
@@ -163,10 +185,14 @@ static uint64_t bytes_out(const struct sink *k)
 static void close_lake(struct sink *k)
 {
 	struct lake *l = (struct lake *)k;
+	struct err ignored = ERR_INIT;
 
 	lake_tell_notes(l);
 	lake_release_dirs(l);
 	lake_close_manifest(l);
+	lake_release_parts(l);
+	if (l->opts.group && l->spool)
+		spool_discard(l->spool, &ignored);
 	spool_close(l->spool);
 	if (!l->spool)
 		store_close(l->opts.store);
@@ -292,10 +318,11 @@ static int open_spool(struct lake *l, struct err *err)
 		.dir = l->opts.spool,
 		.run_id = l->opts.run_id,
 		.store = l->opts.store,
+		.is_remade = l->opts.group != NULL,
 		.max_waiting_bytes = l->opts.max_spool_bytes ? l->opts.max_spool_bytes : UINT64_MAX / 2};
 	int got;
 
-	buf_add_str(&identity, l->opts.identity);
+	buf_addf(&identity, "%s%s", l->opts.group ? "group " : "", l->opts.identity);
 	add_identity(&identity, l->opts.place);
 	opts.identity = identity.p;
 	if (l->opts.is_dry_run) {
@@ -306,7 +333,7 @@ static int open_spool(struct lake *l, struct err *err)
 			l->spool = spool_open(&opts, err);
 		if (got == 0 && !l->spool)
 			l->opts.store = NULL;
-		got = l->spool ? salvage(l, err) : -1;
+		got = !l->spool ? -1 : l->opts.group ? 0 : salvage(l, err);
 	}
 	buf_release(&identity);
 	return got;
@@ -358,7 +385,8 @@ struct sink *lake_open(const struct lake_opts *opts, struct err *err)
 		.tick = tick,
 		.finish = finish,
 		.close = close_lake,
-		.bytes_out = bytes_out};
+		.bytes_out = bytes_out,
+		.sync = sync_lake};
 	struct lake *l = mem_alloc(1, sizeof *l);
 
 	l->base.ops = &ops;
@@ -367,7 +395,7 @@ struct sink *lake_open(const struct lake_opts *opts, struct err *err)
 		l->opts.url = "file://";
 	if (!l->opts.identity)
 		l->opts.identity = "";
-	l->next_sync_us = l->next_age_us = -1;
+	l->next_sync_us = l->next_age_us = l->next_commit_us = -1;
 	l->next_seq = 1;
 	if (prepare(l, err) < 0) {
 		close_lake(&l->base);

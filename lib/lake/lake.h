@@ -7,6 +7,13 @@
  *
  * The lake counts in the ledger: read; then rejected (reject_add()), or open while in the spool and kept once stored.
  *
+ * From a group of Kafka it is exactly once. Records of a partition are collected in a batch, whose segments are sealed
+ * together: any limit counts the batch. What the batch is, its first offset and the one behind its last, is the *plan*:
+ * it is committed as metadata of the offset where the batch begins before anything of it is stored, and the offset
+ * behind it when all is. Objects are named by topic, partition, first and last offset. So whoever has the partition
+ * next finds the plan, reads the very records again and stores the very objects; who was taken for dead cannot commit,
+ * so it stores nothing that another does not. The spool holds nothing that Kafka does not.
+ *
  * Memory: constant; per open directory what a segment takes. All calls: one thread.
  */
 #ifndef TLM_LAKE_H
@@ -33,11 +40,21 @@ enum {
 #define LAKE_SPOOL_DEFAULT_BYTES (UINT64_C(1) << 30)
 #define LAKE_MANIFESTS "_manifests"
 
+/* How a lake that is fed by a group commits: the group asks lake_position() of each partition meanwhile. */
+struct lake_group {
+	int (*commit)(void *ctx, bool is_final, struct err *err);
+	void *ctx;
+	uint64_t
+		options; /* a hash of what else decides which objects become of records: limits of lines and the like */
+};
+
 struct lake_opts {
-	const char *place;             /* the absolute directory and template behind file:// */
-	const struct timefield *time;  /* --time, NULL for none: rows of tlm-agg have window_end or session_end */
-	const struct etime_zone *zone; /* --tz of the template's codes, NULL: UTC */
-	const char *spool;             /* --spool: see spool.h; NULL: inside the root */
+	const char *place;              /* the absolute directory and template behind file:// */
+	const struct timefield *time;   /* --time, NULL for none: rows of tlm-agg have window_end or session_end */
+	bool is_message_time;           /* --time @kafka */
+	const struct lake_group *group; /* NULL: what is read cannot be had again */
+	const struct etime_zone *zone;  /* --tz of the template's codes, NULL: UTC */
+	const char *spool;              /* --spool: see spool.h; NULL: inside the root */
 	struct store *store;      /* S3: taken over, closed with the lake; NULL: the directory. Then place is the key
 				     behind the bucket, with a '/' before it, and spool is given */
 	const char *url;          /* what stands before a path in a row: "s3://BUCKET"; NULL: "file://" */
@@ -74,5 +91,30 @@ struct lake_opts {
  * lake has failed; a run with a run_id that was not good discards it instead, since its repetition brings it again.
  */
 struct sink *lake_open(const struct lake_opts *opts, struct err *err);
+
+/*
+ * ---- partitions of a group; input is that of their batches ----
+ *
+ * A partition is ours from lake_take() to lake_forget(), which drops what is not stored. All may be called while the
+ * lake waits in write() and calls on_blocked().
+ */
+
+/* committed: its offset, -1 for none. 0, or -1 with ERR_REFUSED: metadata of something else, or a plan that was made
+ * with other options. */
+int lake_take(struct sink *lake, uint32_t input, int64_t committed, struct slice metadata, struct err *err);
+void lake_forget(struct sink *lake, uint32_t input);
+
+/* No batch may hold records of both sides of this offset; INT64_MAX: none is near. */
+int64_t lake_bound(struct sink *lake, uint32_t input, int64_t offset);
+
+/* What to commit of it. False: nothing. lake_committed(): that was done. */
+bool lake_position(struct sink *lake, uint32_t input, int64_t *offset, struct buf *metadata);
+void lake_committed(struct sink *lake, uint32_t input);
+
+/*
+ * Time to commit. is_final: all that was read is stored and committed, unless the partitions are lost meanwhile.
+ * Partitions that are given up have what is on its way stored by sync(), for a short time. 0 or -1.
+ */
+int lake_deliver(struct sink *lake, bool is_final, struct err *err);
 
 #endif

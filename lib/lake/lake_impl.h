@@ -7,9 +7,75 @@
 #include "spool/spool.h"
 #include "template/template.h"
 
+/* Where the event time of a record comes from. */
+enum lake_clock {
+	LAKE_CLOCK_UNKNOWN, /* no --time, and no record yet */
+	LAKE_CLOCK_FIELD,   /* --time */
+	LAKE_CLOCK_WINDOW,  /* window_end of rows of tlm-agg */
+	LAKE_CLOCK_SESSION, /* session_end */
+	LAKE_CLOCK_MESSAGE, /* of the message */
+	LAKE_CLOCK_NONE
+};
+
+#define LAKE_NO_TIME INT64_MIN
+
+/* ---- partitions of a group ---- */
+
+enum lake_stage {
+	LAKE_OPEN,    /* records come */
+	LAKE_SEALED,  /* its plan is to be committed */
+	LAKE_PLANNED, /* that was done: its objects may be stored */
+	LAKE_STORING, /* they are on their way */
+	LAKE_ENDING,  /* its manifest and marks are */
+	LAKE_STORED   /* the offset behind it is to be committed */
+};
+
+/* What a partition's commit tells beside the offset, which is where reading begins. */
+struct lake_plan {
+	uint64_t options;
+	int64_t from;      /* the first offset of names: where the batch before it ended */
+	int64_t stream_us; /* the partition's T there, LAKE_NO_TIME: none */
+	int64_t since_ms;  /* of the clock on the wall, when the batch was begun; 0: none was */
+	int64_t to;        /* behind the last record of the batch, -1: it is not sealed */
+	uint64_t records, objects;
+};
+
+/* Records of a partition that become objects together. */
+struct lake_batch {
+	struct lake_batch *next;
+	struct lake_part *part; /* NULL: it is lost */
+	enum lake_stage stage;
+	bool is_again;         /* its plan is that of an earlier owner */
+	int64_t start;         /* where reading begins */
+	struct lake_plan plan; /* options is not used */
+	int64_t stream_us;     /* T behind it */
+	int64_t opened_us;     /* monotonic */
+	uint64_t raw_bytes;
+	enum lake_clock clock; /* chosen by its first record */
+	uint64_t n_open;       /* records that are in the ledger as open */
+	size_t n_dirs, n_left; /* open directories; objects on their way */
+	struct spool_pack *pack;
+	struct buf rows; /* for its manifest */
+	struct buf name; /* "TOPIC-3-000000000100-000000000249" */
+};
+
+struct lake_part {
+	bool is_ours;
+	char *topic; /* NULL: no record was seen */
+	int32_t partition;
+	int64_t next;           /* behind the last record, -1: none was seen */
+	int64_t from;           /* where the names of the next batch begin */
+	int64_t stream_us;      /* T */
+	int64_t since_ms;       /* of the next batch; 0: now */
+	struct lake_plan again; /* the plan of an earlier owner; to -1: none */
+	struct lake_batch *first, *last;
+	struct lake_batch *asked; /* the first that was not stored, when lake_position() was asked */
+};
+
 /* An open directory: the segment that collects its records. */
 struct lake_dir {
-	struct buf name; /* below the root */
+	struct lake_batch *batch; /* NULL: there is no group */
+	struct buf name;          /* below the root */
 	uint64_t hash, seq;
 	uint64_t records, raw_bytes; /* with those that the segment has not yet been given */
 	int64_t opened_us;           /* monotonic */
@@ -28,15 +94,6 @@ struct lake_run {
 	uint64_t records;
 };
 
-/* Where the event time of a record comes from. */
-enum lake_clock {
-	LAKE_CLOCK_UNKNOWN, /* no --time, and no record yet */
-	LAKE_CLOCK_FIELD,   /* --time */
-	LAKE_CLOCK_WINDOW,  /* window_end of rows of tlm-agg */
-	LAKE_CLOCK_SESSION, /* session_end */
-	LAKE_CLOCK_NONE
-};
-
 struct lake {
 	struct sink base;
 	struct lake_opts opts;
@@ -49,7 +106,7 @@ struct lake {
 	bool has_failed;
 	struct err late; /* what a server said; the run ends with it once the batch at hand is in the spool */
 
-	enum lake_clock clock;
+	enum lake_clock clock, first_clock;                     /* first_clock: before the first record */
 	struct timefield window_start, window_end, session_end; /* without --time */
 	size_t time_slot, start_slot, end_slot, session_slot;
 
@@ -74,6 +131,16 @@ struct lake {
 
 	struct lake_run run;
 	struct buf name, row, tmp, lines;
+
+	/* a group */
+	struct lake_part **parts; /* by input, NULL where there never was one */
+	uint32_t n_parts;
+	struct lake_part *part;   /* of the records at hand */
+	struct lake_batch *batch; /* of them, open; NULL: there is none yet */
+	struct lake_batch *lost;  /* with objects on their way */
+	int64_t message_us;       /* of the record at hand */
+	int64_t next_commit_us;   /* monotonic; a commit that did not come through is tried again then */
+	bool is_waiting, has_news;
 };
 
 /* ---- lake.c ---- */
@@ -121,15 +188,83 @@ int lake_sync_all(struct lake *l, struct err *err);
 int lake_sync_open(struct lake *l, struct err *err);
 void lake_release_dirs(struct lake *l);
 
+/* The hooks for own objects. */
+struct spool_hooks lake_own_hooks(struct lake *l);
+
+/* Leaves the open directories; its segment is the caller's. */
+void lake_drop_dir(struct lake *l, struct lake_dir *d);
+
+/* ---- group.c ---- */
+
+int lake_group_write(struct lake *l, const struct batch *b, struct err *err);
+
+/* The batch of the records at hand, opened if need be. */
+struct lake_batch *lake_batch_of(struct lake *l);
+
+/* The record of that time and length must not join the batch if it is full: it is sealed. */
+int lake_make_batch_room(struct lake *l, size_t len, bool has_time, int64_t us, struct err *err);
+
+/* A record has joined it. */
+void lake_count_record(struct lake *l, size_t len, bool has_time, int64_t us);
+
+/* A record of that offset was judged. */
+int lake_pass(struct lake *l, int64_t offset, struct err *err);
+
+/* Seals the batch with the most open directories, of any partition. False: there is none that may be. */
+bool lake_seal_widest(struct lake *l, int *got, struct err *err);
+
+/* An object of a batch was stored, or not: see spool_hooks. */
+int lake_tell_batch(struct lake *l, const struct spool_object *object, struct err *err);
+bool lake_forgive_batch(void *lake, void *batch);
+
+/* Everything that can be done without a wait for more than wait_us, but for the answers of brokers. */
+int lake_advance(struct lake *l, int64_t wait_us, struct err *err);
+
+/* Seals what was begun so long ago. */
+int lake_seal_aged_batches(struct lake *l, struct err *err);
+
+int64_t lake_group_deadline(const struct lake *l);
+int lake_hand_over(struct lake *l, struct err *err);
+void lake_release_parts(struct lake *l);
+
+/* ---- batch.c ---- */
+
+/* Sealing, and what comes next of a batch, up to where it waits for something. */
+int lake_seal_batch(struct lake *l, struct lake_batch *b, struct err *err);
+int lake_step_batch(struct lake *l, struct lake_batch *b, struct err *err);
+
+/* It is not ours any more, or was stored and committed: takes it off its partition. */
+void lake_lose_batch(struct lake *l, struct lake_batch *b);
+void lake_release_batch(struct lake_batch *b);
+
+/* ---- plan.c ---- */
+
+void lake_print_plan(const struct lake_plan *plan, struct buf *out);
+
+/* 0, or -1 with ERR_REFUSED. No metadata is a plan without anything. */
+int lake_parse_plan(struct slice text, struct lake_plan *plan, struct err *err);
+
+/* ---- complete.c ---- */
+
+/* Adds the marks of the hours that the partition has passed with this batch. *n: how many. */
+int lake_add_marks(struct lake *l, const struct lake_batch *b, struct spool_pack *pack, size_t *n, struct err *err);
+
 /* ---- row.c ---- */
 
 /* As a hook of the spool: writes the manifest row of an object and flushes it. 1: it is a manifest itself. */
 int lake_tell(void *lake, const struct spool_object *object, struct err *err);
 
+/* Appends topic, partition and offsets of a batch. */
+void lake_add_range(struct buf *row, const struct lake_batch *b);
+
 /* ---- manifest.c ---- */
 
 void lake_open_manifest(struct lake *l);
 void lake_close_manifest(struct lake *l);
+
+/* Adds lines as an object of a name of its own to a pack. */
+int lake_add_object(struct lake *l, struct spool_pack *pack, struct slice dir, const char *name, struct slice lines,
+	uint64_t n_lines, struct err *err);
 
 /* Adds a row to the manifest object. */
 int lake_add_manifest(struct lake *l, struct slice row, struct err *err);

@@ -1,8 +1,11 @@
 /*
  * The rows of a run as objects of the lake. They wait in the spool as records do: a row is on disk there before its
  * object leaves the spool, so a killed run's rows are stored by the next start; one may be told twice, none is lost.
+ * Those of a batch of a group become one object, when all others of the batch are stored.
  */
 #include "lake/lake_impl.h"
+
+#include <stdio.h>
 
 #include "json/json.h"
 
@@ -12,7 +15,7 @@ void lake_open_manifest(struct lake *l)
 {
 	struct err ignored = ERR_INIT;
 
-	if (!l->opts.manifests)
+	if (!l->opts.manifests && !l->opts.group)
 		return;
 	codec_set_init(&l->manifest_codecs, CODEC_NONE, 0, &ignored);
 	segment_init(&l->manifest, &l->manifest_codecs, NULL);
@@ -36,6 +39,19 @@ static int begin(struct lake *l, struct err *err)
 	buf_release(&name);
 	l->manifest_us = l->now_us;
 	return got;
+}
+
+int lake_add_object(struct lake *l, struct spool_pack *pack, struct slice dir, const char *name, struct slice lines,
+	uint64_t n_lines, struct err *err)
+{
+	char part[32];
+
+	snprintf(part, sizeof part, "%llu", (unsigned long long)l->next_seq++);
+	if (spool_begin(l->spool, &l->manifest, dir, part, err) < 0)
+		return -1;
+	if (segment_add(&l->manifest, lines.p, lines.len, n_lines, err) < 0)
+		return -1;
+	return spool_pack_add(pack, &l->manifest, name, err);
 }
 
 int lake_add_manifest(struct lake *l, struct slice row, struct err *err)

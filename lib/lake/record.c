@@ -30,7 +30,10 @@ void lake_add_paths(struct lake *l)
 {
 	const char *name;
 
-	if (l->opts.time) {
+	l->message_us = BATCH_NO_TIME;
+	if (l->opts.is_message_time) {
+		l->clock = LAKE_CLOCK_MESSAGE;
+	} else if (l->opts.time) {
 		l->clock = LAKE_CLOCK_FIELD;
 		l->time_slot = json_paths_add(l->paths, &l->opts.time->path);
 	} else {
@@ -38,6 +41,7 @@ void lake_add_paths(struct lake *l)
 		l->end_slot = add_field(l, &l->window_end, "window_end:iso");
 		l->session_slot = add_field(l, &l->session_end, "session_end:iso");
 	}
+	l->first_clock = l->clock;
 	for (; (name = template_column(l->template, l->n_columns)); l->n_columns++) {
 		l->column_slots = mem_resize(l->column_slots, l->n_columns + 1, sizeof *l->column_slots);
 		l->column_slots[l->n_columns] = add_name(l, name);
@@ -88,12 +92,17 @@ int lake_time(struct lake *l, const struct json_span *spans, int64_t *us, const 
 		if (get(l, &l->window_start, spans[l->start_slot], &start_us, field, why) == 0 && start_us > *us)
 			*us = start_us;
 		return 0;
+	case LAKE_CLOCK_MESSAGE:
+		if (l->message_us == BATCH_NO_TIME)
+			break;
+		*us = l->message_us;
+		return 0;
 	case LAKE_CLOCK_UNKNOWN:
 	case LAKE_CLOCK_NONE:
 		break;
 	}
 	*field = "";
-	*why = "there is none";
+	*why = l->clock == LAKE_CLOCK_MESSAGE ? "the message has no time" : "there is none";
 	return -1;
 }
 
@@ -102,6 +111,10 @@ int lake_time(struct lake *l, const struct json_span *spans, int64_t *us, const 
 static int reject(struct lake *l, const struct batch *b, const struct json_record *r, enum reject_reason reason,
 	size_t byte, const char *field, const char *what, struct err *err)
 {
+	if (l->part && lake_batch_of(l)->is_again) {
+		l->opts.ledger->read--; /* that was told before the plan was made */
+		return 0;
+	}
 	return reject_add(l->opts.reject, reason, b, b->first_line + r->line, byte, (struct slice){r->p, r->len},
 		r->len, err, "%.80s%s%s", field ? field : "", field ? " " : "", what);
 }
@@ -131,6 +144,8 @@ static struct lake_dir *make_room(
 	const struct lake_opts *o = &l->opts;
 	bool is_full = d->records && d->raw_bytes + len > o->max_size_bytes;
 
+	if (l->part)
+		return d;
 	if (o->max_span_us && has_time && d->has_first && us - d->first_us >= o->max_span_us)
 		is_full = true;
 	if (!is_full)
@@ -165,8 +180,11 @@ static int add_line(struct lake *l, struct lake_dir *d, const struct json_record
 
 static int store(struct lake *l, const struct json_record *r, bool has_time, int64_t us, struct err *err)
 {
-	struct lake_dir *d = lake_find_dir(l, buf_slice(&l->name), err);
+	struct lake_dir *d;
 
+	if (l->part && lake_make_batch_room(l, r->len + 1, has_time, us, err) < 0)
+		return -1;
+	d = lake_find_dir(l, buf_slice(&l->name), err);
 	if (d)
 		d = make_room(l, d, r->len + 1, has_time, us, err);
 	if (!d || add_line(l, d, r, err) < 0)
@@ -180,16 +198,21 @@ static int store(struct lake *l, const struct json_record *r, bool has_time, int
 			d->first_us = us;
 		d->has_first = true;
 	}
+	if (l->part) {
+		lake_count_record(l, r->len + 1, has_time, us);
+		return 0;
+	}
 	return d->records == l->opts.max_records ? lake_seal(l, d, err) : 0;
 }
 
 /* With the longest name that an object can have. */
 static bool is_key_long(const struct lake *l)
 {
-	enum { NAME_BYTES = SPOOL_RUN_ID_MAX_BYTES + 32 };
+	enum { NAME_BYTES = SPOOL_RUN_ID_MAX_BYTES + 32, OFFSETS_BYTES = 2 * 20 + 32 };
+	size_t name_len = l->part ? strlen(l->part->topic) + OFFSETS_BYTES : NAME_BYTES;
 
 	return l->opts.key_max_bytes &&
-	       strlen(template_root(l->template)) + l->name.len + NAME_BYTES > l->opts.key_max_bytes;
+	       strlen(template_root(l->template)) + l->name.len + name_len > l->opts.key_max_bytes;
 }
 
 /* A record of a clock that was guessed needs its time only where the time is used. */
@@ -203,7 +226,7 @@ static int take_object(struct lake *l, const struct batch *b, const struct json_
 	if (l->clock == LAKE_CLOCK_UNKNOWN && choose_clock(l, r->spans, err) < 0)
 		return -1;
 	has_time = l->clock != LAKE_CLOCK_NONE && lake_time(l, r->spans, &us, &field, &why) == 0;
-	if (!has_time && (l->opts.time || needs_time(l)))
+	if (!has_time && (l->opts.time || l->opts.is_message_time || needs_time(l)))
 		return reject(l, b, r, REJECT_NO_TIME, 0, field, why, err);
 	if (!template_is_same(l->template, us)) {
 		buf_reset(&l->name);
@@ -248,8 +271,13 @@ int lake_take_batch(struct lake *l, const struct batch *b, struct err *err)
 	int got = 0;
 
 	json_scan_batch(l->scan, b->p, b->len);
-	while (got == 0 && json_scan_next(l->scan, &r))
+	while (got == 0 && json_scan_next(l->scan, &r)) {
+		if (l->opts.is_message_time && b->records)
+			l->message_us = b->records[r.line].time_us;
 		got = take_record(l, b, &r, err);
+		if (got == 0 && l->part)
+			got = lake_pass(l, b->records[r.line].offset, err);
+	}
 	if (got == 0 || err->code == ERR_DATA) {
 		struct err late = ERR_INIT;
 

@@ -25,17 +25,40 @@ static void begin_row(struct buf *out, const char *url, const char *path)
 	buf_release(&key);
 }
 
+static int write_row(struct lake *l, struct err *err)
+{
+	if (sink_write_bytes(l->opts.manifest, buf_slice(&l->row), err) < 0)
+		return -1;
+	l->opts.ledger->out++;
+	return l->opts.manifest->ops->flush(l->opts.manifest, err);
+}
+
 static int end_row(struct lake *l, struct slice run, uint64_t seq, struct err *err)
 {
 	json_add_key(&l->row, "run");
 	json_add_string(&l->row, run);
 	buf_addf(&l->row, ",\"seq\":%llu}\n", (unsigned long long)seq);
-	if (sink_write_bytes(l->opts.manifest, buf_slice(&l->row), err) < 0)
-		return -1;
-	l->opts.ledger->out++;
-	if (l->opts.manifest->ops->flush(l->opts.manifest, err) < 0)
+	if (write_row(l, err) < 0)
 		return -1;
 	return l->spool ? lake_add_manifest(l, buf_slice(&l->row), err) : 0;
+}
+
+void lake_add_range(struct buf *row, const struct lake_batch *b)
+{
+	json_add_key(row, "topic");
+	json_add_string(row, slice_str(b->part->topic));
+	buf_addf(row, ",\"partition\":%d,\"first\":%lld,\"last\":%lld", (int)b->part->partition,
+		(long long)b->plan.from, (long long)b->plan.to - 1);
+}
+
+/* The object of a batch has its offsets instead of a run and a number. */
+static int end_batch_row(struct lake *l, struct lake_batch *b, struct err *err)
+{
+	lake_add_range(&l->row, b);
+	buf_add_str(&l->row, "}\n");
+	if (l->opts.manifests)
+		buf_add_slice(&b->rows, buf_slice(&l->row));
+	return write_row(l, err);
 }
 
 static bool is_manifest(const struct lake *l, const char *path)
@@ -52,7 +75,7 @@ int lake_tell(void *lake, const struct spool_object *object, struct err *err)
 	const struct segment_sum *sum = object->sum;
 	const char *name = strrchr(object->path, '/') + 1, *dot = strstr(name, ".ndjson"), *dash = dot;
 
-	if (is_manifest(l, object->path))
+	if (!object->tag && is_manifest(l, object->path))
 		return 1;
 	begin_row(&l->row, l->opts.url, object->path);
 	buf_addf(&l->row, ",\"records\":%llu,\"bytes\":%llu,\"raw_bytes\":%llu", (unsigned long long)sum->records,
@@ -60,6 +83,8 @@ int lake_tell(void *lake, const struct spool_object *object, struct err *err)
 	buf_addf(&l->row, ",\"sha256\":\"%s\",\"raw_sha256\":\"%s\"", sum->sha256, sum->raw_sha256);
 	add_time(&l->row, "min_time", sum, sum->min_us);
 	add_time(&l->row, "max_time", sum, sum->max_us);
+	if (object->tag)
+		return end_batch_row(l, object->tag, err);
 	while (dash > name && *dash != '-')
 		dash--;
 	return end_row(l, (struct slice){name, (size_t)(dash - name)}, strtoull(dash + 1, NULL, 10), err);

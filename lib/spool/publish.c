@@ -170,20 +170,32 @@ bool spool_is_full(const struct spool *spool)
 	return spool->n_group == spool->group_max;
 }
 
-int spool_add(struct spool *spool, struct segment *s, struct err *err)
+int spool_end_item(struct spool *spool, struct segment *s, const char *name, struct spool_item *item, struct err *err)
 {
-	struct spool_item item = {.keep_len = spool->run.len, .kind = CODEC_NONE};
 	const char *below = s->path.p + spool->tree.len;
 	struct buf to = BUF_INIT;
 
-	if (segment_end(s, &item.fd, err) < 0)
+	*item = (struct spool_item){.keep_len = spool->run.len, .kind = CODEC_NONE, .fd = -1};
+	if (segment_end(s, &item->fd, err) < 0)
 		return -1;
 	buf_add_str(&to, spool->root);
-	buf_add(&to, below, strlen(below) - strlen(PART_SUFFIX));
-	codec_kind_of(buf_cstr(&to), &item.kind);
-	item.from = mem_dup(s->path.p, s->path.len);
-	item.to = to.p;
-	item.sum = s->sum;
+	if (name)
+		buf_addf(&to, "%.*s/%s", (int)spool_dir_len(below, strlen(below)), below, name);
+	else
+		buf_add(&to, below, strlen(below) - strlen(PART_SUFFIX));
+	codec_kind_of(buf_cstr(&to), &item->kind);
+	item->from = mem_dup(s->path.p, s->path.len);
+	item->to = to.p;
+	item->sum = s->sum;
+	return 0;
+}
+
+int spool_add(struct spool *spool, struct segment *s, struct err *err)
+{
+	struct spool_item item;
+
+	if (spool_end_item(spool, s, NULL, &item, err) < 0)
+		return -1;
 	spool_add_item(spool, &item);
 	return 0;
 }
@@ -276,7 +288,8 @@ static size_t tell_each(struct spool *spool, size_t n, const struct spool_hooks 
 	for (size_t i = 0; i < n; i++) {
 		const struct spool_item *item = &spool->group[i];
 
-		if (hooks->tell(hooks->ctx, &(struct spool_object){item->to, &item->sum, item->is_old}, err) < 0)
+		if (hooks->tell(
+			    hooks->ctx, &(struct spool_object){item->to, &item->sum, item->is_old, item->tag}, err) < 0)
 			return i;
 	}
 	return n;

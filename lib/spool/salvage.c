@@ -66,13 +66,13 @@ static bool idle(void *ctx)
 
 static int publish(struct salvage *v, struct err *err)
 {
-	return spool_publish(v->spool, &(struct spool_hooks){tell, keep, idle, v}, err);
+	return spool_publish(v->spool, &(struct spool_hooks){.tell = tell, .keep = keep, .idle = idle, .ctx = v}, err);
 }
 
 /* Nothing of a run may be on its way when its folder goes. */
 static int settle(struct salvage *v, struct err *err)
 {
-	return spool_settle(v->spool, &(struct spool_hooks){tell, keep, idle, v}, err);
+	return spool_settle(v->spool, &(struct spool_hooks){.tell = tell, .keep = keep, .idle = idle, .ctx = v}, err);
 }
 
 static int add_item(struct salvage *v, const struct spool_item *item, struct err *err)
@@ -353,6 +353,47 @@ int spool_salvage(struct spool *spool, spool_lines_fn *lines, const struct spool
 			else
 				note_unfinished(spool, buf_cstr(&run), id, result);
 		}
+		free(names[i]);
+	}
+	free(names);
+	buf_release(&run);
+	return got;
+}
+
+static int remove_run(const char *run, struct err *err)
+{
+	struct buf path = BUF_INIT;
+	int lock = spool_lock(run, false, err), got;
+
+	if (lock == -3)
+		rmdir(run);
+	if (lock < 0)
+		return lock == -1 ? -1 : 0;
+	buf_addf(&path, "%s/tree", run);
+	got = spool_remove_tree(buf_cstr(&path), err);
+	buf_reset(&path);
+	buf_addf(&path, "%s/lock", run);
+	if (got == 0)
+		got = durable_unlink(buf_cstr(&path), err);
+	rmdir(run);
+	buf_release(&path);
+	close(lock);
+	return got;
+}
+
+int spool_remove_dead(struct spool *spool, struct err *err)
+{
+	struct dirent **names;
+	struct buf run = BUF_INIT;
+	int n = scandir(spool->base.p, &names, is_name, alphasort), got = 0;
+
+	if (n < 0)
+		return err_sys(err, "%.120s: cannot read the directory", spool->base.p);
+	for (int i = 0; i < n; i++) {
+		buf_reset(&run);
+		buf_addf(&run, "%s/%s", spool->base.p, names[i]->d_name);
+		if (got == 0 && strcmp(names[i]->d_name, spool->run_id) != 0)
+			got = remove_run(buf_cstr(&run), err);
 		free(names[i]);
 	}
 	free(names);

@@ -269,6 +269,8 @@ struct spool *spool_open(const struct spool_opts *opts, struct err *err)
 	name_folders(spool, opts->identity);
 	if (take_run(spool, err) < 0 || spool_remove_tree(spool->tree.p, err) < 0)
 		goto fail;
+	if (opts->is_remade && spool_remove_dead(spool, err) < 0)
+		goto fail;
 	return spool;
 fail:
 	spool_close(spool);

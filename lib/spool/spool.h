@@ -51,6 +51,7 @@ struct spool_opts {
 				 what the names of objects begin with: "" or "/a/b".
 				 spool_close() closes it, as does spool_open() when it fails */
 	uint64_t max_waiting_bytes; /* with a store: publishing waits while so much has not been stored */
+	bool is_remade;             /* what it holds can be had again from elsewhere: see packs below */
 };
 
 /*
@@ -79,6 +80,7 @@ struct spool_object {
 	const char *path; /* its absolute path; with a store its name with a '/' before it */
 	const struct segment_sum *sum;
 	bool is_old; /* it was there already, with the same raw lines */
+	void *tag;   /* of its pack, or NULL */
 };
 
 /* What the caller does meanwhile. */
@@ -89,6 +91,8 @@ struct spool_hooks {
 	int (*keep)(void *ctx, struct err *err);
 	/* Now and then while a store is waited for: true when nothing may be waited for any more. May be NULL. */
 	bool (*idle)(void *ctx);
+	/* An object of a pack was not stored: true when that is of no account any more. May be NULL. */
+	bool (*forgive)(void *ctx, void *tag);
 	void *ctx;
 };
 
@@ -113,6 +117,29 @@ int spool_settle(struct spool *spool, const struct spool_hooks *hooks, struct er
 
 /* Whether something was handed over and not yet taken. */
 bool spool_is_waiting(const struct spool *spool);
+
+/*
+ * Packs: objects that wait for a word of the caller, who can have their records again from elsewhere. So nothing of
+ * them need last in the spool: it is not synced for a store, never salvaged, and what dead runs left is removed when a
+ * spool that is_remade is opened. The tag comes back with each object.
+ */
+struct spool_pack;
+struct spool_pack *spool_pack_open(struct spool *spool, void *tag);
+
+/* Ends a segment as the object DIR/NAME, DIR as it was begun. 0 or -1. */
+int spool_pack_add(struct spool_pack *pack, struct segment *s, const char *name, struct err *err);
+
+/* Publishes all of it; the pack is closed. Outcomes are taken as after spool_publish(). 0 or -1. */
+int spool_pack_publish(struct spool_pack *pack, const struct spool_hooks *hooks, struct err *err);
+
+/* Removes what it holds. Does nothing for NULL. */
+void spool_pack_close(struct spool_pack *pack);
+
+/* Takes the outcomes that are there within wait_us. 0, or -1 with the first error. */
+int spool_take(struct spool *spool, int64_t wait_us, const struct spool_hooks *hooks, struct err *err);
+
+/* Bytes in packs, and handed over and not yet stored. */
+uint64_t spool_waiting_bytes(const struct spool *spool);
 
 /* Removes what is left of the own run (a repeatable one that did not end well). */
 int spool_discard(struct spool *spool, struct err *err);

@@ -21,6 +21,7 @@ struct spool_item {
 	struct segment_sum sum;
 	bool is_old;
 	bool is_ready; /* for a store: it has its name READY_SUFFIX */
+	void *tag;     /* of a pack */
 };
 
 /* An object that was handed to a store. */
@@ -46,7 +47,7 @@ struct spool {
 	struct spool_item group[SPOOL_GROUP_MAX];
 	size_t n_group, group_max;
 	struct store *store;
-	uint64_t max_waiting_bytes, waiting_bytes, group_bytes;
+	uint64_t max_waiting_bytes, waiting_bytes, group_bytes, pack_bytes;
 	struct spool_job *first, *last; /* handed over and not taken */
 };
 
@@ -76,6 +77,15 @@ void spool_add_chain(struct spool *spool, const char *path, size_t len);
 /* Removes an item's file, and its leftover, and what folders that empties. */
 int spool_leave(struct spool *spool, struct spool_item *item, struct err *err);
 void spool_release_item(struct spool_item *item);
+
+/* Hands one to the store; takes its strings. */
+void spool_begin_job(struct spool *spool, struct spool_item *item);
+
+/* Removes what runs that are dead left. */
+int spool_remove_dead(struct spool *spool, struct err *err);
+
+/* Ends a segment as an object of that name in its directory (NULL: its own); the strings are the caller's. */
+int spool_end_item(struct spool *spool, struct segment *s, const char *name, struct spool_item *item, struct err *err);
 
 /* Forgets what was handed over; the store must have been closed. */
 void spool_drop_jobs(struct spool *spool);

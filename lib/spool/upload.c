@@ -36,7 +36,7 @@ static int make_ready(struct spool *spool, struct spool_item *item, struct err *
 	return got;
 }
 
-static void begin(struct spool *spool, struct spool_item *item)
+void spool_begin_job(struct spool *spool, struct spool_item *item)
 {
 	struct spool_job *job = mem_alloc(1, sizeof *job);
 
@@ -64,8 +64,22 @@ struct outcome {
 	struct err err; /* the first */
 };
 
+/* One that was not stored stays in the spool, unless it can be had again. */
+static void drop(struct spool_job *job, const struct err *err, const struct spool_hooks *hooks, struct outcome *o)
+{
+	void *tag = job->item.tag;
+	bool is_forgiven = tag && hooks->forgive && hooks->forgive(hooks->ctx, tag);
+
+	if (!is_forgiven && o->err.code == ERR_NONE)
+		o->err = *err;
+	if (tag)
+		unlink(job->item.from);
+	spool_release_item(&job->item);
+	free(job);
+}
+
 /* Those that are there, the first within wait_us. */
-static void take(struct spool *spool, int64_t wait_us, struct outcome *o)
+static void take(struct spool *spool, int64_t wait_us, const struct spool_hooks *hooks, struct outcome *o)
 {
 	struct store_object *object;
 	int got;
@@ -85,10 +99,7 @@ static void take(struct spool *spool, int64_t wait_us, struct outcome *o)
 		spool->waiting_bytes -= job->item.sum.bytes;
 		wait_us = 0;
 		if (got < 0) {
-			if (o->err.code == ERR_NONE)
-				o->err = err;
-			spool_release_item(&job->item);
-			free(job);
+			drop(job, &err, hooks, o);
 			continue;
 		}
 		if (o->n == o->size) {
@@ -107,7 +118,7 @@ static int tell(struct spool *spool, const struct outcome *o, const struct spool
 
 	for (; got == 0 && n < o->n; n++) {
 		const struct spool_job *job = o->stored[n];
-		struct spool_object object = {job->item.to, &job->object.sum, job->object.is_old};
+		struct spool_object object = {job->item.to, &job->object.sum, job->object.is_old, job->item.tag};
 
 		got = hooks->tell(hooks->ctx, &object, err) < 0 ? -1 : 0;
 	}
@@ -128,12 +139,12 @@ static int tell(struct spool *spool, const struct outcome *o, const struct spool
 	return got;
 }
 
-static int settle_some(struct spool *spool, int64_t wait_us, const struct spool_hooks *hooks, struct err *err)
+int spool_take(struct spool *spool, int64_t wait_us, const struct spool_hooks *hooks, struct err *err)
 {
 	struct outcome o = {.err = ERR_INIT};
 	int got;
 
-	take(spool, wait_us, &o);
+	take(spool, wait_us, hooks, &o);
 	got = tell(spool, &o, hooks, err);
 	for (size_t i = 0; i < o.n; i++) {
 		spool_release_item(&o.stored[i]->item);
@@ -153,7 +164,7 @@ static int make_room(struct spool *spool, uint64_t bytes, const struct spool_hoo
 	while (spool->first && spool->waiting_bytes + bytes > spool->max_waiting_bytes) {
 		if (hooks->idle && hooks->idle(hooks->ctx))
 			break;
-		if (settle_some(spool, WAIT_US, hooks, err) < 0)
+		if (spool_take(spool, WAIT_US, hooks, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -177,17 +188,17 @@ int spool_hand_over(struct spool *spool, const struct spool_hooks *hooks, struct
 		err_reset(&late);
 		if (make_room(spool, spool->group[i].sum.bytes, hooks, got < 0 ? &late : err) < 0)
 			got = -1;
-		begin(spool, &spool->group[i]);
+		spool_begin_job(spool, &spool->group[i]);
 	}
 	spool_drop_group(spool);
 	err_reset(&late);
-	return settle_some(spool, 0, hooks, got < 0 ? &late : err) < 0 ? -1 : got;
+	return spool_take(spool, 0, hooks, got < 0 ? &late : err) < 0 ? -1 : got;
 }
 
 int spool_settle(struct spool *spool, const struct spool_hooks *hooks, struct err *err)
 {
 	while (spool->first) {
-		if (settle_some(spool, WAIT_US, hooks, err) < 0)
+		if (spool_take(spool, WAIT_US, hooks, err) < 0)
 			return -1;
 		if (hooks->idle)
 			hooks->idle(hooks->ctx);

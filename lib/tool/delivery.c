@@ -92,6 +92,16 @@ struct sink *tool_topic_sink(struct tool *t, const char *name, const struct kafk
 	return k;
 }
 
+int tool_lake_sink(struct tool *t, struct err *err)
+{
+	t->has_chosen = true;
+	if (t->common.delivery == TOOL_EXACTLY_ONCE && !t->has_group)
+		return err_set(err, ERR_USAGE, "--delivery exactly-once: needs a group: -G GROUP kafka:TOPIC");
+	if (t->common.delivery == TOOL_AT_LEAST_ONCE && t->has_group)
+		return err_set(err, ERR_USAGE, "--delivery at-least-once: from a group to a lake is exactly once");
+	return open_rejects(t, err);
+}
+
 int tool_other_sink(struct tool *t, struct err *err)
 {
 	return choose(t, output_of(t), false, err) || open_rejects(t, err) ? -1 : 0;

@@ -101,6 +101,9 @@ struct sink *tool_row_sink(struct tool *t, const struct kafka_row *row, struct e
 /* For a tool that opens its sink itself, which is no topic: a topic of --rejects is opened. 0, or -1 with err. */
 int tool_other_sink(struct tool *t, struct err *err);
 
+/* The same for a lake, which is exactly once by its own means. */
+int tool_lake_sink(struct tool *t, struct err *err);
+
 /* Whether an option's place for further rows can be written: a file or "-", nothing is opened. 0, or -1 with err. */
 int tool_check_file(const char *option, const char *name, struct err *err);
 
