@@ -69,6 +69,7 @@ int agg_start_engine(struct agg *g, struct err *err)
 		return -1;
 	for (unsigned i = 0; i < g->n_workers; i++)
 		agg_worker_begin(&g->workers[i]);
+	g->usual = agg_usual_open(&g->list);
 	g->has_begun = true;
 	return 0;
 }
@@ -92,6 +93,8 @@ static int take_parts(struct agg *g, const struct batch *in, struct err *err)
 	block->first_line = in->first_line;
 	agg_block_start(&g->workers[0], block);
 	while (is_more) {
+		if (!is_single && g->has_begun && agg_usual_fits(g) && !agg_usual_fold(g, block))
+			break;
 		is_more = agg_block_read(&g->workers[0], block, max);
 		if (agg_do_round(g, block, 1, err))
 			return -1;
@@ -324,6 +327,7 @@ void agg_close(struct agg *g)
 		agg_worker_close(&g->workers[i]);
 	for (size_t i = 0; i < g->max_blocks; i++)
 		agg_block_release(&g->blocks[i]);
+	agg_usual_close(g->usual);
 	lateness_close(g->lateness);
 	rows_close(g->rows);
 	rows_close(g->having_rows);

@@ -106,6 +106,8 @@ struct agg_worker {
 	struct json_paths *paths;      /* what the scanner looks for: of where, if there is one */
 	struct json_scan *scan;
 	bool is_usual; /* a record is a time, groups and values, and nothing else is asked of it */
+	bool is_ahead; /* the next record was taken from the scanner already */
+	struct json_record ahead;
 	struct buf tmp;
 
 	uint16_t lane;
@@ -156,6 +158,7 @@ struct agg {
 	struct agg_books told;     /* what the books know */
 	struct rows *rows;
 
+	struct agg_usual *usual;
 	struct agg_block *blocks; /* batches that are held back for the next round */
 	size_t n_blocks, max_blocks;
 	struct agg_block *round; /* the round that runs */
@@ -240,6 +243,13 @@ void agg_block_start(struct agg_worker *w, struct agg_block *block);
  * was planned for it yet: it comes next, after another start. */
 bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max);
 void agg_block_release(struct agg_block *block);
+
+/* agg_usual.c */
+struct agg_usual *agg_usual_open(const struct agg_list *list);
+void agg_usual_close(struct agg_usual *u); /* does nothing for NULL */
+bool agg_usual_fits(const struct agg *g);  /* whether agg_usual_fold() is worth its call now */
+/* Usual records of the block's lines, up to one that is not, which then is ahead. False: there is none. */
+bool agg_usual_fold(struct agg *g, const struct agg_block *block);
 
 /* agg_round.c */
 void agg_note_newest(struct agg *g, int64_t us); /* every record and part that the clock has taken passes here */

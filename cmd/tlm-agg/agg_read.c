@@ -293,6 +293,16 @@ void agg_block_start(struct agg_worker *w, struct agg_block *block)
 	json_scan_batch(w->scan, block->from, (size_t)(block->in->p + block->in->len - block->from));
 }
 
+static inline bool next_record(struct agg_worker *w, struct json_record *record)
+{
+	if (__builtin_expect(w->is_ahead, 0)) {
+		w->is_ahead = false;
+		*record = w->ahead;
+		return true;
+	}
+	return json_scan_next(w->scan, record);
+}
+
 bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max)
 {
 	size_t n_values = w->list->n_fields + w->list->n_conditions;
@@ -304,7 +314,7 @@ bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max)
 	block->first = (struct json_span){0};
 	buf_reset(&block->text);
 	buf_reserve(&block->text, 1);
-	while (block->n < max && (is_more = json_scan_next(w->scan, &record))) {
+	while (block->n < max && (is_more = next_record(w, &record))) {
 		l.item = next_item(block, n_values);
 		l.values = block->values + block->n * n_values;
 		clear(l.item);

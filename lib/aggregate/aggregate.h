@@ -119,6 +119,13 @@ struct agg_call {
 	int digits;
 };
 
+/* The list is a count of records, and sum, mean, min, max, range of one field: the offsets of what it keeps. */
+struct agg_simple {
+	bool is_simple;
+	int32_t field;                        /* -1: none */
+	int32_t count_at, sum_at, extrema_at; /* -1: it keeps no such thing */
+};
+
 struct agg_list {
 	struct agg_call *calls;
 	size_t n_calls;
@@ -132,6 +139,7 @@ struct agg_list {
 	uint32_t state_bytes;   /* of one group, a multiple of 8 */
 	uint32_t carried_bytes; /* what a group carries from window to window; 0: no value holds */
 	uint32_t exact_max;
+	struct agg_simple simple;
 	bool is_coercing; /* numbers may be written as text */
 	bool has_memory;  /* some state owns memory: agg_states_release() is needed */
 	bool has_sketch;  /* some result may be approximate */
@@ -170,6 +178,9 @@ const struct jq_result *agg_judge(struct agg_list *list, const struct json_recor
 
 /* states: state_bytes, zeroed when the group is new. values: one per field, and one per condition, see agg_judge(). */
 void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place);
+/* The same, state by state, for any list (tests compare). */
+void agg_states_add_plain(
+	struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place);
 void agg_states_merge(struct agg_list *list, void *into, const void *from);
 /* The same of only those that keep every sample, and of all others: together they are agg_states_merge(). */
 void agg_states_merge_samples(struct agg_list *list, void *into, const void *from);

@@ -62,36 +62,11 @@ const struct agg_kind agg_kind_present = {
 
 /* ---- sum, mean ---- */
 
-static void add_i128(struct agg_sum_state *s, uint64_t low, uint64_t high)
-{
-	s->integer_high += high + __builtin_add_overflow(s->integer_low, low, &s->integer_low);
-}
-
-/* A large double is an integer: where 128 bits hold billions of them it is added to those, so that small numbers need
- * no more than two doubles. */
-#define WHOLE_MIN 0x1p52
-#define WHOLE_END 0x1p90
-
-static void add_whole(struct agg_sum_state *s, double value)
-{
-	num_i128 whole = (num_i128)value;
-
-	add_i128(s, (uint64_t)whole, (uint64_t)(whole >> 64));
-}
-
 static void add_sum(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list)
 {
-	struct agg_sum_state *s = state;
-
 	(void)place;
 	(void)list;
-	s->n++;
-	if (v->is_integer)
-		add_i128(s, (uint64_t)v->integer, v->integer < 0 ? UINT64_MAX : 0);
-	else if (fabs(v->num.value) >= WHOLE_MIN && fabs(v->num.value) < WHOLE_END)
-		add_whole(s, v->num.value);
-	else
-		xsum_add(&s->rest, v->num.value);
+	agg_sum_add(state, v);
 }
 
 static void merge_sum(void *into, const void *from, struct agg_list *list)
@@ -101,7 +76,7 @@ static void merge_sum(void *into, const void *from, struct agg_list *list)
 
 	(void)list;
 	s->n += f->n;
-	add_i128(s, f->integer_low, f->integer_high);
+	agg_sum_add_i128(s, f->integer_low, f->integer_high);
 	xsum_merge(&s->rest, &f->rest);
 }
 

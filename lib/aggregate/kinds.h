@@ -81,6 +81,34 @@ struct agg_sum_state {
 	struct xsum rest; /* the numbers that are no integers */
 };
 
+static inline void agg_sum_add_i128(struct agg_sum_state *s, uint64_t low, uint64_t high)
+{
+	s->integer_high += high + __builtin_add_overflow(s->integer_low, low, &s->integer_low);
+}
+
+/* A large double is an integer: where 128 bits hold billions of them it is added to those, so that small numbers need
+ * no more than two doubles. */
+#define AGG_WHOLE_MIN 0x1p52
+#define AGG_WHOLE_END 0x1p90
+
+static inline void agg_sum_add_whole(struct agg_sum_state *s, double value)
+{
+	num_i128 whole = (num_i128)value;
+
+	agg_sum_add_i128(s, (uint64_t)whole, (uint64_t)(whole >> 64));
+}
+
+static inline void agg_sum_add(struct agg_sum_state *s, const struct agg_value *v)
+{
+	s->n++;
+	if (v->is_integer)
+		agg_sum_add_i128(s, (uint64_t)v->integer, v->integer < 0 ? UINT64_MAX : 0);
+	else if (fabs(v->num.value) >= AGG_WHOLE_MIN && fabs(v->num.value) < AGG_WHOLE_END)
+		agg_sum_add_whole(s, v->num.value);
+	else
+		xsum_add(&s->rest, v->num.value);
+}
+
 struct agg_extrema_state {
 	double min, max;
 	int16_t min_rest, max_rest;
@@ -182,6 +210,9 @@ bool agg_distinct_read(void *state, struct json_span object, const struct form_r
 
 /* What agg_states_add() does for a state without a call, if anything. */
 uint8_t agg_shortcut_of(const struct agg_state *s);
+
+/* Fills list->simple from its states. */
+void agg_simple_find(struct agg_list *list);
 
 /* Where the program of a condition ends: at ',' or ')' or "as NAME" outside of its brackets and strings. */
 const char *agg_condition_end(const char *program);

@@ -101,6 +101,7 @@ static uint32_t state_of(struct agg_list *list, const struct agg_state *wanted)
 	list->state_bytes += wanted->kind->bytes;
 	list->has_memory |= wanted->kind->release != NULL;
 	list->has_samples |= wanted->kind->keeps_samples;
+	agg_simple_find(list);
 	return (uint32_t)i;
 }
 

@@ -14,6 +14,30 @@ uint8_t agg_shortcut_of(const struct agg_state *s)
 	return s->kind == &agg_kind_extrema ? WITHIN_EXTREMA : BY_KIND;
 }
 
+void agg_simple_find(struct agg_list *list)
+{
+	struct agg_simple simple = {.is_simple = true, .field = -1, .count_at = -1, .sum_at = -1, .extrema_at = -1};
+
+	for (size_t i = 0; i < list->n_states; i++) {
+		const struct agg_state *s = &list->states[i];
+		int32_t at = (int32_t)s->offset;
+
+		if (s->shortcut == COUNT_RECORDS)
+			simple.count_at = at;
+		else if (s->condition < 0 && s->kind == &agg_kind_sum)
+			simple.sum_at = at;
+		else if (s->condition < 0 && s->kind == &agg_kind_extrema)
+			simple.extrema_at = at;
+		else
+			simple.is_simple = false;
+		if (s->fields[0] >= 0 && simple.field >= 0 && s->fields[0] != simple.field)
+			simple.is_simple = false;
+		if (s->fields[0] >= 0)
+			simple.field = s->fields[0];
+	}
+	list->simple = simple;
+}
+
 /* A state under a condition, or of a kind that takes more than one value. */
 static __attribute__((noinline)) void add_special(struct agg_list *list, const struct agg_state *s, void *state,
 	const struct agg_value *values, const struct agg_place *place)
@@ -44,7 +68,32 @@ static inline bool is_within(const struct agg_extrema_state *s, const struct agg
 	return s->is_used && v->num.value > s->min && v->num.value < s->max;
 }
 
+/* The loop below for a simple list, without a call where a value is no news. */
+static inline void add_simple(struct agg_list *list, char *states, const struct agg_value *values)
+{
+	const struct agg_simple *s = &list->simple;
+	const struct agg_value *v = s->field < 0 ? NULL : &values[s->field];
+
+	if (s->count_at >= 0)
+		((struct agg_count_state *)(void *)(states + s->count_at))->n++;
+	if (!v || !v->is_present)
+		return;
+	if (s->sum_at >= 0)
+		agg_sum_add((struct agg_sum_state *)(void *)(states + s->sum_at), v);
+	if (s->extrema_at >= 0 && !is_within((const struct agg_extrema_state *)(void *)(states + s->extrema_at), v))
+		agg_extrema_offer((struct agg_extrema_state *)(void *)(states + s->extrema_at), v->num, v->num);
+}
+
 void agg_states_add(struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place)
+{
+	if (list->simple.is_simple)
+		add_simple(list, states, values);
+	else
+		agg_states_add_plain(list, states, values, place);
+}
+
+void agg_states_add_plain(
+	struct agg_list *list, void *states, const struct agg_value *values, const struct agg_place *place)
 {
 	const struct agg_state *end = list->states + list->n_states;
 

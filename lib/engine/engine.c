@@ -46,6 +46,21 @@ enum engine_fate engine_merge(struct engine *e, const struct engine_part *part, 
 	return e->windows->ops->merge(e->windows, part, watermark_us, err);
 }
 
+bool engine_run_start(struct engine *e, struct engine_run *run)
+{
+	return e->windows->ops->run_start && e->windows->ops->run_start(e->windows, run);
+}
+
+void *engine_run_states(struct engine *e, struct slice key, uint64_t hash, bool *is_new)
+{
+	return e->windows->ops->run_states(e->windows, key, hash, is_new);
+}
+
+void engine_run_end(struct engine *e, uint64_t n_records, uint64_t digest)
+{
+	e->windows->ops->run_end(e->windows, n_records, digest);
+}
+
 bool engine_is_large(const struct engine *e)
 {
 	enum { SMALL_GROUPS = 2048 }; /* their table fits the first cache */

@@ -123,6 +123,26 @@ void engine_close(struct engine *e); /* does nothing for NULL */
 enum engine_fate engine_add(
 	struct engine *e, const struct engine_record *record, int64_t watermark_us, struct err *err);
 
+/*
+ * The usual record does nothing but count: it goes where the last one went, nothing is due before it, and only final
+ * rows tell of it. Several such may be added to their states by the caller, which is the same as engine_add() of each:
+ * from engine_run_start() to engine_run_end() nothing else is called, and states stay where they are until a group is
+ * new.
+ */
+struct engine_run {
+	int64_t start_us, end_us; /* the times of its records */
+	int64_t due_us;           /* their W is below it */
+};
+
+/* False: there is no such way now. */
+bool engine_run_start(struct engine *e, struct engine_run *run);
+
+/* The states of a group, for agg_states_add() of one record or more. */
+void *engine_run_states(struct engine *e, struct slice key, uint64_t hash, bool *is_new);
+
+/* So many records were added; digest: the sum of the hashes of their groups. */
+void engine_run_end(struct engine *e, uint64_t n_records, uint64_t digest);
+
 /* Whether so much is open that engine_prefetch() is worth its call. */
 bool engine_is_large(const struct engine *e);
 

@@ -16,6 +16,11 @@ setup_file() {
 			if (rnd(300) == 0) { sub(/"value":[^,]*/, "\"value\":null") }
 			if (rnd(400) == 0) { sub(/"variable":"[A-Z_]*"/, "\"variable\":[1]") }
 			if (rnd(400) == 0) { sub(/"variable":"[A-Z_]*"/, "\"variable\":7.50") }
+			if (rnd(200) == 0) { sub(/"variable":"S/, "\"variable\":\"\\u0053") }
+			if (rnd(200) == 0) { sub(/"value":[^,]*/, "\"value\":" substr("-0  0.501e2 12.0-1.5E-1123456789012345678900.1e1", 1 + 4 * rnd(8), 4)) }
+			if (rnd(200) == 0) { sub(/}$/, ",\"value\":" rnd(100) "}") }
+			if (rnd(200) == 0) { sub(/^{/, "{\"variable\":\"RPM\",") }
+			if (rnd(300) == 0) { sub(/"variable":"[A-Z_]*",?/, "\"x\":{\"value\":1},") }
 			if (rnd(20) == 0) { late[NR + 1 + rnd(3000)] = $0; next }
 			print
 			if (NR in late) { print late[NR]; delete late[NR] }
