@@ -360,7 +360,13 @@ struct agg_group *agg_group_open(struct agg *model, const struct agg_options *op
 		.options = agg_group_hash(opts, list),
 		.warn = warn,
 		.warn_ctx = warn_ctx};
-	g->keeper = (struct kafka_keeper){g, take_part, forget_part, bound, position, NULL};
+	g->keeper = (struct kafka_keeper){.ctx = g,
+		.take = take_part,
+		.forget = forget_part,
+		.bound = bound,
+		.position = position,
+		.gone = "open windows must be rebuilt from here, which is no longer there: begin without them (set the "
+			"offsets, --accept-new-config) or take another group"};
 	ledger_init(&g->replayed, frame->tool);
 	g->silent = reject_open(&(struct reject_opts){.place = "/dev/null", .is_dry_run = true}, &g->replayed, err);
 	reject_note_good(g->silent);

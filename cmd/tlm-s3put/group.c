@@ -98,7 +98,8 @@ int group_open(struct group *g, struct tool *t, struct source *source, struct s3
 	if (!o->max_age_us)
 		o->max_age_us = MAX_AGE_US;
 	g->lake_group = (struct lake_group){commit, g, hash_options(t, o)};
-	g->keeper = (struct kafka_keeper){g, take, forget, bound, position, committed};
+	g->keeper = (struct kafka_keeper){
+		.ctx = g, .take = take, .forget = forget, .bound = bound, .position = position, .committed = committed};
 	return 0;
 }
 

@@ -18,22 +18,22 @@ static const struct opt options[] = {
 	{.kind = OPT_HEADING, .help = "Directories"},
 	{.name = "time", .kind = OPT_STRING, .offset = AT(time), .arg = "FIELD[:FORMAT]", .is_short = true,
 	 .help = "the field of the event time, for the % codes of the place; FORMAT is s, ms, us, ns, iso or a pattern of "
-		 "strptime(3) with %f. Rows of tlm-agg need none."},
+		 "strptime(3) with %f. @kafka is the time of the message. Rows of tlm-agg need none."},
 	{.name = "tz", .kind = OPT_STRING, .offset = AT(tz), .arg = "ZONE",
 	 .help = "the time zone of the % codes, as Europe/Warsaw. Default: UTC."},
 	{.name = "max-open", .kind = OPT_INT, .offset = AT(max_open), .arg = "N", .min = 1, .max = LAKE_OPEN_MAX, .is_short = true,
 	 .help = "how many directories are open at once; one more closes the object of the one least recently used. Default: 256."},
 	{.name = "marks", .kind = OPT_FLAG, .offset = AT(has_marks),
 	 .help = "lines that begin with {\"_tlm\": are marks of tlm-replay --marks: they are not stored."},
-	{.kind = OPT_HEADING, .help = "Objects"},
+	{.kind = OPT_HEADING, .help = "Objects (with -G: all objects of a batch of a partition)"},
 	{.name = "max-size", .kind = OPT_SIZE, .offset = AT(max_size_bytes), .arg = "SIZE", .min = 1, .max = INT64_MAX, .is_short = true,
 	 .help = "raw bytes of an object at most (a longer record makes a longer one). Default: 256M."},
 	{.name = "max-records", .kind = OPT_INT, .offset = AT(max_records), .arg = "N", .min = 1, .max = INT64_MAX,
 	 .help = "records of an object at most. Default: no limit."},
 	{.name = "max-age", .kind = OPT_DURATION, .offset = AT(max_age_us), .arg = "DURATION", .min = 1000, .max = INT64_C(3153600000000000), .is_short = true,
-	 .help = "an object is stored so long after its first record came, by the clock. Default: no limit."},
+	 .help = "an object is stored so long after its first record came, by the clock. Default: no limit; with -G 10m."},
 	{.name = "max-span", .kind = OPT_DURATION, .offset = AT(max_span_us), .arg = "DURATION", .min = 1, .max = INT64_MAX,
-	 .help = "a record so much later than the first of an object, in event time, begins the next. Default: no limit."},
+	 .help = "a record so much later than the first of an object, in event time, begins the next; with -G one that passes a multiple of it. Default: no limit."},
 	{.name = "compression", .kind = OPT_ENUM, .offset = AT(compression), .arg = "KIND", .values = compressions, .is_short = true,
 	 .help = "zst (default), gz or none: .ndjson.zst, .ndjson.gz, .ndjson."},
 	{.name = "level", .kind = OPT_INT, .offset = AT(level), .arg = "N", .min = 1, .max = 19,
@@ -109,8 +109,9 @@ const struct opt_spec options_spec = {
 	.summary = "stores each record in exactly one object of a lake",
 	.usage = "[options] [SOURCE...] -o s3://BUCKET/TEMPLATE",
 	.details = "A lake may be a directory: -o file:///DIR/TEMPLATE. TEMPLATE gives the directory of a record: strftime(3) codes of its event time, {field} for a value; %%, {{ and }} are "
-		   "the characters. Each stored object is one JSON line on stdout. What a killed run left is stored by the next.",
+		   "the characters. Each stored object is one JSON line on stdout. What a killed run left is stored by the next. With -G each record of a topic is in one object, whoever dies.",
 	.examples = "tlm-s3put --time ts:ms -o 's3://lake/t/dt=%F/dev={deviceId}/' x.ndjson\n"
+		    "tlm-s3put -G lake --time ts:ms -o 's3://lake/t/dt=%F/hour=%H/' kafka:trips\n"
 		    "tlm-s3put --time ts:ms -o 'file:///srv/lake/dt=%F/dev={deviceId}/' day.ndjson\n"
 		    "tlm-s3put --run-id night-2026-11-25 -o file:///srv/lake/raw/ day.ndjson.zst\n",
 	.options = options,

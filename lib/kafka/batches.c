@@ -130,11 +130,11 @@ static void fail_part(struct reader *r, const struct part *p, rd_kafka_resp_err_
 
 		if (at >= 0)
 			snprintf(place, sizeof place, "%s@%lld", p->name, (long long)at);
-		err_set(&err, ERR_REFUSED,
-			r->keeper ? "open windows must be rebuilt from here, which is no longer there: begin without "
-				    "them (set the offsets, --accept-new-config) or take another group"
-				  : "this offset is no longer there (retention, deletion) or not yet: begin elsewhere "
-				    "with offset=, with a group after its offsets were reset");
+		err_set(&err, ERR_REFUSED, "%s",
+			r->keeper && r->keeper->gone
+				? r->keeper->gone
+				: "this offset is no longer there (retention, deletion) or not yet: begin elsewhere "
+				  "with offset=, with a group after its offsets were reset");
 	} else {
 		err_set(&err, client_code(code), "%.150s", text);
 	}

@@ -81,6 +81,7 @@ struct kafka_keeper {
 	bool (*position)(void *ctx, uint32_t input, int64_t *offset, struct buf *metadata);
 	/* What position() last said of it is committed. May be NULL. */
 	void (*committed)(void *ctx, uint32_t input);
+	const char *gone; /* what to say when the topic does not hold the committed offset; NULL: the usual words */
 };
 
 /* Before the first batch; borrowed. */

@@ -14,8 +14,8 @@ int timefield_parse(struct timefield *field, const char *text, struct err *err)
 	*field = (struct timefield){FIELDPATH_INIT, {ETIME_AUTO, NULL}, NULL};
 	if (strcmp(text, MESSAGE_TIME) == 0 || strncmp(text, MESSAGE_TIME ":", strlen(MESSAGE_TIME ":")) == 0)
 		return err_set(err, ERR_USAGE,
-			"time field " MESSAGE_TIME
-			": only tlm-agg takes the time of a message, and no format (a field: [\"" MESSAGE_TIME "\"])");
+			"time field " MESSAGE_TIME ": only tlm-agg and tlm-s3put take the time of a message, and no "
+						   "format (a field: [\"" MESSAGE_TIME "\"])");
 	if (fieldpath_parse(&field->path, slice_str(text), &used, err))
 		return -1;
 	if (text[used] && text[used] != ':') {

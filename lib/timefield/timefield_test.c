@@ -47,9 +47,11 @@ static void bad_fields_are_refused(void **state)
 		{":ms", "path ':ms': expected a key at byte 1"},
 		{"ts:", "unknown time format '' (know s, ms, us, ns, iso, or a pattern such as %Y-%m-%d)"},
 		{"ts:parsec", "unknown time format 'parsec' (know s, ms, us, ns, iso, or a pattern such as %Y-%m-%d)"},
-		{"@kafka", "time field @kafka: only tlm-agg takes the time of a message, and no format (a field: "
+		{"@kafka", "time field @kafka: only tlm-agg and tlm-s3put take the time of a message, and no format (a "
+			   "field: "
 			   "[\"@kafka\"])"},
-		{"@kafka:ms", "time field @kafka: only tlm-agg takes the time of a message, and no format (a field: "
+		{"@kafka:ms", "time field @kafka: only tlm-agg and tlm-s3put take the time of a message, and no format "
+			      "(a field: "
 			      "[\"@kafka\"])"},
 		{"my ts:ms", "time field 'my ts:ms': expected ':' and a format, or the end, at byte 3"},
 		{"a[:ms", "path 'a[:ms': expected an index or a quoted key at byte 3"},

@@ -2,7 +2,7 @@
 """kafka.py: members of a group die, stand still and come again while a broker does; what readers see must be the very
 rows of one process that nothing disturbed.
 
-    kafka.py DIR FAULTS [--tool agg|filter] [--windows KIND] [--delivery D] [--members N] [--every A-B] [--kinds LIST]
+    kafka.py DIR FAULTS [--tool agg|filter|lake] [--windows KIND] [--delivery D] [--members N] [--every A-B] [--kinds LIST]
         [--property NAME=VALUE] [--rate N] [--seed N]
 
 DIR holds brokers of tests/services/kafka-start.sh that run. Faults: kill (kill -9 of a member, which is started anew),
@@ -37,6 +37,8 @@ def arguments():
     p.add_argument("--members", type=int, default=2)
     p.add_argument("--every", default="0.3-1")
     p.add_argument("--kinds", default="kill,term,more,stop")
+    p.add_argument("--place", help="of a lake; its objects are files below --lake")
+    p.add_argument("--lake")
     p.add_argument("--property", action="append", default=[])
     p.add_argument("--rate", type=int, default=1500)
     p.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
@@ -62,7 +64,7 @@ class Producer(threading.Thread):
                 self.ms += self.random.choice((0, 5, 10, 15))
                 key = f"k{self.random.randrange(40)}"
                 record = {"ms": self.ms - self.random.choice((0, 0, 0, 300, 1500, 2600)), "k": key,
-                          "v": self.random.randrange(1000), "n": self.n}
+                          "v": self.random.randrange(1000), "n": self.n, "t": self.n % 3}
                 self.sent[key].append(record)
                 self.pipe.stdin.write(json.dumps(record, separators=(",", ":")) + "\n")
             self.pipe.stdin.flush()
@@ -135,6 +137,9 @@ class Torture:
         common = ["-b", self.way, "-G", group, "--commit-interval", "150ms", *more]
         if self.o.delivery != "exactly-once":
             common += ["--delivery", self.o.delivery]
+        if self.o.tool == "lake":  # -J: each record tells its partition and offset
+            return [f"{BIN}/tlm-s3put", *common, "-J", "--time", "value.ms:s", "--max-age", "400ms", "--max-records", "700", "--max-span", "6h",
+                    "--manifest", self.o.place + "/_manifests", "kafka:" + self.name, "-o", self.o.place + "/h=%H/t={value.t}"]
         if self.o.tool == "filter":
             return [f"{BIN}/tlm-filter", *common, "select(.v % 3 > 0) | {k, n}", *place]
         return [f"{BIN}/tlm-agg", *common, *WINDOWS[self.o.windows], *AGG, "--late", f"kafka:{out}-late", *place]
@@ -287,7 +292,45 @@ class Torture:
             self.fail(f"records by key, sent and accounted for: {wrong}; {text}")
         return n
 
+    def stored(self, sent):
+        """Each message of the topic is a line of one object, and the audit of the lake agrees."""
+        text = subprocess.run(["kcat", "-C", "-q", "-e", "-b", self.brokers, "-t", self.name, "-f", "%p %o\n"],
+                              check=True, capture_output=True, text=True).stdout
+        expected = collections.Counter(text.split("\n")[:-1])
+        paths = [os.path.join(d, f) for d, _, names in os.walk(self.o.lake) if "/." not in d[len(self.o.lake):] for f in names
+                 if f.endswith(".ndjson.zst") and f[0] != "."]
+        text = "".join(subprocess.run(["zstd", "-dcq", *paths[i:i + 1000]], check=True, capture_output=True, text=True).stdout
+                       for i in range(0, len(paths), 1000))
+        records = [json.loads(line) for line in text.splitlines()]
+        got = collections.Counter(f"{r['partition']} {r['offset']}" for r in records)
+        if got != expected:
+            self.fail(f"{sum((got - expected).values())} records are too many, {sum((expected - got).values())} are lost: "
+                      f"{list((got - expected).elements())[:3]} {list((expected - got).elements())[:3]}")
+        if sorted(r["value"]["n"] for r in records) != sorted(r["n"] for rows in sent.values() for r in rows):
+            self.fail("the lake holds other records than were sent")
+        audit = subprocess.run([f"{BIN}/tlm-s3put", "--audit", self.o.place], capture_output=True, text=True)
+        if audit.returncode:
+            self.fail(f"the audit ended with {audit.returncode}: {audit.stdout}{audit.stderr}")
+        self.check_marks(records)
+        self.done["objects"] = len(paths)
+        return len(records)
+
+    def check_marks(self, records):
+        """A partition has a mark for each hour from that of its first record on that its time has passed."""
+        expected = set()
+        for partition in {r["partition"] for r in records}:
+            own = [(r["offset"], r["value"]["ms"] // 3600) for r in records if r["partition"] == partition]
+            for hour in range(min(own)[1], max(hour for _, hour in own)):
+                expected.add(time.strftime(f"_complete/dt=%Y-%m-%d/hour=%H/{self.name}-{partition}", time.gmtime(hour * 3600)))
+        got = {os.path.relpath(os.path.join(d, name), self.o.lake) for d, _, names in os.walk(self.o.lake + "/_complete")
+               for name in names if name[0] != "."}
+        if got != expected:
+            self.fail(f"marks too many: {sorted(got - expected)[:5]}, missing: {sorted(expected - got)[:5]}")
+        self.done["marks"] = len(got)
+
     def compare(self, sent):
+        if self.o.tool == "lake":
+            return self.stored(sent)
         if self.o.tool == "filter":
             rows = {k: [f'{{"k":"{k}","n":{r["n"]}}}' for r in v if r["v"] % 3] for k, v in sent.items()}
             rows = {k: v for k, v in rows.items() if v}
