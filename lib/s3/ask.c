@@ -74,14 +74,13 @@ static void name_url(struct s3_session *s, const struct s3_call *call)
 
 static void print_date(struct s3_session *s, char date[SIGV4_DATE_BYTES + 1])
 {
-	int64_t skew_us;
 	struct tm tm;
 	time_t now;
 
 	pthread_mutex_lock(&s->s3->lock);
-	skew_us = s->s3->skew_us;
+	s->skew_us = s->s3->skew_us;
 	pthread_mutex_unlock(&s->s3->lock);
-	now = (time_t)((clock_us(CLOCK_REALTIME) + skew_us) / 1000000);
+	now = (time_t)((clock_us(CLOCK_REALTIME) + s->skew_us) / 1000000);
 	gmtime_r(&now, &tm);
 	strftime(date, SIGV4_DATE_BYTES + 1, "%Y%m%dT%H%M%SZ", &tm);
 }
@@ -203,14 +202,16 @@ static bool is_one_of(const struct s3_session *s, const char *const *codes)
 	return *codes != NULL;
 }
 
-/* The server's clock, if it tells it and is far from the one that was signed with. */
+/* The server's clock, if it tells it and is far from the one that was signed with; another upload may have set it by
+ * now. */
 static bool set_clock(struct s3_session *s, struct s3_patience *p)
 {
 	struct slice date = http_header(&s->answer, "date");
 	struct s3 *s3 = s->s3;
 	char text[40];
 	struct tm tm = {0};
-	int64_t skew_us, change_us;
+	int64_t skew_us;
+	bool is_new;
 
 	if (p->has_set_clock || date.len == 0 || date.len >= sizeof text)
 		return false;
@@ -219,14 +220,16 @@ static bool set_clock(struct s3_session *s, struct s3_patience *p)
 	if (!strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm))
 		return false;
 	skew_us = (int64_t)timegm(&tm) * 1000000 - clock_us(CLOCK_REALTIME);
-	pthread_mutex_lock(&s3->lock);
-	change_us = skew_us - s3->skew_us;
-	if (llabs(change_us) >= SKEW_MIN_US)
-		s3->skew_us = skew_us;
-	pthread_mutex_unlock(&s3->lock);
-	if (llabs(change_us) < SKEW_MIN_US)
+	if (llabs(skew_us - s->skew_us) < SKEW_MIN_US)
 		return false;
 	p->has_set_clock = true;
+	pthread_mutex_lock(&s3->lock);
+	is_new = llabs(skew_us - s3->skew_us) >= SKEW_MIN_US;
+	if (is_new)
+		s3->skew_us = skew_us;
+	pthread_mutex_unlock(&s3->lock);
+	if (!is_new)
+		return true;
 	s3_note(s3, "the clock of this machine is %lld s %s that of the server: requests are signed with the server's",
 		llabs(skew_us) / 1000000, skew_us < 0 ? "ahead of" : "behind");
 	return true;

@@ -27,6 +27,7 @@ struct s3_session {
 	/* of the request that is built */
 	struct awscreds_key key;
 	struct buf host, path, url, lines, authorization, region, code;
+	int64_t skew_us; /* of the clock it was signed with */
 };
 
 /* What becomes of a request. */

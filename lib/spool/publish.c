@@ -187,6 +187,7 @@ int spool_end_item(struct spool *spool, struct segment *s, const char *name, str
 	item->from = mem_dup(s->path.p, s->path.len);
 	item->to = to.p;
 	item->sum = s->sum;
+	item->is_name_new = !s->is_name_synced;
 	return 0;
 }
 
@@ -272,6 +273,19 @@ size_t spool_sync_bytes(struct spool *spool, size_t n, struct err *err)
 	return n_good;
 }
 
+/* What leads to an object in the spool must be on disk before its name in the lake may be: else a loss of power could
+ * leave an object that no start tells of. */
+static size_t sync_spool_names(struct spool *spool, size_t n, struct err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct spool_item *item = &spool->group[i];
+
+		if (item->is_name_new)
+			spool_add_chain(spool, item->from, strlen(item->from));
+	}
+	return durable_dirs_sync(&spool->dirs, err) == 0 ? n : 0;
+}
+
 /* One step for the first n; how many came through, with the error of the one that did not. */
 static size_t each(
 	struct spool *spool, size_t n, int (*step)(struct spool *, struct spool_item *, struct err *), struct err *err)
@@ -317,19 +331,20 @@ size_t spool_sync_names(struct spool *spool, size_t n, struct err *err)
  */
 int spool_publish(struct spool *spool, const struct spool_hooks *hooks, struct err *err)
 {
-	enum { STEPS = 6 };
+	enum { STEPS = 7 };
 	size_t n_all = spool->n_group, n[STEPS];
-	struct err errs[STEPS] = {ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT};
+	struct err errs[STEPS] = {ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT};
 	int got = 0;
 
 	if (spool->store)
 		return spool_hand_over(spool, hooks, err);
 	n[0] = spool_sync_bytes(spool, n_all, &errs[0]);
-	n[1] = each(spool, n[0], give_name, &errs[1]);
-	n[2] = spool_sync_names(spool, n[1], &errs[2]);
-	n[3] = tell_each(spool, n[2], hooks, &errs[3]);
-	n[4] = keep_told(n[3], hooks, &errs[4]);
-	n[5] = each(spool, n[4], spool_leave, &errs[5]);
+	n[1] = sync_spool_names(spool, n[0], &errs[1]);
+	n[2] = each(spool, n[1], give_name, &errs[2]);
+	n[3] = spool_sync_names(spool, n[2], &errs[3]);
+	n[4] = tell_each(spool, n[3], hooks, &errs[4]);
+	n[5] = keep_told(n[4], hooks, &errs[5]);
+	n[6] = each(spool, n[5], spool_leave, &errs[6]);
 	for (size_t i = 0; i < STEPS && got == 0; i++) {
 		if (n[i] == (i ? n[i - 1] : n_all))
 			continue;

@@ -8,9 +8,10 @@
  * by its own name and nothing else need be written or kept in step. It lies inside the root, or in another directory of
  * the same file system (then DIR/HASH/RUN/...), so that a link gives an object its name at once.
  *
- * Order of work for an object: its bytes synced in the spool; the directory made; a link, never over an existing name;
- * the directories synced; told; then the name in the spool removed. So at any moment a record is in the spool or in the
- * lake, and one that is in both is the same file or has the same raw lines, which the next start finds out.
+ * Order of work for an object: its bytes and its names synced in the spool; the directory made; a link, never over an
+ * existing name; the directories synced; told; then the name in the spool removed. So at any moment a record is in the
+ * spool or in the lake, and one that is in both is the same file or has the same raw lines, which the next start finds
+ * out.
  *
  * Objects are published in groups: each step is done for all before the next, so that they share the waits for the disk
  * (of 272 objects one after the other, nearly all of the time went there).

@@ -20,8 +20,9 @@ struct spool_item {
 	enum codec_kind kind;
 	struct segment_sum sum;
 	bool is_old;
-	bool is_ready; /* for a store: it has its name READY_SUFFIX */
-	void *tag;     /* of a pack */
+	bool is_ready;    /* for a store: it has its name READY_SUFFIX */
+	bool is_name_new; /* names that lead to `from` may not be on disk */
+	void *tag;        /* of a pack */
 };
 
 /* An object that was handed to a store. */

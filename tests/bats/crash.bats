@@ -26,3 +26,12 @@ s3_crash() {
 @test "S3: the start after that killed, too" { s3_crash again 97; }
 @test "S3: system calls that fail: status 2, and the next start completes" { s3_crash fail 61; }
 @test "S3: the connection cut at requests, before and after they were done" { s3_crash net 23; }
+
+# A sample of tests/torture/power-loss.bats.
+power_loss() {
+	need strace zstd
+	timeout 180 "$TLM_TOP/tests/torture/power-loss.py" "$1" "$BATS_TEST_TMPDIR" "$2"
+}
+
+@test "a loss of power: what was promised is in the lake" { power_loss lake 13; }
+@test "S3: a loss of power: what was promised is in the lake" { power_loss s3 41; }

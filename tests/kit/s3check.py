@@ -9,6 +9,7 @@
     s3check.py uploads BUCKET         uploads in parts that have not ended
     s3check.py put BUCKET KEY         stores stdin
     s3check.py delete BUCKET KEY
+    s3check.py policy BUCKET          makes stdin the policy of the bucket
 """
 
 import hashlib
@@ -83,6 +84,8 @@ def main():
         s3.put_object(Bucket=bucket, Key=rest[0], Body=sys.stdin.buffer.read())
     elif what == "delete":
         s3.delete_object(Bucket=bucket, Key=rest[0])
+    elif what == "policy":
+        s3.put_bucket_policy(Bucket=bucket, Policy=sys.stdin.read())
     else:
         sys.exit(__doc__)
 

@@ -34,3 +34,18 @@ def lines_of(data, must_be_whole, what):
     text = p.stdout.decode()
     assert not must_be_whole or text.endswith("\n"), f"a torn line: {what}"
     return text[:text.rfind("\n") + 1].splitlines()
+
+
+def whole_calls(log):
+    """The lines of a trace; a call that others interrupted stands where it ended."""
+    begun = {}
+    with open(log, errors="replace") as f:
+        for line in f:
+            pid, text = line.split(" ", 1)
+            text = text.strip()
+            if text.endswith("<unfinished ...>"):
+                begun[pid] = text[:-len("<unfinished ...>")].strip()
+            elif text.startswith("<..."):
+                yield begun.pop(pid) + text.split("resumed>", 1)[1]
+            else:
+                yield text

@@ -20,7 +20,7 @@ import shutil
 import subprocess
 import sys
 
-from crashkit import feed, lines_of  # beside this file
+from crashkit import feed, lines_of, whole_calls  # beside this file
 
 TOOL = os.path.join(os.environ.get("TLM_BIN", "build/bin"), "tlm-s3put")
 CALLS = ["write", "fsync", "link", "mkdir", "unlink", "rmdir", "openat", "flock", "close", "sync_file_range"]
@@ -221,21 +221,6 @@ def run_named(folder, every, lines):
     return n
 
 
-def whole_calls(log):
-    """The lines of a trace; a call that others interrupted stands where it ended."""
-    begun = {}
-    with open(log) as f:
-        for line in f:
-            pid, text = line.split(" ", 1)
-            text = text.strip()
-            if text.endswith("<unfinished ...>"):
-                begun[pid] = text[:-len("<unfinished ...>")].strip()
-            elif text.startswith("<..."):
-                yield begun.pop(pid) + text.split("resumed>", 1)[1]
-            else:
-                yield text
-
-
 def run_order(folder, every, lines):
     return check_order(folder, lines, True)
 
@@ -321,4 +306,5 @@ def main():
     print(f"{mode}: {n} places, nothing lost, nothing twice, nothing torn")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -212,4 +212,5 @@ def main():
     print(f"{mode}: {n} places, nothing lost, nothing twice, nothing torn")
 
 
-main()
+if __name__ == "__main__":
+    main()
