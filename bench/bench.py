@@ -9,74 +9,16 @@ Environment: BENCH_RUNS (5), BENCH_RECORDS (7500000, about 1 GB), BENCH_DIR (bui
 """
 import importlib.util
 import json
-import math
 import os
 import pathlib
-import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import time
 
-TOP = pathlib.Path(__file__).resolve().parent.parent
-BIN = TOP / "build/bin"
-DIR = pathlib.Path(os.environ.get("BENCH_DIR", TOP / "build/bench"))
-SHM = pathlib.Path("/dev/shm") / f"tlm-bench-{os.getpid()}"
-RUNS = int(os.environ.get("BENCH_RUNS", "5"))
-RECORDS = int(os.environ.get("BENCH_RECORDS", "7500000"))
-FLEETGEN = TOP / "build/kit/fleetgen"
-os.environ["PATH"] = f"{BIN}:{os.environ['PATH']}"
-os.environ["LC_ALL"] = "C.UTF-8"
-table = []
-
-
-def shell(command, **kw):
-    return subprocess.run(["bash", "-o", "pipefail", "-c", command], **kw)
-
-
-def make(name, command):
-    """A data file, made once."""
-    path = DIR / name
-    if not path.exists():
-        DIR.mkdir(parents=True, exist_ok=True)
-        shell(f"{command} >'{path}.part' && mv '{path}.part' '{path}'", check=True)
-    return path
-
-
-def timed(command):
-    """Wall seconds and CPU seconds of one run, its output thrown away."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    start = time.monotonic()
-    run = shell(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
-    wall = time.monotonic() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if run.returncode:
-        sys.exit(f"bench: status {run.returncode}: {command}\n{run.stderr.decode()[-1000:]}")
-    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-
-
-def rows_of(command):
-    """Output as a list of records in an order that does not depend on who wrote them."""
-    out = shell(command, capture_output=True, check=True, stdin=subprocess.DEVNULL).stdout
-    rows = [json.loads(line, parse_int=float) for line in out.splitlines()]
-
-    def key(row):
-        words = {k: v for k, v in row.items() if not isinstance(v, float)} if isinstance(row, dict) else row
-        return json.dumps([words, row], sort_keys=True)
-
-    return sorted(rows, key=key)
-
-
-def same(a, b):
-    """Equal records: numbers within 1e-9 relative, for a mean is added up in any order."""
-    if isinstance(a, float) and isinstance(b, float):
-        return math.isclose(a, b, rel_tol=1e-9)
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
-    if isinstance(a, list) and isinstance(b, list):
-        return len(a) == len(b) and all(map(same, a, b))
-    return a == b
+from common import DIR, FLEETGEN, RECORDS, RUNS, SHM, TOP, make, rows_of, same, say, shell, table, timed
+from topics import bench_kafka
 
 
 class Peer:
@@ -350,74 +292,6 @@ def bench_s3():
         shutil.rmtree(SHM, ignore_errors=True)
 
 
-def cpu_of(pid):
-    """CPU seconds of a running process."""
-    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def take_turns(work, n, commands, broker_pid, before=None):
-    """Rates in records of commands that take turns, their own CPU, and that of the broker meanwhile."""
-    got = {who: [] for who in commands}
-    for _ in range(min(RUNS, 3)):
-        for who, command in commands.items():
-            if before:
-                before()
-            start = cpu_of(broker_pid)
-            got[who].append(timed(command) + (cpu_of(broker_pid) - start,))
-    wall = {who: statistics.median(t[0] for t in times) for who, times in got.items()}
-    for who, times in got.items():
-        cpu, broker = (statistics.median(t[i] for t in times) / n * 1e6 for i in (1, 2))
-        ratio = f"{wall[who] / wall['tlm']:.2f}" if who != "tlm" else ""
-        say(work, who, f"{n / wall[who] / 1e3:.0f}k/s", f"{cpu:.2f}, broker {broker:.2f}", ratio)
-
-
-def bench_kafka():
-    """Topics beside kcat on one broker: records a second, and us of CPU a record. 300,000 records (BENCH_KAFKA), 3 runs."""
-    n = int(os.environ.get("BENCH_KAFKA", "300000"))
-    few = make(f"telemetry-{n}.ndjson", f"'{FLEETGEN}' ndjson {n}")
-    folder, admin = DIR / f"kafka-{os.getpid()}", TOP / "build/kit/kafkaadmin"
-    brokers = shell(f"OWNER={os.getpid()} '{TOP}/tests/services/kafka-start.sh' '{folder}'", check=True, capture_output=True,
-                    text=True).stdout.strip()
-    os.environ["TLM_BROKERS"] = brokers
-    pid = int((folder / "1/pid").read_text())
-    topics = []
-
-    def fresh():
-        topics.append(f"t{len(topics)}")
-        shell(f"'{admin}' {brokers} create {topics[-1]} 1", check=True)
-        os.environ["TOPIC"] = topics[-1]
-
-    def holds(topic, want):
-        return shell(f"kcat -C -q -e -b {brokers} -t {topic} | cmp - '{want}'").returncode == 0
-
-    try:
-        for codec in ("none", "zstd"):
-            # the same properties for both: acks of all, idempotent, as much lingering
-            kcat = f"kcat -P -q -b {brokers} -X enable.idempotence=true -X linger.ms=50 -X compression.codec={codec} -t $TOPIC -l {few}"
-            first = len(topics)
-            take_turns(f"file to topic, {codec}", n, {
-                "tlm": f"tlm-replay -X linger.ms=50 -X compression.codec={codec} {few} -o kafka:$TOPIC", "kcat -P": kcat}, pid, fresh)
-            for topic in topics[first:first + 2]:
-                if not holds(topic, few):
-                    sys.exit(f"bench: {topic} holds other records than the file")
-            one = topics[first]
-            read = {"tlm": f"tlm-filter --until-end . kafka:{one}", "kcat -C": f"kcat -C -q -e -b {brokers} -t {one}"}
-            outputs = {shell(f"{c} | sha256sum", check=True, capture_output=True, text=True).stdout for c in read.values()}
-            if len(outputs) != 1:
-                sys.exit("bench: kcat reads other records than tlm-filter")
-            take_turns(f"topic to pipe, {codec}", n, {who: f"{c} | cat" for who, c in read.items()}, pid)
-            agg = "tlm-agg --late /dev/null --rejects /dev/null --time timeMili:ms -w 1m -g variable 'count, mean(value), min(value), max(value)'"
-            take_turns(f"topic to topic: means by minute, {codec}", n, {"tlm": f"{agg} --until-end kafka:{one} -o kafka:$TOPIC"}, pid, fresh)
-            want = shell(f"{agg} {few}", capture_output=True, text=True).stdout
-            got = shell(f"kcat -C -q -e -b {brokers} -t {topics[-1]}", capture_output=True, text=True).stdout
-            if want != got or not want:
-                sys.exit("bench: the rows of a topic are not those of the file")
-    finally:
-        shell(f"'{TOP}/tests/services/kafka-stop.sh' '{folder}' KILL")
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 def bench_start():
     """Start-up: a run over one record, the median of 40; and the bare cost of starting a process beside it."""
     lake = DIR / "start-lake"
@@ -483,11 +357,6 @@ def bench_memory():
         line = ("peak memory, MiB, 10 MB / 1 GB" + (" / 10 GB" if len(counts) > 2 else ""), name, " / ".join(f"{p:.1f}" for p in peaks), "", "")
         table.append(line)
         print("| " + " | ".join(line) + " |", flush=True)
-
-
-def say(*line):
-    table.append(line)
-    print("| " + " | ".join(line) + " |", flush=True)
 
 
 def bench_groups():
