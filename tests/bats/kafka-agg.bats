@@ -13,12 +13,12 @@ setup() {
 	T=a$BATS_TEST_NUMBER
 }
 
-agg() { timeout 30 tlm-agg --until-end "$@"; }
+agg() { timeout 120 tlm-agg --until-end "$@"; }
 
 @test "rows are those of a file, whatever the partition of a record" {
 	topic 3
 	"$TLM_BUILD_KIT/fleetgen" ndjson 20000 >in
-	timeout 30 tlm-replay in -o "kafka:$T?key=deviceId&ts=timeMili:ms"
+	timeout 120 tlm-replay in -o "kafka:$T?key=deviceId&ts=timeMili:ms"
 	tlm-agg --time timeMili:ms --delay 1d -w 1m -g deviceId 'count, mean(value), p95(value)' in >want || [ $? = 5 ]
 	grep -q window_start want
 	status_of agg --time timeMili:ms --delay 1d -w 1m -g deviceId 'count, mean(value), p95(value)' "kafka:$T" --rejects /dev/null
@@ -56,26 +56,21 @@ agg() { timeout 30 tlm-agg --until-end "$@"; }
 @test "a partition without records holds time back, unless --idle lets it go" {
 	topic 2
 	printf '{"ms":%s}\n' 1000 5000 9000 | put -p 0
-	timeout 30 tlm-agg --time ms:ms -w 1s count "kafka:$T" >held &
+	timeout 120 tlm-agg --time ms:ms -w 1s count "kafka:$T" >held &
 	held=$!
-	timeout 30 tlm-agg --time ms:ms -w 1s --idle 200ms count "kafka:$T" >idle &
+	timeout 120 tlm-agg --time ms:ms -w 1s --idle 200ms count "kafka:$T" >idle &
 	idle=$!
-	timeout 30 tlm-agg --time ms:ms -w 1s --idle 200ms --idle-close jump count "kafka:$T" >jump &
+	timeout 120 tlm-agg --time ms:ms -w 1s --idle 200ms --idle-close jump count "kafka:$T" >jump &
 	jump=$!
-	timeout 30 tlm-agg --time ms:ms -w 1s --idle 200ms --idle-close walk count "kafka:$T" >walk &
+	timeout 120 tlm-agg --time ms:ms -w 1s --idle 200ms --idle-close walk count "kafka:$T" >walk &
 	walk=$!
-	for i in $(seq 1 200); do
-		[ "$(wc -l <idle) $(wc -l <jump) $(wc -l <walk)" != '2 3 3' ] || break
-		sleep 0.05
-	done
+	within 60 has_lines 2 idle
+	within 60 has_lines 3 jump
+	within 60 has_lines 3 walk
 	same '0 2 3 3' "$(wc -l <held) $(wc -l <idle) $(wc -l <jump) $(wc -l <walk)"
 	# a record that comes later is judged by the time that has come
 	echo '{"ms":20000}' | put -p 1
-	for i in $(seq 1 200); do
-		[ "$(wc -l <jump)" != 4 ] || break
-		sleep 0.05
-	done
-	same 4 "$(wc -l <jump)"
+	within 60 has_lines 4 jump
 	for pid in $held $idle $jump $walk; do
 		kill -TERM "$(pgrep -P "$pid" tlm-agg)"
 		wait "$pid" || true
@@ -84,7 +79,7 @@ agg() { timeout 30 tlm-agg --until-end "$@"; }
 
 @test "a partition that is added is one input more" {
 	topic 1
-	timeout 30 tlm-agg -X topic.metadata.refresh.interval.ms=200 --time ms:ms -w 1s count "kafka:$T?limit=3" >out &
+	timeout 120 tlm-agg -X topic.metadata.refresh.interval.ms=200 --time ms:ms -w 1s count "kafka:$T?limit=3" >out &
 	pid=$!
 	printf '{"ms":%s}\n' 1000 1500 | put -p 0
 	kafka_admin grow "$T" 2
@@ -106,7 +101,7 @@ agg() { timeout 30 tlm-agg --until-end "$@"; }
 @test "s3put stores a topic, each record once" {
 	topic 2
 	seq 1 500 | sed 's/.*/{"v":&}/' | put
-	timeout 30 tlm-s3put --until-end "kafka:$T" -o "file://$PWD/lake/" >rows
+	timeout 120 tlm-s3put --until-end "kafka:$T" -o "file://$PWD/lake/" >rows
 	same "$(seq 1 500)" "$(find lake -name '*.zst' -exec zstd -qdc {} + | jq .v | sort -n)"
 }
 
@@ -132,15 +127,15 @@ page_command() {
 		for p in 0 1 2; do
 			for i in 0 1 2 3; do echo "{\"fleet\":\"f$i\",\"v\":0,\"ms\":$((1700000000 + s))000}"; done | kcat -P -q -b "$BROKERS" -t trips -p $p
 		done
-		bash -c "timeout 30 $(page_command 1)" 2>err
+		bash -c "timeout 120 $(page_command 1)" 2>err
 		cat err
 		[ "$(grep -c 'the key of a record is not its group' err)" = 1 ]
-		bash -c "timeout 30 $(page_command 2)" 2>err
+		bash -c "timeout 120 $(page_command 2)" 2>err
 		same '' "$(cat err)"
 	done
 	kcat -C -q -e -b "$BROKERS" -t whole | sed 's/"partition":[01],//' | sort >rows
 	same "$(cat want)" "$(cat rows)"
-	bash -c "timeout 30 $(page_command 3)"
-	timeout 30 tlm-agg -G by-fleet --until-end --time ms:ms -w 1m -g fleet 'count, mean(v)' kafka:trips-by-fleet --delay 1h -o kafka:parts 2>err
+	bash -c "timeout 120 $(page_command 3)"
+	timeout 120 tlm-agg -G by-fleet --until-end --time ms:ms -w 1m -g fleet 'count, mean(v)' kafka:trips-by-fleet --delay 1h -o kafka:parts 2>err
 	none_of 'the key of a record' err
 }

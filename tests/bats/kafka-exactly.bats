@@ -16,13 +16,15 @@ setup() {
 topic() { kafka_admin create "$1" "${2:-1}"; }
 put() { kcat -P -q -b "$BROKERS" -t "$@"; }
 get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
+# has_out N: so many records are in the topic of the output.
+has_out() { [ "$(get "$T-out" -X isolation.level=read_committed | wc -l)" -ge "$1" ]; }
 
 @test "output, rejects and offsets are committed together" {
 	topic "$T" 2
 	topic "$T-out" 2
 	topic "$T-rej"
 	{ seq 1 500; echo 'bad{'; seq 501 1000; } | put "$T"
-	timeout 60 tlm-filter -G "$T" --until-end '. + 0' "kafka:$T" -o "kafka:$T-out" --rejects "kafka:$T-rej" 2>err
+	timeout 180 tlm-filter -G "$T" --until-end '. + 0' "kafka:$T" -o "kafka:$T-out" --rejects "kafka:$T-rej" 2>err
 	same '' "$(cat err)"
 	same "$(seq 1 1000)" "$(get "$T-out" | sort -n)"
 	same 'bad{' "$(get "$T-rej" | jq -r .raw)"
@@ -31,12 +33,12 @@ get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
 	topic "$T-one"
 	seq 1 10 | put "$T-one"
 	topic "$T-to"
-	timeout 60 tlm-filter -G "$T-one" --until-end . "kafka:$T-one" -o "kafka:$T-to"
+	timeout 180 tlm-filter -G "$T-one" --until-end . "kafka:$T-one" -o "kafka:$T-to"
 	echo 11 | put "$T-to"
 	same 11 "$(get "$T-to" -f '%o\n' | tail -1)"
 	# none with at-least-once
 	topic "$T-plain"
-	timeout 60 tlm-filter -G "$T-two" --until-end --delivery at-least-once . "kafka:$T-one" -o "kafka:$T-plain"
+	timeout 180 tlm-filter -G "$T-two" --until-end --delivery at-least-once . "kafka:$T-one" -o "kafka:$T-plain"
 	echo 11 | put "$T-plain"
 	same 10 "$(get "$T-plain" -f '%o\n' | tail -1)"
 }
@@ -45,7 +47,7 @@ get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
 	topic "$T"
 	topic "$T-out"
 	printf 'a:{"v":1}\nb:{"v":2}\n' | put "$T" -K: -H h=x
-	timeout 60 tlm-filter -G "$T" --until-end 'select(.v == 2), {w: .v}' "kafka:$T" -o "kafka:$T-out"
+	timeout 180 tlm-filter -G "$T" --until-end 'select(.v == 2), {w: .v}' "kafka:$T" -o "kafka:$T-out"
 	same $'a {"w":1} h=x\nb {"v":2} h=x\nb {"w":2} h=x' "$(get "$T-out" -f '%k %s %h\n')"
 	same "$(get "$T" -f '%k %T\n' | sort -u)" "$(get "$T-out" -f '%k %T\n' | sort -u)"
 }
@@ -54,13 +56,13 @@ get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
 	topic "$T"
 	topic "$T-out"
 	printf '1\nbad{\n' | put "$T"
-	timeout 60 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out" --rejects rej 2>err
+	timeout 180 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out" --rejects rej 2>err
 	same "tlm-filter: rej: at least once: a file is in no transaction" "$(cat err)"
 	same 'bad{' "$(jq -r .raw rej)"
-	status_of timeout 60 tlm-filter -G "$T" --delivery exactly-once --until-end . "kafka:$T" -o out
+	status_of timeout 180 tlm-filter -G "$T" --delivery exactly-once --until-end . "kafka:$T" -o out
 	[ "$status" = 2 ]
 	[[ $(cat err) == *'--delivery exactly-once: needs a group and a topic of the same cluster as sink'* ]]
-	status_of timeout 60 tlm-filter --delivery exactly-once --until-end . "kafka:$T" -o "kafka:$T-out"
+	status_of timeout 180 tlm-filter --delivery exactly-once --until-end . "kafka:$T" -o "kafka:$T-out"
 	[ "$status" = 2 ]
 }
 
@@ -68,7 +70,7 @@ get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
 	topic "$T"
 	kafka_admin create "$T-out" 1 max.message.bytes=2000
 	{ seq 1 10; printf '"%3000s"\n' | tr ' ' "$(printf 'x')"; } | put "$T"
-	status_of timeout 60 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out?compression.codec=none"
+	status_of timeout 180 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out?compression.codec=none"
 	[ "$status" = 6 ]
 	[[ $(cat err) == *'larger than the topic takes'* ]]
 	same '' "$(get "$T-out")"
@@ -81,21 +83,18 @@ get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
 	seq 1 5 | put "$T"
 	tlm-filter -G "$T" --instance one . "kafka:$T" -o "kafka:$T-out" 2>err1 &
 	local old=$!
-	for i in $(seq 1 200); do [ "$(get "$T-out" | wc -l)" -lt 5 ] || break; sleep 0.05; done
+	within 60 has_out 5
 	tlm-filter -G "$T" --instance one . "kafka:$T" -o "kafka:$T-out" 2>err2 &
 	local new=$!
 	local result=0
 	wait "$old" || result=$?
 	same 6 "$result"
 	seq 6 9 | put "$T"
-	for i in $(seq 1 300); do [ "$(get "$T-out" | wc -l)" -lt 9 ] || break; sleep 0.05; done
+	within 60 has_out 9
 	kill "$new"
 	wait "$new" || true
 	same "$(seq 1 9)" "$(get "$T-out")"
 }
-
-# has_out N: so many records are in the topic of the output.
-has_out() { [ "$(get "$T-out" -X isolation.level=read_committed | wc -l)" -ge "$1" ]; }
 
 @test "a producer that the cluster took for dead is replaced: nothing is lost, nothing is there twice" {
 	topic "$T"
@@ -104,11 +103,11 @@ has_out() { [ "$(get "$T-out" -X isolation.level=read_committed | wc -l)" -ge "$
 	local pid=$! i
 	for i in 1 2 3; do
 		seq $((i * 10)) $((i * 10 + 9)) | put "$T"
-		within 30 has_out $((i * 10))
+		within 60 has_out $((i * 10))
 		kafka_admin fence "tlm.$T.one"
 	done
 	seq 40 42 | put "$T"
-	within 30 has_out 33
+	within 60 has_out 33
 	kill "$pid"
 	wait "$pid" || true
 	same "$(seq 10 42)" "$(get "$T-out" -X isolation.level=read_committed)"
@@ -124,13 +123,13 @@ has_out() { [ "$(get "$T-out" -X isolation.level=read_committed | wc -l)" -ge "$
 	topic "$T-out"
 	"$TLM_BUILD_KIT/kafkaadmin" "$other" create "$T-out" 1
 	seq 1 5 | put "$T"
-	timeout 60 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka://$other/$T-out" 2>err
+	timeout 180 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka://$other/$T-out" 2>err
 	same "tlm-filter: kafka://$other/$T-out: at least once: it is in another cluster than what is read" "$(cat err)"
 	same "$(seq 1 5)" "$(kcat -C -q -e -b "$other" -t "$T-out")"
 	same 5 "$(committed)"
-	status_of timeout 60 tlm-filter -G "$T" --until-end --delivery exactly-once . "kafka:$T" -o "kafka://$other/$T-out"
+	status_of timeout 180 tlm-filter -G "$T" --until-end --delivery exactly-once . "kafka:$T" -o "kafka://$other/$T-out"
 	[ "$status" = 2 ]
-	status_of timeout 60 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out" --rejects "kafka://$other/$T-out"
+	status_of timeout 180 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka:$T-out" --rejects "kafka://$other/$T-out"
 	[ "$status" = 2 ]
 	[[ $(cat err) == *'is in another cluster than the output'* ]]
 	"$TLM_TOP/tests/services/kafka-stop.sh" "$BATS_FILE_TMPDIR/other" KILL

@@ -16,7 +16,7 @@ setup() {
 }
 
 get() { kcat -C -q -e -b "$BROKERS" -t "${1:-$T-out}" -f '%k %s\n'; }
-agg() { timeout 60 tlm-agg -G "$T" --until-end --time s:s -w 10s "$@"; }
+agg() { timeout 180 tlm-agg -G "$T" --until-end --time s:s -w 10s "$@"; }
 committed() { kafka_admin committed "$T" "$T"; }
 # seconds of records of one key
 records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
@@ -123,7 +123,7 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	for o in '-w all' '--every-n 3' '--start .a' '--end .a' '-w 1s --fill' '-w 1s --explain-lateness' '-w 1s --latest x.csv' \
 		'-w 1s --format csv' '-w 1s --on-full drop --max-keys 3' '-w 1s -o x-%H'; do
 		# shellcheck disable=SC2086
-		status_of timeout 60 tlm-agg -G "$T" --time s:s count "kafka:$T" $o
+		status_of timeout 180 tlm-agg -G "$T" --time s:s count "kafka:$T" $o
 		[ "$status" = 2 ]
 		[[ $(cat err) == *'with a group'* ]]
 	done
@@ -138,14 +138,14 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	agg --max-gap 20s 'twa(v), count' "kafka:$T" -o "kafka:$T-out"
 	printf '{"s":%s,"v":%s}\n' 12 30 21 1 | put
 	agg --max-gap 20s 'twa(v), count' "kafka:$T" -o "kafka:$T-out"
-	timeout 60 tlm-agg --until-end --time s:s -w 10s --no-flush --max-gap 20s 'twa(v), count' "kafka:$T" >alone
+	timeout 180 tlm-agg --until-end --time s:s -w 10s --no-flush --max-gap 20s 'twa(v), count' "kafka:$T" >alone
 	same "$(cat alone)" "$(get | cut -d' ' -f2- | sed 's/"partition":0,//')"
 }
 
 @test "partial rows of several partitions are merged in a group, over restarts: the rows of one process" {
 	local list='count, sum(v), first(n), last(n), p50(v)' n=0 s k p
 	kafka_admin create "$T-parts" 2 retention.ms=-1
-	merge() { timeout 60 tlm-agg -G "$T-m" --until-end -w 10s -g k --merge --delay 100s "$list" "kafka:$T-parts" -o "kafka:$T-out" "$@"; }
+	merge() { timeout 180 tlm-agg -G "$T-m" --until-end -w 10s -g k --merge --delay 100s "$list" "kafka:$T-parts" -o "kafka:$T-out" "$@"; }
 	# ties in time between partitions, at offsets that say nothing of their order
 	for s in 1:0 1:1 4:0 9:0 14:0 14:1 15:0 21:1 22:0 33:0 33:1 47:1 51:0 64:0 64:1 78:0 80:1 99:0; do
 		for k in a b c; do
@@ -169,7 +169,7 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	same '0 0' "$(jq -s -r '"\(map(.late) | add) \(map(.rejected) | add)"' stats)"
 	same 'a b c' "$(get | cut -d' ' -f1 | sort -u | tr '\n' ' ' | sed 's/ $//')"
 	# what was merged elsewhere is no state of this group
-	status_of timeout 60 tlm-agg -G "$T-m" --until-end -w 10s -g k --time s:s --delay 100s "$list" "kafka:$T-parts" -o "kafka:$T-out"
+	status_of timeout 180 tlm-agg -G "$T-m" --until-end -w 10s -g k --time s:s --delay 100s "$list" "kafka:$T-parts" -o "kafka:$T-out"
 	[ "$status" = 6 ]
 }
 
@@ -180,22 +180,24 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	grep -q "kafka:$T\[0\]: up to 9 records are read again" err
 	agg --max-replay 9 count "kafka:$T" -o "kafka:$T-out" 2>err
 	same '' "$(cat err)"
-	timeout 60 tlm-agg -G "$T-s" --until-end --time s:s --session 2d count "kafka:$T" -o "kafka:$T-out"
+	timeout 180 tlm-agg -G "$T-s" --until-end --time s:s --session 2d count "kafka:$T" -o "kafka:$T-out"
 	echo '{"s":86399}' | put
 	echo '{"s":1000000}' | put
-	timeout 60 tlm-agg -G "$T-s" --until-end --time s:s --session 2d count "kafka:$T" -o "kafka:$T-out"
+	timeout 180 tlm-agg -G "$T-s" --until-end --time s:s --session 2d count "kafka:$T" -o "kafka:$T-out"
 	same '[10,true]' "$(get | cut -d' ' -f2- | jq -c '[.count, .cut]')"
 }
 
 @test "an idle partition is closed by the clock, once: the decision is kept in the commit" {
-	local pid i
+	local pid
 	records 1 2 | put -K'|'
 	tlm-agg -G "$T" --time s:s -w 10s --idle 200ms --idle-close jump --commit-interval 100ms count "kafka:$T" -o "kafka:$T-out" &
 	pid=$!
-	for i in $(seq 1 200); do [ -z "$(get)" ] || break; sleep 0.05; done
+	has_rows() { [ -n "$(get)" ]; }
+	within 60 has_rows
 	# a record that the decision has made late, and one of the next window
 	records 3 14 | put -K'|'
-	for i in $(seq 1 100); do [[ $(committed) != *' p=4 '* ]] || break; sleep 0.05; done
+	is_at() { [[ $(committed) == *' p=4 '* ]]; }
+	within 60 is_at
 	kill -9 "$pid"
 	wait "$pid" || true
 	[[ $(committed) == *' p=4 '* ]]
@@ -206,9 +208,9 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 }
 
 @test "members that are killed, stopped and joined: readers see the rows of one that is not disturbed" {
-	OWNER=$PPID timeout 100 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 15 --every 0.2-0.6 --kinds kill,term,more,kill
+	OWNER=$PPID timeout 600 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 15 --every 0.2-0.6 --kinds kill,term,more,kill
 }
 
 @test "the same of records from topic to topic" {
-	OWNER=$PPID timeout 100 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 8 --tool filter --every 0.2-0.6 --kinds kill,term,more,stop
+	OWNER=$PPID timeout 600 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 8 --tool filter --every 0.2-0.6 --kinds kill,term,more,stop
 }

@@ -19,7 +19,7 @@ setup() {
 	unset TLM_BROKERS
 }
 
-filter() { timeout 30 tlm-filter --until-end "$@"; }
+filter() { timeout 120 tlm-filter --until-end "$@"; }
 
 @test "TLS with a password, from a file" {
 	status_of filter -F alice . "kafka:$T"
@@ -27,7 +27,7 @@ filter() { timeout 30 tlm-filter --until-end "$@"; }
 	same 1 "$(cat out)"
 	[ ! -s err ]
 	echo 2 >in
-	timeout 30 tlm-replay in -F alice -o "kafka:$T"
+	timeout 120 tlm-replay in -F alice -o "kafka:$T"
 	same '1 2' "$(echo $(TLM_KAFKA_CONFIG=alice filter . "kafka:$T"))"
 }
 
@@ -38,7 +38,7 @@ filter() { timeout 30 tlm-filter --until-end "$@"; }
 	[ "$status" = 6 ]
 	grep -qi 'authentication failed' err
 	echo 2 >in
-	status_of timeout 30 tlm-replay in -F wrong -o "kafka:$T"
+	status_of timeout 120 tlm-replay in -F wrong -o "kafka:$T"
 	[ "$status" = 6 ]
 	grep -v ssl.ca.location alice >stranger
 	status_of filter -F stranger . "kafka:$T"
@@ -74,7 +74,7 @@ filter() { timeout 30 tlm-filter --until-end "$@"; }
 	[ "$status" = 6 ]
 	grep -qi 'authorization failed' err
 	echo 2 >in
-	status_of timeout 30 tlm-replay in -F bob -o "kafka:$T"
+	status_of timeout 120 tlm-replay in -F bob -o "kafka:$T"
 	[ "$status" = 6 ]
 	kafka_admin allow bob topic "$T" read
 	same 1 "$(filter -F bob . "kafka:$T")"

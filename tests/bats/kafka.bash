@@ -47,7 +47,7 @@ begin() {
 	local at=$BATS_FILE_TMPDIR/$1 s=0
 	shift
 	{
-		timeout 60 "$@" >/dev/null 2>"$at.err" </dev/null || s=$?
+		timeout 180 "$@" >/dev/null 2>"$at.err" </dev/null || s=$?
 		echo $s >"$at.new" && mv "$at.new" "$at.status"
 	} 3>&- &
 }
@@ -55,7 +55,7 @@ begin() {
 # end_of NAME: waits for it; its status is in $status, what it said in err.
 end_of() {
 	local i
-	for i in $(seq 1 600); do
+	for i in $(seq 1 1800); do
 		[ ! -e "$BATS_FILE_TMPDIR/$1.status" ] || break
 		sleep 0.1
 	done
@@ -65,7 +65,9 @@ end_of() {
 TLM_BUILD_KIT=$TLM_TOP/${TLM_BUILD:-build}/kit
 
 # Of the topic of a test, $T. topic [PARTITIONS]: makes it. put [KCAT OPTION...]: lines into it. committed: the offsets
-# that the group of its name has committed.
+# that the group of its name has committed; is_committed OFFSETS.
 topic() { kafka_admin create "$T" "${1:-1}"; }
 put() { kcat -P -q -b "$BROKERS" -t "$T" "$@"; }
 committed() { echo $(kafka_admin committed "$T" "$T" | cut -d' ' -f2); }
+is_committed() { [ "$(committed)" = "$1" ]; }
+has_lines() { [ "$(wc -l <"$2")" = "$1" ]; } # N FILE

@@ -156,7 +156,7 @@ class Torture:
         self.members.append(p)
 
     def fail(self, why):
-        for p in self.members:
+        for p in self.members + [self.producer.pipe]:
             p.kill()
         sys.exit(f"kafka.py: {why}\nfaults so far: {dict(self.done)}\nagain: {' '.join(sys.argv)} --seed {self.o.seed}"
                  f"\nlogs: {self.work}")
@@ -268,9 +268,10 @@ class Torture:
 
     def accounted(self, sent):
         """Each window of a key once; every record in one row, or late. The last windows close when all is idle."""
-        last = subprocess.Popen(self.command("g-" + self.name, self.name + "-out"), stderr=subprocess.PIPE, text=True)
+        self.start()
         expected, n = {k: len(v) for k, v in sent.items()}, 0
-        for _ in range(60):
+        end = time.monotonic() + 120
+        while not n and time.monotonic() < end:
             counts = collections.Counter()
             for key, rows in self.read(self.name + "-out").items():
                 rows = [json.loads(row) for row in rows]
@@ -280,16 +281,14 @@ class Torture:
                 counts[key] += sum(row["count"] for row in rows)
                 n += len(rows)
             for row in itertools.chain(*self.read(self.name + "-out-late").values()):
-                counts[json.loads(row)["k"]] += 1
-            if counts == expected:
-                break
-            n = 0
-            time.sleep(0.5)
-        last.terminate()
-        text = last.communicate(timeout=30)[1]
+                counts[json.loads(json.loads(row)["raw"])["k"]] += 1
+            if counts != expected:
+                n = 0
+                time.sleep(0.5)
+        self.end(self.members[0], signal.SIGTERM, (-15, 7))
         if not n:
             wrong = {k: (expected.get(k), counts[k]) for k in counts | expected if expected.get(k) != counts[k]}
-            self.fail(f"records by key, sent and accounted for: {wrong}; {text}")
+            self.fail(f"records by key, sent and accounted for: {wrong}")
         return n
 
     def stored(self, sent):
@@ -349,7 +348,7 @@ class Torture:
             self.admin("create", self.name + topic, "3", "retention.ms=-1")
         for topic in ("-out-late", "-one-late"):
             self.admin("create", self.name + topic, "1", "retention.ms=-1")
-        producer = Producer(self.way, self.name, o.rate, o.seed, o.windows == "idle")
+        producer = self.producer = Producer(self.way, self.name, o.rate, o.seed, o.windows == "idle")
         producer.start()
         for _ in range(o.members):
             self.start()
@@ -361,6 +360,8 @@ class Torture:
             if self.proxies:
                 self.proxies.heal()
             self.check()
+            if producer.pipe.poll() is not None:
+                self.fail(f"the producer ended with {producer.pipe.returncode}")
             # the broker is the slowest to come back: not too often
             weights = [0.3 if kind in ("broker", "stop") else 1 for kind in kinds]
             self.fault(self.random.choices(kinds, weights)[0])
@@ -377,6 +378,8 @@ class Torture:
         if last.returncode:
             self.fail(f"the last member ended with {last.returncode}: {last.stderr}")
         n = self.compare(producer.sent)
+        if not n:
+            self.fail("nothing came out")
         if self.proxies:
             subprocess.run([f"{TOP}/tests/services/s3-stop.sh", f"{o.dir}/toxi-{os.getpid()}"], check=True)
         logs = "".join(open(f"{self.work}/{name}").read() for name in os.listdir(self.work))
@@ -388,4 +391,6 @@ class Torture:
 
 
 if __name__ == "__main__":
-    Torture(arguments()).run()
+    torture = Torture(arguments())
+    signal.signal(signal.SIGTERM, lambda *_: torture.fail("its time was over"))
+    torture.run()
