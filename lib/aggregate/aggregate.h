@@ -249,6 +249,10 @@ void agg_states_write(const struct agg_list *list, const void *states, const uin
  */
 int agg_states_read(struct agg_list *list, struct json_span object, uint32_t producer, void *states, struct err *err);
 
+/* What a group carries over: an array with an element for each value that holds. False: it is not as it was written. */
+void agg_carried_write(const struct agg_list *list, const void *carried, struct buf *out);
+bool agg_carried_read(const struct agg_list *list, struct json_span array, void *carried);
+
 /* ---- results ---- */
 
 enum agg_type { AGG_NULL, AGG_INTEGER, AGG_DOUBLE, AGG_DIGITS, AGG_TEXT };

@@ -2,6 +2,7 @@
  * over. */
 #include <assert.h>
 
+#include "aggregate/form.h"
 #include "aggregate/series.h"
 #include "mem/mem.h"
 #include "window/window.h"
@@ -83,6 +84,49 @@ int64_t agg_carried_end(const struct agg_list *list, const void *carried)
 		end_us = us > end_us ? us : end_us;
 	}
 	return end_us;
+}
+
+/* [time_us,"16 hex digits of the value"], or null for none. */
+void agg_carried_write(const struct agg_list *list, const void *carried, struct buf *out)
+{
+	const struct carried *c = carried;
+
+	buf_add_char(out, '[');
+	for (size_t i = 0; i < list->carried_bytes / sizeof *c; i++) {
+		buf_add_str(out, i ? "," : "");
+		if (!c[i].is_used) {
+			buf_add_str(out, "null");
+			continue;
+		}
+		buf_add_char(out, '[');
+		form_add_i64(out, c[i].time_us);
+		buf_add_char(out, ',');
+		form_add_hash_text(out, c[i].value);
+		buf_add_char(out, ']');
+	}
+	buf_add_char(out, ']');
+}
+
+bool agg_carried_read(const struct agg_list *list, struct json_span array, void *carried)
+{
+	struct json_span item, parts[2];
+	struct carried *c = carried;
+	struct json_iter it;
+	size_t i = 0;
+
+	if (!form_array(array, &it))
+		return false;
+	for (; form_next(&it, &item); i++) {
+		if (i == list->carried_bytes / sizeof *c)
+			return false;
+		if (item.type == JSON_NULL)
+			continue;
+		if (!form_elements(item, 2, parts) || !form_time(parts[0], &c[i].time_us) ||
+			!form_hash_text(parts[1], &c[i].value))
+			return false;
+		c[i].is_used = true;
+	}
+	return i == list->carried_bytes / sizeof *c;
 }
 
 void agg_states_settle(const struct agg_list *list, void *states, const struct agg_bounds *window, const void *carried)

@@ -5,9 +5,9 @@
 
 #include "mem/mem.h"
 
-void carry_init(struct carry *c, const struct agg_list *list)
+void carry_init(struct carry *c, const struct agg_list *list, struct keep *keep)
 {
-	*c = (struct carry){.list = list, .swept_us = INT64_MIN};
+	*c = (struct carry){.list = list, .swept_us = INT64_MIN, .keep = keep};
 	group_table_init(&c->groups, list->carried_bytes);
 }
 
@@ -26,11 +26,17 @@ static void sweep(struct carry *c, int64_t us)
 	group_table_init(&kept, c->list->carried_bytes);
 	for (size_t offset = 0; (entry = group_table_next(&c->groups, &offset));) {
 		struct slice key = group_entry_key(&c->groups, entry);
+		struct group_entry *to;
 		bool is_new;
 
-		if (agg_carried_end(c->list, entry->state) > us)
-			memcpy(group_table_get(&kept, key, group_hash(key), &is_new)->state, entry->state,
-				c->list->carried_bytes);
+		if (agg_carried_end(c->list, entry->state) <= us) {
+			if (entry->spare & KEEP_THERE)
+				keep_drop(c->keep, CARRY_KIND, 0, key);
+			continue;
+		}
+		to = group_table_get(&kept, key, group_hash(key), &is_new);
+		to->spare = entry->spare;
+		memcpy(to->state, entry->state, c->list->carried_bytes);
 	}
 	group_table_release(&c->groups);
 	c->groups = kept;
@@ -57,11 +63,14 @@ void carry_take(struct carry *c, struct group_table *groups, int64_t next_us)
 		sweep(c, next_us);
 	for (size_t offset = 0; (entry = group_table_next(groups, &offset));) {
 		struct slice key = group_entry_key(groups, entry);
+		struct group_entry *to;
 		bool is_new;
 
-		if (agg_carried_has(c->list, entry->state))
-			agg_carried_take(c->list, group_table_get(&c->groups, key, group_hash(key), &is_new)->state,
-				entry->state, next_us);
+		if (!agg_carried_has(c->list, entry->state))
+			continue;
+		to = group_table_get(&c->groups, key, group_hash(key), &is_new);
+		keep_touch(c->keep, to);
+		agg_carried_take(c->list, to->state, entry->state, next_us);
 	}
 }
 

@@ -11,16 +11,19 @@
 #define TLM_CARRY_H
 
 #include "aggregate/aggregate.h"
-#include "group/group.h"
+#include "engine/keep.h"
+
+enum { CARRY_KIND = 'c' }; /* of pieces */
 
 struct carry {
 	const struct agg_list *list;
 	struct group_table groups; /* states are the blocks of agg_carried_take() */
 	int64_t swept_us;
-	void *copy; /* of carry_copy() */
+	struct keep *keep; /* borrowed */
+	void *copy;        /* of carry_copy() */
 };
 
-void carry_init(struct carry *c, const struct agg_list *list);
+void carry_init(struct carry *c, const struct agg_list *list, struct keep *keep);
 void carry_release(struct carry *c);
 
 /*

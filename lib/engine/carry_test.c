@@ -12,13 +12,15 @@
 #include "group/group.h"
 
 /* One list with a value that holds and one aggregate that has nothing to do with it. */
+static struct keep no_keep;
+
 static void open_carry(struct carry *c, struct agg_list *list, const char *text, int64_t hold_us)
 {
 	struct err err = ERR_INIT;
 
 	assert_int_equal(agg_list_parse(list, text, &err), 0);
 	agg_list_hold(list, hold_us);
-	carry_init(c, list);
+	carry_init(c, list, &no_keep);
 }
 
 /* A value of group key at us, alone in its table. */

@@ -6,11 +6,9 @@
 #include "engine/panes_impl.h"
 #include "mem/mem.h"
 
-/* Set in group_entry.spare: it took something since the last border. */
-enum { CHANGED = 1 };
-
 void early_open(struct panes *w)
 {
+	w->early.told.keep = &w->keep;
 	w->early.next_us = w->opts->emit == ENGINE_FINAL ? WINDOW_FOREVER : WINDOW_NEVER;
 	if (w->opts->emit == ENGINE_UPDATE && w->roll)
 		w->early.roll = roll_open(w->opts->list);
@@ -146,6 +144,23 @@ void *early_touch(struct panes *w, struct pane *p, struct slice key, const struc
 	return w->early.roll && is_in(w, p) ? roll_touch(w->early.roll, p, key, group_hash(key), entry) : NULL;
 }
 
+void early_loaded(struct panes *w, int64_t watermark_us)
+{
+	struct early *y = &w->early;
+
+	if (w->opts->emit == ENGINE_FINAL || watermark_us == WINDOW_NEVER)
+		return;
+	if (w->opts->emit == ENGINE_EVERY) {
+		y->next_us = early_next_border(watermark_us, w->opts->emit_every_us);
+		return;
+	}
+	y->complete_k = window_first_behind(&w->opts->window, watermark_us) - 1;
+	y->is_started = true;
+	y->next_us = window_end(&w->opts->window, y->complete_k + 1);
+	leave_until(w, y->complete_k);
+	take_until(w, y->complete_k);
+}
+
 /* ---- the group of one record ---- */
 
 static void merge_key(struct panes *w, int64_t k, struct slice key, void *states)
@@ -193,7 +208,7 @@ int early_note(struct panes *w, struct pane *p, struct slice key, struct group_e
 	int64_t k, open;
 	int result = 0;
 
-	entry->spare |= CHANGED;
+	entry->spare |= EARLY_CHANGED;
 	if (w->opts->emit != ENGINE_UPDATE || watermark_us == WINDOW_NEVER ||
 		window_end(spec, p->at.first) > watermark_us)
 		return 0;
@@ -211,18 +226,23 @@ static bool has_changes(struct pane *p)
 	struct group_entry *e;
 
 	for (size_t offset = 0; (e = group_table_next(&p->groups, &offset));) {
-		if (e->spare & CHANGED)
+		if (e->spare & EARLY_CHANGED)
 			return true;
 	}
 	return false;
 }
 
-static void forget_changes(struct pane *p)
+static void forget_changes(const struct panes *w, struct pane *p)
 {
 	struct group_entry *e;
 
-	for (size_t offset = 0; (e = group_table_next(&p->groups, &offset));)
-		e->spare &= ~(uint32_t)CHANGED;
+	for (size_t offset = 0; (e = group_table_next(&p->groups, &offset));) {
+		if (!(e->spare & EARLY_CHANGED))
+			continue;
+		e->spare &= ~(uint32_t)EARLY_CHANGED;
+		keep_touch(&w->keep, e);
+		p->is_touched = true;
+	}
 }
 
 /* Panes from `first` on are those of window k. */
@@ -246,7 +266,7 @@ static int emit_merged(struct panes *w, int64_t k, size_t first, struct err *err
 			into->spare |= e->spare;
 		}
 	}
-	result = emit_groups(w, k, &merged, CHANGED, err);
+	result = emit_groups(w, k, &merged, EARLY_CHANGED, err);
 	for (size_t offset = 0; list->has_memory && (e = group_table_next(&merged, &offset));)
 		agg_states_release(list, e->state);
 	group_table_release(&merged);
@@ -270,10 +290,10 @@ static int tell_changed(struct panes *w, struct err *err)
 			is_changed = has_changes(w->panes[i]);
 		if (is_changed)
 			result = w->roll ? emit_merged(w, k, first, err)
-					 : emit_groups(w, k, &w->panes[first]->groups, CHANGED, err);
+					 : emit_groups(w, k, &w->panes[first]->groups, EARLY_CHANGED, err);
 	}
 	for (size_t i = 0; i < w->n_panes; i++)
-		forget_changes(w->panes[i]);
+		forget_changes(w, w->panes[i]);
 	return result;
 }
 

@@ -14,6 +14,9 @@
 
 struct panes;
 
+/* Set in group_entry.spare: it took something since the last border. */
+enum { EARLY_CHANGED = 1 };
+
 struct early {
 	struct told told;
 	int64_t next_us;    /* early_step() has nothing to do before W is here */
@@ -39,6 +42,9 @@ void early_panes_leave(struct panes *w, size_t n, int64_t k);
 
 /* The state of complete windows that must take what a pane takes, or NULL. */
 void *early_touch(struct panes *w, struct pane *p, struct slice key, const struct group_entry *entry);
+
+/* All panes and what was told were loaded, W is. */
+void early_loaded(struct panes *w, int64_t watermark_us);
 
 /* The first multiple of D behind W. */
 int64_t early_next_border(int64_t watermark_us, int64_t every_us);

@@ -113,6 +113,21 @@ uint64_t engine_digest(const struct engine *e)
 	return e->windows->ops->digest ? e->windows->ops->digest(e->windows) : 0;
 }
 
+void engine_save(struct engine *e, engine_piece_fn *save, void *context)
+{
+	e->windows->ops->save(e->windows, save, context);
+}
+
+int engine_load(struct engine *e, const struct engine_piece *piece, struct json_span value, struct err *err)
+{
+	return e->windows->ops->load(e->windows, piece, value, err);
+}
+
+void engine_loaded(struct engine *e, int64_t watermark_us)
+{
+	e->windows->ops->loaded(e->windows, watermark_us);
+}
+
 void engine_forget_counts(struct engine *e)
 {
 	struct engine_counts *c = &e->counts;

@@ -69,6 +69,7 @@ struct engine_opts {
 	bool has_time;         /* false: records have no time (window.is_all, every_n) */
 	bool is_filling;       /* time windows have a row for each group that was seen before */
 	int64_t grace_us;      /* how long a complete window stays open */
+	bool is_kept;          /* engine_save() is called: what changes is noted */
 	enum engine_emit emit; /* not for count windows and trips; update has a grace and an end of windows */
 	int64_t emit_every_us;
 	struct agg_list *list; /* borrowed */
@@ -183,6 +184,28 @@ uint64_t engine_digest(const struct engine *e);
 
 /* What is open was rebuilt: from now on only that counts, and what comes. */
 void engine_forget_counts(struct engine *e);
+
+/*
+ * What is open, piece by piece, to be kept elsewhere: a group in a pane, the sessions of a group, what a group carries
+ * over. Whoever keeps the last value of each name has all that is open.
+ */
+struct engine_piece {
+	char kind; /* with id and key the name: a letter */
+	int64_t id;
+	struct slice key;   /* of a group, or empty */
+	struct slice value; /* a JSON object, see docs/formats.md; p NULL: the piece has gone */
+};
+
+/* What it points at lives until it returns. */
+typedef void engine_piece_fn(void *context, const struct engine_piece *piece);
+
+/* What has changed or gone since the last call. Not for count windows and trips. */
+void engine_save(struct engine *e, engine_piece_fn *save, void *context);
+
+/* Brings a piece back, before the first record; value is that of the piece, JSON_PAD_BYTES readable behind it. When all
+ * are there, engine_loaded() with the W at which they were saved. 0, or -1 with ERR_DATA: no such piece, damaged. */
+int engine_load(struct engine *e, const struct engine_piece *piece, struct json_span value, struct err *err);
+void engine_loaded(struct engine *e, int64_t watermark_us);
 
 /* The earliest start of a session, trip or count window whose row has not been taken; WINDOW_FOREVER when there is
  * none. May be asked while a row is taken. Looks at each of them. Not for time windows, which close in the order of

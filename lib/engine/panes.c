@@ -41,6 +41,7 @@ static void leave(struct panes *w, struct pane *p)
 	const struct window_spec *spec = &w->opts->window;
 
 	forget_pane(w, p);
+	keep_drop_table(&w->keep, PANES_KIND, p->at.start_us, &p->groups);
 	if (!spec->is_all)
 		carry_take(&w->carry, &p->groups, window_start(spec, p->at.last + 1));
 	close_pane(w, p);
@@ -147,12 +148,12 @@ static struct pane *make_pane(struct panes *w, size_t at, const struct window_pa
 	}
 	early_pane_made(w, at);
 	p->first_closes_us = panes_closing_of(w, where->first);
-	group_table_init(&p->groups, w->opts->list->state_bytes);
+	group_table_init(&p->groups, panes_entry_bytes(w));
 	return p;
 }
 
 /* The pane that starts at `where`, made if it is not there; NULL when a new one has no room. */
-static struct pane *get_pane(struct panes *w, const struct window_pane *where, int64_t watermark_us)
+struct pane *panes_get(struct panes *w, const struct window_pane *where, int64_t watermark_us)
 {
 	size_t low = 0, high = w->n_panes;
 	struct pane *p;
@@ -200,7 +201,7 @@ static enum engine_fate find_pane(struct panes *w, int64_t us, int64_t watermark
 		refuse(w, &where, watermark_us);
 		return ENGINE_LATE;
 	}
-	*p = get_pane(w, &where, watermark_us);
+	*p = panes_get(w, &where, watermark_us);
 	if (*p)
 		w->hot = *p;
 	return *p ? ENGINE_TAKEN : ENGINE_FULL;
@@ -241,7 +242,7 @@ static inline enum engine_fate admit(
 	return ENGINE_TAKEN;
 }
 
-static void count_group(struct panes *w, struct pane *p)
+void panes_count_group(struct panes *w, struct pane *p)
 {
 	p->n_groups++;
 	w->counts->groups++;
@@ -253,7 +254,7 @@ static uint64_t owned_by(const struct panes *w, const struct group_entry *entry)
 	return w->opts->limits.bytes ? agg_states_owned(w->opts->list, entry->state) : 0;
 }
 
-static void charge(struct panes *w, struct pane *p, const struct group_entry *entry, uint64_t before, bool is_new)
+void panes_charge(struct panes *w, struct pane *p, const struct group_entry *entry, uint64_t before, bool is_new)
 {
 	const uint64_t slot_bytes = 2 * sizeof *p->groups.slots;
 	uint64_t fixed = is_new ? sizeof *entry + w->opts->list->state_bytes + entry->key_bytes + slot_bytes : 0;
@@ -265,9 +266,13 @@ static void charge(struct panes *w, struct pane *p, const struct group_entry *en
 
 /* A pane has taken something for a group. Where it was in a row already: returns the state that must take it too, or
  * NULL. */
-static void *note_taken(
-	struct panes *w, struct pane *p, struct slice key, uint64_t hash, const struct group_entry *entry)
+static void *note_taken(struct panes *w, struct pane *p, struct slice key, uint64_t hash, struct group_entry *entry)
 {
+	if (w->keep.is_on) {
+		entry->spare |= KEEP_CHANGED;
+		++*panes_count_of(w, entry);
+		p->is_touched = true;
+	}
 	p->n_records++;
 	p->digest += hash;
 	w->counts->taken++;
@@ -304,10 +309,10 @@ static enum engine_fate add_any(
 		note_time(w, us);
 	entry = group_table_get(&p->groups, record->key, record->hash, &is_new);
 	if (is_new)
-		count_group(w, p);
+		panes_count_group(w, p);
 	before = owned_by(w, entry);
 	agg_states_add(w->opts->list, entry->state, record->values, &record->place);
-	charge(w, p, entry, before, is_new);
+	panes_charge(w, p, entry, before, is_new);
 	also = note_taken(w, p, record->key, record->hash, entry);
 	if (also)
 		agg_states_add(w->opts->list, also, record->values, &record->place);
@@ -335,7 +340,7 @@ static enum engine_fate add(
 		return add_any(w, record, watermark_us, err);
 	entry = group_table_get(&p->groups, record->key, record->hash, &is_new);
 	if (is_new)
-		count_group(w, p);
+		panes_count_group(w, p);
 	p->n_records++;
 	p->digest += record->hash;
 	w->counts->taken++;
@@ -375,7 +380,7 @@ static enum engine_fate merge(
 		refuse(w, &where, watermark_us);
 		return ENGINE_LATE;
 	}
-	p = get_pane(w, &where, watermark_us);
+	p = panes_get(w, &where, watermark_us);
 	if (!p)
 		return ENGINE_FULL;
 	fate = admit(w, p, part->key, hash, watermark_us, err);
@@ -387,10 +392,10 @@ static enum engine_fate merge(
 	}
 	entry = group_table_get(&p->groups, part->key, hash, &is_new);
 	if (is_new)
-		count_group(w, p);
+		panes_count_group(w, p);
 	before = owned_by(w, entry);
 	agg_states_merge(w->opts->list, entry->state, part->states);
-	charge(w, p, entry, before, is_new);
+	panes_charge(w, p, entry, before, is_new);
 	also = note_taken(w, p, part->key, hash, entry);
 	if (also)
 		agg_states_merge(w->opts->list, also, part->states);
@@ -477,6 +482,7 @@ static void close_panes(struct engine_windows *windows)
 	for (size_t i = 0; i < w->n_panes; i++)
 		close_pane(w, w->panes[i]);
 	carry_release(&w->carry);
+	keep_release(&w->keep);
 	fill_release(&w->fill);
 	free(w->block);
 	free(w);
@@ -493,6 +499,9 @@ static const struct engine_windows_ops ops = {
 	.span = span,
 	.widen = widen,
 	.digest = digest,
+	.save = panes_save,
+	.load = panes_load,
+	.loaded = panes_loaded,
 	.memory = memory,
 	.close = close_panes,
 };
@@ -512,9 +521,10 @@ struct engine_windows *panes_open(
 		.known_us = WINDOW_FOREVER,
 		.late = late,
 		.counts = counts};
-	w->is_plain = !opts->limits.groups && !opts->limits.bytes && opts->emit == ENGINE_FINAL &&
+	w->is_plain = !opts->limits.groups && !opts->limits.bytes && opts->emit == ENGINE_FINAL && !opts->is_kept &&
 		      !(opts->window.is_all && opts->has_time);
-	carry_init(&w->carry, opts->list);
+	w->keep.is_on = opts->is_kept;
+	carry_init(&w->carry, opts->list, &w->keep);
 	if (opts->window.advance_us < opts->window.size_us)
 		w->roll = roll_open(opts->list);
 	fill_init(&w->fill, opts->is_filling);

@@ -5,6 +5,7 @@
 #include "engine/carry.h"
 #include "engine/early.h"
 #include "engine/fill.h"
+#include "engine/keep.h"
 #include "engine/roll.h"
 #include "engine/windows.h"
 
@@ -24,6 +25,7 @@ struct panes {
 	int64_t first_us, last_us; /* times of a whole stream */
 	uint32_t part;             /* of the rows that go out, see engine_row */
 	int64_t known_us;          /* a value of an unfinished window holds up to here */
+	struct keep keep;
 	struct carry carry;
 	struct fill fill;
 	struct early early; /* rows before the final one */
@@ -36,6 +38,33 @@ static inline int64_t panes_closing_of(const struct panes *w, int64_t k)
 {
 	return w->opts->window.is_all ? WINDOW_FOREVER : window_end(&w->opts->window, k) + w->opts->grace_us;
 }
+
+/* Of pieces: a group in a pane. */
+enum { PANES_KIND = 'w' };
+
+/* The table of a pane; where it is kept, a word behind the states counts the records of a group. */
+static inline uint32_t panes_entry_bytes(const struct panes *w)
+{
+	return w->opts->list->state_bytes + (w->keep.is_on ? (uint32_t)sizeof(uint64_t) : 0);
+}
+
+static inline uint64_t *panes_count_of(const struct panes *w, struct group_entry *e)
+{
+	return &e->state[w->opts->list->state_bytes / sizeof(uint64_t)];
+}
+
+/* The pane that starts at `where`, made if it is not there; NULL when a new one has no room. */
+struct pane *panes_get(struct panes *w, const struct window_pane *where, int64_t watermark_us);
+
+/* A group is new in a pane; `before` it was charged with that. */
+void panes_count_group(struct panes *w, struct pane *p);
+void panes_charge(struct panes *w, struct pane *p, const struct group_entry *entry, uint64_t before, bool is_new);
+
+/* panes_keep.c: as engine_save(), engine_load(), engine_loaded() */
+void panes_save(struct engine_windows *windows, engine_piece_fn *save, void *context);
+int panes_load(
+	struct engine_windows *windows, const struct engine_piece *piece, struct json_span value, struct err *err);
+void panes_loaded(struct engine_windows *windows, int64_t watermark_us);
 
 /* The rows of window k: 0, or -1 with err. */
 int panes_emit_window(struct panes *w, int64_t k, bool is_final, struct err *err);

@@ -163,8 +163,9 @@ int panes_emit_part(struct panes *w, struct err *err)
 	if (panes_emit_table(w, p->at.first, &p->groups, true, err))
 		return -1;
 	panes_uncount(w, p);
+	keep_drop_table(&w->keep, PANES_KIND, p->at.start_us, &p->groups);
 	panes_release_groups(w, &p->groups);
-	group_table_init(&p->groups, w->opts->list->state_bytes);
+	group_table_init(&p->groups, panes_entry_bytes(w));
 	w->first_us = WINDOW_FOREVER;
 	w->last_us = WINDOW_NEVER;
 	return 0;

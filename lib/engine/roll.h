@@ -31,6 +31,7 @@ struct pane {
 	uint64_t digest;          /* the sum of the hashes of their groups */
 	uint64_t n_groups, bytes; /* as the limits count them */
 	uint32_t n_parts;         /* how often its groups went out before it closed */
+	bool is_touched;          /* some group of it has changed since it was saved */
 	bool is_ready;            /* it was in a row: what it holds is in the roll, if there is one */
 	struct group_table groups;
 };

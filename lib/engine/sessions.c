@@ -34,7 +34,7 @@ static enum engine_fate refuse(struct sessions *s, int64_t first_us, int64_t las
 	return ENGINE_LATE;
 }
 
-static struct session *insert_session(struct sessions *s, struct owner *o, size_t at, int64_t us)
+struct session *sessions_insert(struct sessions *s, struct owner *o, size_t at, int64_t us)
 {
 	struct session *x = mem_alloc(1, sizeof *x + s->opts->list->state_bytes);
 
@@ -125,15 +125,16 @@ static struct session *find_place(
 	} else {
 		if (sessions_are_closed(s, last_us, watermark_us))
 			return NULL;
-		x = insert_session(s, o ? o : owners_add(&s->owners, key, hash), first, last_us);
+		x = sessions_insert(s, o ? o : owners_add(&s->owners, key, hash), first, last_us);
 	}
 	x->first_us = first_us < x->first_us ? first_us : x->first_us;
 	x->last_us = last_us > x->last_us ? last_us : x->last_us;
 	x->n_records++;
+	x->owner->is_touched = true;
 	return x;
 }
 
-static void charge(struct sessions *s, struct session *x)
+void sessions_charge(struct sessions *s, struct session *x)
 {
 	const struct owner *o = x->owner;
 
@@ -163,7 +164,7 @@ static enum engine_fate add(
 	if (!x)
 		return refuse(s, us, us, watermark_us - window_add_us(us, s->keep_us));
 	agg_states_add(s->opts->list, x->states, record->values, &record->place);
-	charge(s, x);
+	sessions_charge(s, x);
 	return sessions_note_taken(s, x, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
 }
 
@@ -196,7 +197,7 @@ static enum engine_fate merge(
 	if (!x)
 		return ENGINE_FULL;
 	agg_states_merge(s->opts->list, x->states, part->states);
-	charge(s, x);
+	sessions_charge(s, x);
 	return sessions_note_taken(s, x, watermark_us, err) ? ENGINE_ERROR : ENGINE_TAKEN;
 }
 
@@ -252,6 +253,7 @@ static void release_sessions(struct engine_windows *windows)
 	for (struct owner *o = owners_next(&s->owners, NULL); o; o = owners_next(&s->owners, o))
 		free(o->open);
 	owners_release(&s->owners);
+	keep_release(&s->keep);
 	free(s->heap);
 	free(s->closing);
 	free(s);
@@ -262,6 +264,9 @@ static const struct engine_windows_ops ops = {.add = add,
 	.advance = advance,
 	.oldest_start = oldest_start,
 	.digest = digest,
+	.save = sessions_save,
+	.load = sessions_load,
+	.loaded = sessions_loaded,
 	.memory = memory,
 	.close = release_sessions};
 
@@ -273,6 +278,7 @@ struct engine_windows *sessions_open(
 	s->windows.ops = &ops;
 	s->next_border_us = WINDOW_NEVER;
 	s->opts = opts;
+	s->keep.is_on = opts->is_kept;
 	s->gap_us = opts->window.session_us;
 	s->keep_us = window_add_us(s->gap_us, opts->grace_us);
 	s->borders = (struct window_spec){

@@ -116,6 +116,7 @@ int sessions_emit(struct sessions *s, struct session *x, bool is_final, struct e
 		s->counts->kept += x->n_records;
 	if (s->opts->emit == ENGINE_FINAL)
 		return s->opts->row(s->opts->context, &row, err);
+	x->owner->is_touched = true;
 	row.has_rev = true;
 	row.rev = x->rev++;
 	row.replaces = x->told;
@@ -145,8 +146,11 @@ static void drop_session(struct sessions *s, struct session *x)
 	x->owner = NULL;
 	sessions_let_go(s, x);
 	if (--o->n) {
+		o->is_touched = true;
 		memmove(o->open, o->open + 1, o->n * sizeof *o->open);
 	} else {
+		if (s->keep.is_on && o->is_there)
+			keep_drop(&s->keep, SESSIONS_KIND, 0, o->head.key);
 		free(o->open);
 		owners_drop(&s->owners, o);
 	}

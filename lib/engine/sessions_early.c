@@ -18,7 +18,7 @@ static bool is_complete(const struct sessions *s, int64_t last_us, int64_t water
 	return watermark_us > window_add_us(last_us, s->gap_us);
 }
 
-static void ripen(struct sessions *s, struct session *x)
+void sessions_ripen(struct sessions *s, struct session *x)
 {
 	waiting_add(&s->ripening, &(struct agg_place){.time_us = x->last_us}, x);
 	x->is_ripening = true;
@@ -38,7 +38,7 @@ static int tell_complete(struct sessions *s, int64_t watermark_us, struct err *e
 		waiting_pop(w);
 		x->is_ripening = false;
 		if (is_behind)
-			ripen(s, x);
+			sessions_ripen(s, x);
 		else if (x->owner)
 			sessions_set_aside(s, x);
 		sessions_let_go(s, x);
@@ -80,6 +80,6 @@ int sessions_note_taken(struct sessions *s, struct session *x, int64_t watermark
 	if (is_complete(s, x->last_us, watermark_us))
 		return sessions_emit(s, x, false, err);
 	if (!x->is_ripening)
-		ripen(s, x);
+		sessions_ripen(s, x);
 	return 0;
 }

@@ -2,6 +2,7 @@
 #ifndef TLM_SESSIONS_IMPL_H
 #define TLM_SESSIONS_IMPL_H
 
+#include "engine/keep.h"
 #include "engine/owners.h"
 #include "engine/waiting.h"
 #include "engine/windows.h"
@@ -23,6 +24,7 @@ struct owner {
 	struct owners_head head;
 	struct session **open; /* by time */
 	size_t n, cap;
+	bool is_touched, is_there; /* it has changed since it was saved; it was saved */
 };
 
 struct due {
@@ -37,6 +39,7 @@ struct sessions {
 	struct window_spec borders; /* of session_max */
 	struct window_pane between; /* the borders around the last record */
 	struct owners owners;
+	struct keep keep;
 	struct due *heap;
 	size_t n_heap, cap_heap;
 	struct waiting ripening;  /* with --emit update: by the time behind which they may be complete */
@@ -55,6 +58,23 @@ static inline struct window_pane sessions_borders(const struct sessions *s, int6
 	return s->opts->window.session_max_us ? window_pane_at(&s->borders, us)
 					      : (struct window_pane){WINDOW_NEVER, WINDOW_FOREVER, 0, 0};
 }
+
+/* ---- sessions.c ---- */
+
+/* A session of one record at a place among those of its owner. */
+struct session *sessions_insert(struct sessions *s, struct owner *o, size_t at, int64_t us);
+
+/* The limits count what it costs now. */
+void sessions_charge(struct sessions *s, struct session *x);
+
+/* ---- sessions_keep.c: as engine_save(), engine_load(), engine_loaded() ---- */
+
+enum { SESSIONS_KIND = 's' }; /* of pieces */
+
+void sessions_save(struct engine_windows *windows, engine_piece_fn *save, void *context);
+int sessions_load(
+	struct engine_windows *windows, const struct engine_piece *piece, struct json_span value, struct err *err);
+void sessions_loaded(struct engine_windows *windows, int64_t watermark_us);
 
 /* ---- sessions_close.c ---- */
 
@@ -80,6 +100,9 @@ void sessions_sort_aside(struct sessions *s);
 int sessions_emit(struct sessions *s, struct session *x, bool is_final, struct err *err);
 
 /* ---- sessions_early.c ---- */
+
+/* It is told when W has completed it. */
+void sessions_ripen(struct sessions *s, struct session *x);
 
 /* W has risen, what it closes has closed: the rows before the final one. 0, or -1 with err. */
 int sessions_tell(struct sessions *s, int64_t watermark_us, struct err *err);

@@ -33,20 +33,29 @@ static void insert(struct told *t, size_t at, int64_t k)
 	group_table_init(&t->windows[at].rows, sizeof(uint64_t));
 }
 
-uint32_t told_next(struct told *t, int64_t k, struct slice key, bool is_last)
+struct group_entry *told_entry(struct told *t, int64_t k, struct slice key)
 {
 	size_t at = find(t, k);
-	uint64_t hash = group_hash(key);
-	struct group_entry *entry;
 	bool is_new;
 
-	if (is_last) {
-		entry = at < t->n && t->windows[at].k == k ? group_table_find(&t->windows[at].rows, key, hash) : NULL;
-		return entry ? (uint32_t)entry->state[0] : 0;
-	}
 	if (at == t->n || t->windows[at].k != k)
 		insert(t, at, k);
-	entry = group_table_get(&t->windows[at].rows, key, hash, &is_new);
+	return group_table_get(&t->windows[at].rows, key, group_hash(key), &is_new);
+}
+
+uint32_t told_next(struct told *t, int64_t k, struct slice key, bool is_last)
+{
+	struct group_entry *entry = NULL;
+	size_t at;
+
+	if (is_last) {
+		at = find(t, k);
+		if (at < t->n && t->windows[at].k == k)
+			entry = group_table_find(&t->windows[at].rows, key, group_hash(key));
+		return entry ? (uint32_t)entry->state[0] : 0;
+	}
+	entry = told_entry(t, k, key);
+	keep_touch(t->keep, entry);
 	return (uint32_t)entry->state[0]++;
 }
 
@@ -54,8 +63,10 @@ void told_drop(struct told *t, int64_t k)
 {
 	size_t n = 0;
 
-	while (n < t->n && t->windows[n].k <= k)
-		group_table_release(&t->windows[n++].rows);
+	for (; n < t->n && t->windows[n].k <= k; n++) {
+		keep_drop_table(t->keep, TOLD_KIND, t->windows[n].k, &t->windows[n].rows);
+		group_table_release(&t->windows[n].rows);
+	}
 	t->n -= n;
 	if (n && t->n)
 		memmove(t->windows, t->windows + n, t->n * sizeof *t->windows);
@@ -72,7 +83,8 @@ size_t told_bytes(const struct told *t)
 
 void told_release(struct told *t)
 {
-	told_drop(t, INT64_MAX);
+	for (size_t i = 0; i < t->n; i++)
+		group_table_release(&t->windows[i].rows);
 	free(t->windows);
 	*t = (struct told){0};
 }

@@ -63,6 +63,11 @@ struct engine_windows_ops {
 	void (*span)(const struct engine_windows *windows, int64_t *first_us, int64_t *last_us);
 	void (*widen)(struct engine_windows *windows, int64_t first_us, int64_t last_us);
 	uint64_t (*digest)(const struct engine_windows *windows); /* as engine_digest() */
+	/* engine_save(), engine_load() and engine_loaded(); NULL where nothing can be kept. */
+	void (*save)(struct engine_windows *windows, engine_piece_fn *save, void *context);
+	int (*load)(struct engine_windows *windows, const struct engine_piece *piece, struct json_span value,
+		struct err *err);
+	void (*loaded)(struct engine_windows *windows, int64_t watermark_us);
 	void (*memory)(const struct engine_windows *windows, size_t *bytes, size_t *groups);
 	void (*close)(struct engine_windows *windows);
 };
