@@ -239,7 +239,7 @@ static bool needs_one_lane(const struct agg *g)
 	const struct agg_options *o = &g->opts;
 
 	return o->top || o->latest || o->having || o->format == ROWS_TABLE || o->is_filling || o->is_partial ||
-	       g->emit != ENGINE_FINAL || g->frame.rotate;
+	       o->state_topic || g->emit != ENGINE_FINAL || g->frame.rotate;
 }
 
 static int open_workers(struct agg *g, struct err *err)

@@ -22,47 +22,48 @@ enum agg_idle_close { IDLE_HOLD, IDLE_JUMP, IDLE_WALK };
 enum agg_on_full { ON_FULL_FAIL, ON_FULL_EMIT_EARLY, ON_FULL_DROP };
 
 struct agg_options {
-	const char *time;       /* --time FIELD[:FORMAT], NULL: see the semantics of its default */
-	const char *window;     /* -w: "all", a duration, "day", "week", "month" */
-	const char *tz;         /* --tz, NULL: UTC */
-	int64_t every_us;       /* --every, 0: the window */
-	int64_t offset_us;      /* --offset */
-	int64_t session_us;     /* --session, 0: none */
-	int64_t session_max_us; /* --session-max, 0: none */
-	int64_t every_n;        /* --every-n, 0: none */
-	const char *emit;       /* --emit final|update|every=D */
-	bool is_filling;        /* --fill */
-	const char *start;      /* --start PROGRAM, NULL: none */
-	const char *end;        /* --end PROGRAM */
-	int64_t delay_us;       /* --delay, -1: not given */
-	int64_t grace_us;       /* --grace */
-	int64_t max_ahead_us;   /* --max-ahead, -1: no limit */
-	const char *quorum;     /* --quorum N:FIELD, NULL: none */
-	bool has_marks;         /* --marks */
-	bool is_explaining;     /* --explain-lateness */
-	struct opt_list groups; /* -g */
-	int64_t max_keys;       /* --max-keys, 0: no limit */
-	uint64_t max_mem_bytes; /* --max-mem, 0: no limit */
-	int on_full;            /* --on-full: enum agg_on_full, -1: not given */
-	const char *where;      /* --where PROGRAM, NULL: all records */
-	const char *having;     /* --having PROGRAM, NULL: all rows */
-	const char *top;        /* --top N:NAME, NULL: all rows */
-	const char *latest;     /* --latest FILE, NULL: none */
-	const char *late;       /* --late PLACE */
-	bool is_coercing;       /* --coerce */
-	bool no_flush;          /* --no-flush */
-	int time_out;           /* --time-out: enum rows_time */
-	int format;             /* --format: enum rows_format, -1: as the suffix of -o says */
-	const char *output;     /* -o, NULL: none */
-	int64_t exact_max;      /* --exact */
-	int64_t max_gap_us;     /* --max-gap, 0: no limit */
-	int64_t idle_us;        /* --idle, 0: an input is waited for */
-	int idle_close;         /* --idle-close: enum agg_idle_close */
-	bool is_partial;        /* --partial */
-	bool is_merging;        /* --merge */
-	int64_t jobs;           /* -j: threads */
-	bool is_accepting;      /* --accept-new-config */
-	int64_t max_replay;     /* --max-replay */
+	const char *time;        /* --time FIELD[:FORMAT], NULL: see the semantics of its default */
+	const char *window;      /* -w: "all", a duration, "day", "week", "month" */
+	const char *tz;          /* --tz, NULL: UTC */
+	int64_t every_us;        /* --every, 0: the window */
+	int64_t offset_us;       /* --offset */
+	int64_t session_us;      /* --session, 0: none */
+	int64_t session_max_us;  /* --session-max, 0: none */
+	int64_t every_n;         /* --every-n, 0: none */
+	const char *emit;        /* --emit final|update|every=D */
+	bool is_filling;         /* --fill */
+	const char *start;       /* --start PROGRAM, NULL: none */
+	const char *end;         /* --end PROGRAM */
+	int64_t delay_us;        /* --delay, -1: not given */
+	int64_t grace_us;        /* --grace */
+	int64_t max_ahead_us;    /* --max-ahead, -1: no limit */
+	const char *quorum;      /* --quorum N:FIELD, NULL: none */
+	bool has_marks;          /* --marks */
+	bool is_explaining;      /* --explain-lateness */
+	struct opt_list groups;  /* -g */
+	int64_t max_keys;        /* --max-keys, 0: no limit */
+	uint64_t max_mem_bytes;  /* --max-mem, 0: no limit */
+	int on_full;             /* --on-full: enum agg_on_full, -1: not given */
+	const char *where;       /* --where PROGRAM, NULL: all records */
+	const char *having;      /* --having PROGRAM, NULL: all rows */
+	const char *top;         /* --top N:NAME, NULL: all rows */
+	const char *latest;      /* --latest FILE, NULL: none */
+	const char *late;        /* --late PLACE */
+	bool is_coercing;        /* --coerce */
+	bool no_flush;           /* --no-flush */
+	int time_out;            /* --time-out: enum rows_time */
+	int format;              /* --format: enum rows_format, -1: as the suffix of -o says */
+	const char *output;      /* -o, NULL: none */
+	int64_t exact_max;       /* --exact */
+	int64_t max_gap_us;      /* --max-gap, 0: no limit */
+	int64_t idle_us;         /* --idle, 0: an input is waited for */
+	int idle_close;          /* --idle-close: enum agg_idle_close */
+	bool is_partial;         /* --partial */
+	bool is_merging;         /* --merge */
+	int64_t jobs;            /* -j: threads */
+	bool is_accepting;       /* --accept-new-config */
+	int64_t max_replay;      /* --max-replay */
+	const char *state_topic; /* --state-topic TOPIC, NULL: none */
 };
 
 /* What the stage works with; all borrowed. */

@@ -20,7 +20,7 @@ static struct part *part_of(struct agg_group *g, uint32_t input)
 	return &g->parts[input];
 }
 
-static void go_silent(struct agg_group *g, struct agg *agg)
+void agg_group_go_silent(struct agg_group *g, struct agg *agg)
 {
 	agg->is_replaying = true;
 	agg->frame.ledger = &g->replayed;
@@ -42,37 +42,12 @@ static void tell_replay(struct agg_group *g, const struct rebuild *r, const char
 
 	if (r->position - r->low <= g->opts->max_replay)
 		return;
-	buf_addf(&text, "%s: up to %lld records are read again to rebuild the open windows, more than --max-replay",
+	buf_addf(&text,
+		"%s: up to %lld records are read again to rebuild the open windows, more than --max-replay "
+		"(--state-topic would keep them)",
 		name, (long long)(r->position - r->low));
 	g->warn(g->warn_ctx, buf_cstr(&text));
 	buf_release(&text);
-}
-
-static int take_part(void *ctx, uint32_t input, const char *name, int32_t partition, int64_t committed,
-	struct slice metadata, struct err *err)
-{
-	struct agg_group *g = ctx;
-	struct part *p = part_of(g, input);
-	struct agg_frame frame = g->frame;
-
-	frame.n_inputs = 1;
-	frame.partition = partition;
-	p->agg = agg_open(g->opts, g->list, &frame, err);
-	if (!p->agg)
-		return -1;
-	agg_set_sink(p->agg, g->frame.sink);
-	agg_set_late(p->agg, g->late);
-	p->name = name;
-	rebuild_init(&p->rebuild, g->options);
-	if (committed < 0)
-		return 0;
-	if (rebuild_take(&p->rebuild, committed, metadata, g->opts->is_accepting, &p->agg->clock, err))
-		return -1;
-	if (p->rebuild.is_replaying) {
-		go_silent(g, p->agg);
-		tell_replay(g, &p->rebuild, name);
-	}
-	return 0;
 }
 
 static void forget_part(void *ctx, uint32_t input)
@@ -94,6 +69,8 @@ static void forget_part(void *ctx, uint32_t input)
 	}
 	agg_close(p->agg);
 	rebuild_release(&p->rebuild);
+	buf_release(&p->names);
+	buf_release(&p->head);
 	p->agg = NULL;
 }
 
@@ -134,10 +111,15 @@ static int64_t needed_from(const struct agg *agg)
 
 static bool position(void *ctx, uint32_t input, int64_t *offset, struct buf *metadata)
 {
-	struct part *p = part_of(ctx, input);
+	struct agg_group *g = ctx;
+	struct part *p = part_of(g, input);
 
-	return p->agg && rebuild_commit(&p->rebuild, needed_from(p->agg), &p->agg->clock, agg_counts(p->agg).groups,
-				 digest_of(p->agg), offset, metadata);
+	if (!p->agg || !rebuild_commit(&p->rebuild, g->table ? WINDOW_FOREVER : needed_from(p->agg), &p->agg->clock,
+			       agg_counts(p->agg).groups, digest_of(p->agg), offset, metadata))
+		return false;
+	if (g->table && !slice_eq(buf_slice(metadata), buf_slice(&p->head)))
+		agg_group_save(g, p, metadata);
+	return true;
 }
 
 /* ---- records ---- */
@@ -176,6 +158,44 @@ static int catch_up(struct agg_group *g, struct part *p, int64_t offset, struct 
 		return -1;
 	go_live(g, p->agg);
 	return 0;
+}
+
+struct agg *agg_group_begin(const struct agg_group *g, int32_t partition, struct err *err)
+{
+	struct agg_frame frame = g->frame;
+	struct agg *agg;
+
+	frame.n_inputs = 1;
+	frame.partition = partition;
+	agg = agg_open(g->opts, g->list, &frame, err);
+	if (!agg)
+		return NULL;
+	agg_set_sink(agg, g->frame.sink);
+	agg_set_late(agg, g->late);
+	return agg;
+}
+
+static int take_part(void *ctx, uint32_t input, const char *name, int32_t partition, int64_t committed,
+	struct slice metadata, struct err *err)
+{
+	struct agg_group *g = ctx;
+	struct part *p = part_of(g, input);
+
+	p->name = name;
+	p->agg = agg_group_begin(g, partition, err);
+	if (!p->agg)
+		return -1;
+	rebuild_init(&p->rebuild, g->options);
+	if (committed >= 0 &&
+		rebuild_take(&p->rebuild, committed, metadata, g->opts->is_accepting, &p->agg->clock, err))
+		return -1;
+	if (p->rebuild.is_replaying) {
+		agg_group_go_silent(g, p->agg);
+		tell_replay(g, &p->rebuild, name);
+	}
+	if (!g->table && p->rebuild.state < 0)
+		return 0;
+	return agg_group_restore(g, p, partition, metadata, err) || catch_up(g, p, -1, err) ? -1 : 0;
 }
 
 /* Whether the key of a message is the group of its record, as far as one can tell: the text of a string, JSON of
@@ -381,6 +401,8 @@ void agg_group_close(struct agg_group *g)
 	for (uint32_t i = 0; i < g->n_parts; i++) {
 		if (g->parts[i].agg)
 			rebuild_release(&g->parts[i].rebuild);
+		buf_release(&g->parts[i].names);
+		buf_release(&g->parts[i].head);
 		agg_close(g->parts[i].agg);
 	}
 	free(g->parts);
@@ -391,6 +413,11 @@ void agg_group_close(struct agg_group *g)
 struct stage *agg_group_stage(struct agg_group *g)
 {
 	return &g->stage;
+}
+
+void agg_group_set_table(struct agg_group *g, struct kafka_table *table)
+{
+	g->table = table;
 }
 
 void agg_group_set_sinks(struct agg_group *g, struct sink *sink, struct sink *late)

@@ -3,7 +3,8 @@
  *
  * Each partition has a clock, windows and rows of its own: a stage of agg.h. No state is kept anywhere: what is
  * committed is the low water, with what it takes to rebuild the windows from there (see lib/rebuild). While a partition
- * is rebuilt nothing goes out and nothing counts.
+ * is rebuilt nothing goes out and nothing counts. With a state topic what is open is there, piece by piece (see
+ * engine.h), and what is committed is the position.
  */
 #ifndef TLM_AGG_GROUP_H
 #define TLM_AGG_GROUP_H
@@ -25,6 +26,9 @@ struct agg_group *agg_group_open(struct agg *model, const struct agg_options *op
 	struct err *err);
 void agg_group_close(struct agg_group *g); /* does nothing for NULL */
 struct stage *agg_group_stage(struct agg_group *g);
+
+/* What is open is kept in this topic too; borrowed. Before the first batch. */
+void agg_group_set_table(struct agg_group *g, struct kafka_table *table);
 
 /* Where rows and late records go; late NULL: nowhere. */
 void agg_group_set_sinks(struct agg_group *g, struct sink *sink, struct sink *late);

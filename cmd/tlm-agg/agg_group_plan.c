@@ -18,14 +18,16 @@ int agg_group_check(const struct agg *model, const struct agg_options *o, struct
 {
 	static const char no_log[] =
 		"such windows cannot be rebuilt from a part of the log; without -G they can be had";
+	static const char needs_state[] =
+		"cannot be rebuilt from a part of the log: say --state-topic, or read without -G";
 	static const char one_file[] = "the file would be of all partitions; read the topic of the rows without -G";
 
-	if (model->window.is_all)
-		return refuse(err, "-w all", no_log);
+	if (model->window.is_all && !o->state_topic)
+		return refuse(err, "-w all", needs_state);
 	if (o->every_n || o->start || o->end)
 		return refuse(err, o->every_n ? "--every-n" : o->start ? "--start" : "--end", no_log);
-	if (o->is_filling)
-		return refuse(err, "--fill", no_log);
+	if (o->is_filling && !o->state_topic)
+		return refuse(err, "--fill", needs_state);
 	if (o->is_explaining)
 		return refuse(err, "--explain-lateness", "read the topic without -G");
 	if (o->latest || model->frame.rotate)
@@ -34,8 +36,9 @@ int agg_group_check(const struct agg *model, const struct agg_options *o, struct
 		return refuse(err, "--format", "rows are ndjson");
 	if (o->on_full > ON_FULL_FAIL)
 		return refuse(err, "--on-full", "what is dropped depends on when a member began");
-	if (model->list.carried_bytes && !o->max_gap_us)
-		return refuse(err, "values that hold", "say --max-gap: how far back the log is needed for them");
+	if (model->list.carried_bytes && !o->max_gap_us && !o->state_topic)
+		return refuse(err, "values that hold",
+			"say --max-gap: how far back the log is needed for them, or --state-topic");
 	return 0;
 }
 
@@ -62,5 +65,7 @@ uint64_t agg_group_hash(const struct agg_options *o, const char *list)
 		add_text(&hash, o->groups.items[i]);
 	if (o->is_merging)
 		add_text(&hash, "merge");
+	if (o->is_filling)
+		add_text(&hash, "fill");
 	return hash;
 }

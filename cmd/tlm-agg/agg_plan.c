@@ -262,6 +262,8 @@ void agg_explain(const struct agg *g, struct buf *out)
 		buf_addf(out, "\nrows: those with %s", g->opts.having);
 	if (g->opts.top)
 		buf_addf(out, "\nrows of a window: the largest of %s", g->opts.top);
+	if (g->opts.state_topic)
+		buf_addf(out, "\nstate topic: %s", g->opts.state_topic);
 	if (g->opts.is_partial)
 		buf_addf(out, "\nrows are partial: config %016llx, window %.*s",
 			(unsigned long long)g->partial.head.config, (int)g->window_text.len, g->window_text.p);

@@ -84,6 +84,7 @@ void agg_worker_begin(struct agg_worker *w)
 		.has_time = g->time_from != TIME_NONE,
 		.limits = {(uint64_t)g->opts.max_keys, g->opts.max_mem_bytes, g->opts.on_full == ON_FULL_EMIT_EARLY},
 		.is_filling = g->opts.is_filling,
+		.is_kept = g->opts.state_topic != NULL,
 		.emit = g->emit,
 		.emit_every_us = g->emit_every_us,
 		.grace_us = g->opts.grace_us,

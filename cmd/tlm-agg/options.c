@@ -83,6 +83,8 @@ static const struct opt options[] = {
 	{.kind = OPT_HEADING, .help = "In a group"},
 	{.name = "accept-new-config", .kind = OPT_FLAG, .offset = AT(is_accepting),
 	 .help = "go on though the group has run with other windows or aggregates, or its offsets were set by others."},
+	{.name = "state-topic", .kind = OPT_STRING, .offset = AT(state_topic), .arg = "TOPIC",
+	 .help = "keep what is open in this compacted topic too: whoever has a partition next reads it there, not from the records again."},
 	{.name = "max-replay", .kind = OPT_INT, .offset = AT(max_replay), .arg = "N", .min = 0, .max = INT64_MAX,
 	 .help = "tell when more than N records are read again to rebuild the open windows of a partition. Default 1000000."},
 	{.kind = OPT_HEADING, .help = "In parts"},

@@ -22,6 +22,39 @@ static int check_place(const struct tool *t, const char *option, const char *pla
 	return 0;
 }
 
+/* Whether a place is this topic, of whatever cluster. */
+static bool is_topic(const char *place, const char *topic)
+{
+	const char *at;
+
+	if (!place || !kafka_is_place(place))
+		return false;
+	at = strrchr(place, '/');
+	at = at ? at + 1 : strchr(place, ':') + 1;
+	return strcspn(at, "?") == strlen(topic) && strncmp(at, topic, strlen(topic)) == 0;
+}
+
+/* A topic by its name, where nothing else goes. */
+static int check_state_topic(
+	const struct tool *t, const struct agg_options *o, const char *const *names, size_t n, struct err *err)
+{
+	const char *topic = o->state_topic;
+	bool is_taken;
+
+	if (!topic)
+		return 0;
+	if (!*topic ||
+		strspn(topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != strlen(topic))
+		return err_set(err, ERR_USAGE,
+			"--state-topic %.100s: must be the name of a topic in the cluster that is read", topic);
+	if (!kafka_has_group(&t->common.kafka, names, n))
+		return err_set(err, ERR_USAGE, "--state-topic: is for a group: -G GROUP kafka:TOPIC");
+	is_taken = is_topic(t->common.output, topic) || is_topic(t->common.rejects, topic) || is_topic(o->late, topic);
+	for (size_t i = 0; i < n; i++)
+		is_taken |= is_topic(names[i], topic);
+	return is_taken ? err_set(err, ERR_USAGE, "--state-topic %.100s: is read or written already", topic) : 0;
+}
+
 static int check_places(const struct tool *t, const struct agg_options *o, struct err *err)
 {
 	if (check_place(t, "--late", o->late, true, err) || check_place(t, "--latest", o->latest, false, err))
@@ -37,7 +70,8 @@ int places_open(struct places *p, struct tool *t, const struct agg_options *o, s
 	const char *const *names;
 	size_t n_names;
 
-	if (tool_source_names(t, 1, &names, &n_names, err) || check_places(t, o, err))
+	if (tool_source_names(t, 1, &names, &n_names, err) || check_places(t, o, err) ||
+		check_state_topic(t, o, names, n_names, err))
 		return -1;
 	frame->is_topic = kafka_is_place(names[0]);
 	frame->has_group = kafka_has_group(&t->common.kafka, names, n_names);
@@ -101,6 +135,12 @@ int places_open_sinks(struct places *p, struct tool *t, const struct agg_options
 		return -1;
 	if (p->group)
 		agg_group_set_sinks(p->group, p->sink, p->late);
+	if (o->state_topic) {
+		p->table = kafka_table_open(p->source, o->state_topic, err);
+		if (!p->table)
+			return -1;
+		agg_group_set_table(p->group, p->table);
+	}
 	agg_set_sink(agg, p->sink);
 	agg_set_late(agg, p->late);
 	return 0;
@@ -121,5 +161,6 @@ void places_close(struct places *p)
 	agg_group_close(p->group);
 	sink_close(p->late);
 	sink_close(p->sink);
+	kafka_table_close(p->table);
 	source_close(p->source);
 }

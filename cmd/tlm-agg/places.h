@@ -10,8 +10,9 @@
 struct places {
 	struct source *source; /* NULL: a dry run over topics, which opens none */
 	struct sink *sink;
-	struct sink *late;       /* of --late */
-	struct agg_group *group; /* NULL: there is none */
+	struct sink *late;         /* of --late */
+	struct kafka_table *table; /* of --state-topic, or NULL */
+	struct agg_group *group;   /* NULL: there is none */
 };
 
 /* Checks all places and opens the sources; fills what the frame says of them. Returns 0, or -1 with err. */

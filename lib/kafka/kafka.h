@@ -125,6 +125,28 @@ struct sink *kafka_exact_sink(struct source *source, const struct kafka_opts *o,
  */
 int kafka_exact_offsets(struct source *source, const struct kafka_opts *o, struct err *err);
 
+/*
+ * A compacted topic that keeps what the keeper of a group keeps, by key: it is written in the transactions of the
+ * source and read back when a partition is taken. Opened before the first batch; source is a group's. NULL with err: as
+ * kafka_exact_sink(), and ERR_REFUSED for a topic that is not compacted.
+ */
+struct kafka_table;
+struct kafka_table *kafka_table_open(struct source *source, const char *topic, struct err *err);
+void kafka_table_close(struct kafka_table *t); /* before the source; does nothing for NULL */
+int32_t kafka_table_partitions(const struct kafka_table *t);
+const char *kafka_table_group(const struct kafka_table *t); /* the name of the group */
+
+/* The next commit of the source writes it; value.p NULL: the key has gone. From keeper's calls. */
+void kafka_table_put(struct kafka_table *t, int32_t partition, struct slice key, struct slice value);
+
+/*
+ * Gives take() each message of a partition that is committed, in order; value.p NULL: the key has gone. Ends when
+ * take() says that this was the last (1) or at the end of the partition (0); is_awaited: one that is the last will
+ * come, and transactions that are not decided are waited for. -1 with err.
+ */
+int kafka_table_read(struct kafka_table *t, int32_t partition, bool is_awaited,
+	bool (*take)(void *ctx, struct slice key, struct slice value), void *ctx, struct err *err);
+
 /* Whether the topic of a sink is in the cluster of the source: brokers of both are asked. 0, or -1 with err. */
 int kafka_is_same_cluster(
 	struct source *source, const struct kafka_opts *o, const char *name, bool *is_same, struct err *err);

@@ -17,7 +17,7 @@ enum { POINTS_MAX = 1024 };
 
 void rebuild_init(struct rebuild *r, uint64_t options)
 {
-	*r = (struct rebuild){.options = options, .next = -1, .low = -1, .position = -1};
+	*r = (struct rebuild){.options = options, .next = -1, .low = -1, .position = -1, .state = -1};
 }
 
 void rebuild_release(struct rebuild *r)
@@ -203,6 +203,8 @@ static void encode(const struct rebuild *r, const struct rebuild_point *low, con
 		(unsigned long long)groups, (unsigned long long)digest);
 	add_time(out, "t", clock->inputs[0].stream_us);
 	add_time(out, "l", low->stream_us);
+	if (r->state >= 0)
+		buf_addf(out, " s=%d", (int)r->state);
 	for (uint32_t i = 0; i < low->n_votes; i++)
 		buf_addf(out, "%s%lld:%llx", i ? "," : " q=", (long long)low->votes[i].us,
 			(unsigned long long)low->votes[i].value);
@@ -286,13 +288,16 @@ static bool take_votes(const char *at, struct window_clock *clock)
 
 static bool decode(struct rebuild *r, const char *text, int64_t *low_us)
 {
-	int64_t groups;
+	int64_t groups, state = -1;
 
 	if (!take_int(text, 'p', &r->position) || !take_int(text, 'n', &groups) || !take_hex(text, 'd', &r->digest) ||
 		!take_int(text, 't', &r->position_us) || !take_int(text, 'l', low_us) ||
 		!take_pushes(r, find(text, 'f')))
 		return false;
+	if (find(text, 's') && (!take_int(text, 's', &state) || state < 0 || state > INT32_MAX))
+		return false;
 	r->groups = (uint64_t)groups;
+	r->state = (int32_t)state;
 	return r->position >= 0 && groups >= 0;
 }
 
@@ -374,7 +379,7 @@ bool rebuild_commit(struct rebuild *r, int64_t need_us, const struct window_cloc
 
 	if (r->is_replaying || r->next < 0)
 		return false;
-	low = find_low(r, need_us, clock, &here);
+	low = find_low(r, r->state < 0 ? need_us : WINDOW_FOREVER, clock, &here);
 	forget_pushes(r, low->offset);
 	encode(r, low, clock, groups, digest, metadata);
 	*offset = low->offset;

@@ -11,6 +11,9 @@
  * Which records a window takes depends on T alone (and for sessions on the open sessions of its key), so this is exact
  * from any offset at or below the low water, if T there is known. So the log of possible low waters may be coarse.
  *
+ * Where what is open is kept elsewhere, the low water is the position: nothing is read again, and count and digest
+ * prove what was brought back.
+ *
  * Pure functions of what they are given: no broker, no clock. Memory: init/release. Not thread safe per object.
  */
 #ifndef TLM_REBUILD_H
@@ -54,6 +57,7 @@ struct rebuild {
 	size_t n, cap;
 	struct rebuild_push pushes[REBUILD_PUSHES_MAX];
 	uint32_t n_pushes, at_push; /* those before at_push are done */
+	int32_t state;              /* the partition of a topic that keeps what is open, -1: nothing does */
 
 	/* what was committed */
 	bool is_replaying, is_unchecked;
@@ -69,7 +73,7 @@ void rebuild_release(struct rebuild *r);
 /*
  * What the group has committed: the offset and its metadata. Afterwards r replays if is_replaying. *clock (one input,
  * as new) gets T and the pairs of the low water. is_accepted: other options, or offsets that somebody else has set, are
- * taken; nothing can be compared then. Returns 0, or -1 with ERR_REFUSED that says what to do.
+ * taken; nothing can be compared then. r->state is what was committed. Returns 0, or -1 with ERR_REFUSED that says what to do.
  */
 int rebuild_take(struct rebuild *r, int64_t offset, struct slice metadata, bool is_accepted, struct window_clock *clock,
 	struct err *err);
@@ -101,7 +105,7 @@ bool rebuild_can_push(const struct rebuild *r);
 
 /*
  * What to commit now: the low water and its metadata. need_us: records before this time are needed by no window that is
- * open. False: nothing (no record was seen, or it replays).
+ * open; where r->state is set it does not matter. False: nothing (no record was seen, or it replays).
  */
 bool rebuild_commit(struct rebuild *r, int64_t need_us, const struct window_clock *clock, uint64_t groups,
 	uint64_t digest, int64_t *offset, struct buf *metadata);

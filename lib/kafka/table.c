@@ -1,0 +1,204 @@
+/*
+ * A topic as a table. What is put goes into the parcel of the source's transactions. It is read by a consumer of its
+ * own, which sees what is committed and is there only while a partition is read.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kafka/exact.h"
+#include "kafka/props.h"
+#include "kafka/reader.h"
+#include "ledger/ledger.h"
+#include "mem/mem.h"
+#include "stop/stop.h"
+
+enum {
+	WAIT_MS = 100,
+	MESSAGES = 1024,
+	AWAIT_US = 60000000 /* until transactions that were open have been decided, or brokers are back */
+};
+
+struct kafka_table {
+	struct reader *reader;
+	struct exact *exact;
+	char *topic;
+	size_t exact_topic;
+	int32_t n_partitions;
+	char place[BATCH_PLACE_BYTES];
+};
+
+/* ---- writing ---- */
+
+void kafka_table_put(struct kafka_table *t, int32_t partition, struct slice key, struct slice value)
+{
+	exact_add(t->exact, t->exact_topic, &(struct outgoing){.key = key, .value = value, .partition = partition});
+}
+
+/* ---- reading ---- */
+
+struct scan {
+	struct client client;
+	rd_kafka_topic_t *topic;
+	rd_kafka_queue_t *queue;
+	int32_t partition;
+	int64_t end; /* where it ended when it was last reached, -1: it was not */
+};
+
+static void close_scan(struct scan *s)
+{
+	if (s->topic) {
+		rd.consume_stop(s->topic, s->partition);
+		rd.topic_destroy(s->topic);
+	}
+	if (s->queue)
+		rd.queue_destroy(s->queue);
+	if (s->client.rk)
+		rd.destroy(s->client.rk);
+}
+
+static int open_scan(struct kafka_table *t, struct scan *s, int32_t partition, struct err *err)
+{
+	struct reader *r = t->reader;
+	rd_kafka_conf_t *conf = rd.conf_dup(rd.conf(r->client.rk));
+
+	*s = (struct scan){.partition = partition, .end = -1};
+	rd.conf_set_rebalance_cb(conf, NULL);
+	if (props_set(conf, "isolation.level", "read_committed", err) ||
+		props_set(conf, "enable.partition.eof", "true", err)) {
+		rd.conf_destroy(conf);
+		return -1;
+	}
+	if (client_open(&s->client, RD_KAFKA_CONSUMER, conf, r->opts, err) || client_await(&s->client, err))
+		return -1;
+	s->queue = rd.queue_new(s->client.rk);
+	s->topic = rd.topic_new(s->client.rk, t->topic, NULL);
+	if (s->topic && rd.consume_start_queue(s->topic, partition, RD_KAFKA_OFFSET_BEGINNING, s->queue) == 0)
+		return 0;
+	return client_fail(err, rd.last_error(), "cannot read");
+}
+
+/* Whether there is nothing behind the last stable offset but what is not decided. */
+static bool is_decided(const struct kafka_table *t, const struct scan *s)
+{
+	int64_t low, high;
+
+	return rd.get_watermark_offsets(s->client.rk, t->topic, s->partition, &low, &high) == 0 && s->end >= high;
+}
+
+/* 1: take() has its last; 0: go on; -1 with err. */
+static int take_message(struct scan *s, const rd_kafka_message_t *m,
+	bool (*take)(void *ctx, struct slice key, struct slice value), void *ctx, struct err *err)
+{
+	if (m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
+		s->end = m->offset;
+		return 0;
+	}
+	if (m->err)
+		return client_code(m->err) == ERR_UNREACHABLE ? 0 : client_fail(err, m->err, "");
+	return take(ctx, (struct slice){m->key, m->key ? m->key_len : 0},
+		       (struct slice){m->payload, m->payload ? m->len : 0})
+		       ? 1
+		       : 0;
+}
+
+static int read_all(struct kafka_table *t, struct scan *s, bool is_awaited,
+	bool (*take)(void *ctx, struct slice key, struct slice value), void *ctx, struct err *err)
+{
+	int64_t end_us = ledger_now_us() + AWAIT_US;
+	rd_kafka_message_t *messages[MESSAGES];
+	int result = 0;
+
+	while (result == 0) {
+		ssize_t n = rd.consume_batch_queue(s->queue, WAIT_MS, messages, MESSAGES);
+
+		for (ssize_t i = 0; i < n; i++) {
+			if (result == 0)
+				result = take_message(s, messages[i], take, ctx, err);
+			rd.message_destroy(messages[i]);
+		}
+		if (result || (s->end >= 0 && (!is_awaited || is_decided(t, s))))
+			break;
+		if (n > 0)
+			end_us = ledger_now_us() + AWAIT_US;
+		if (client_has_failed(&s->client, err))
+			return -1;
+		if (stop_signal() || ledger_now_us() >= end_us)
+			return err_set(err, ERR_UNREACHABLE,
+				stop_signal() ? "stopped before the state was read"
+					      : "the state could not be read in time");
+	}
+	return result;
+}
+
+int kafka_table_read(struct kafka_table *t, int32_t partition, bool is_awaited,
+	bool (*take)(void *ctx, struct slice key, struct slice value), void *ctx, struct err *err)
+{
+	struct scan s;
+	int result;
+
+	if (partition >= t->n_partitions) {
+		err_set(err, ERR_REFUSED, "there is no partition %d: the topic was made anew", (int)partition);
+		return err_at(err, t->place, 0, 0);
+	}
+	result = open_scan(t, &s, partition, err);
+	if (result == 0)
+		result = read_all(t, &s, is_awaited, take, ctx, err);
+	close_scan(&s);
+	return result < 0 ? err_at(err, t->place, 0, 0) : result;
+}
+
+/* ---- open and close ---- */
+
+struct kafka_table *kafka_table_open(struct source *source, const char *topic, struct err *err)
+{
+	struct reader *r = (struct reader *)source;
+	struct kafka_table *t = mem_alloc(1, sizeof *t);
+	const struct rd_kafka_metadata *meta;
+	static char place[BATCH_PLACE_BYTES]; /* the error outlives the table */
+	int index;
+
+	t->reader = r;
+	t->topic = mem_dup(topic, strlen(topic));
+	snprintf(t->place, sizeof t->place, "kafka:%s", topic);
+	snprintf(place, sizeof place, "kafka:%s", topic);
+	if (!r->exact && !(r->exact = exact_open(r, r->opts, &r->addresses[0], err)))
+		goto fail;
+	index = exact_topic(r->exact, topic, RD_KAFKA_PARTITION_UA, err);
+	if (index < 0)
+		goto at;
+	t->exact = r->exact;
+	t->exact_topic = (size_t)index;
+	meta = client_topic(&r->exact->client, topic, err);
+	if (!meta)
+		goto at;
+	t->n_partitions = meta->topics[0].partition_cnt;
+	rd.metadata_destroy(meta);
+	return t;
+at:
+	if (err->code != ERR_UNREACHABLE) /* that is no matter of one topic */
+		err_at(err, place, 0, 0);
+fail:
+	kafka_table_close(t);
+	return NULL;
+}
+
+void kafka_table_close(struct kafka_table *t)
+{
+	if (!t)
+		return;
+	if (t->exact)
+		exact_release(t->exact);
+	free(t->topic);
+	free(t);
+}
+
+int32_t kafka_table_partitions(const struct kafka_table *t)
+{
+	return t->n_partitions;
+}
+
+const char *kafka_table_group(const struct kafka_table *t)
+{
+	return t->reader->group;
+}
