@@ -6,6 +6,7 @@
 #include "jobs/jobs.h"
 #include "jqworker/jqworker.h"
 #include "json/json.h"
+#include "mark/mark.h"
 
 struct reading;
 
@@ -97,16 +98,36 @@ void filter_part_release(struct part *p);
 bool filter_part_is_done(const struct part *p);
 void filter_copy_line(struct part *p, struct slice raw);
 void filter_flush_copy(struct part *p);
-void filter_note_lines(struct part *p, uint64_t line);
-void filter_take_fate(struct part *p, uint64_t outputs, bool is_last_true, bool is_good); /* of one record */
+void filter_note_origins(struct part *p, uint64_t line);
 void filter_fail(struct part *p, enum reject_reason reason, struct slice raw, uint64_t line, uint64_t byte,
 	struct slice message);
 void filter_fail_json(struct part *p, const struct json_record *record);
 bool filter_next_line(const char **at, const char *end, struct slice *text);
-bool filter_is_mark(const struct filter *f, const struct json_record *record);
 int filter_settle(struct filter *f, struct part *p, struct err *err);
 int filter_write(struct filter *f, struct part *p, struct err *err);
 int filter_spill(struct filter *f, struct part *p, struct err *err);
+
+/* Of one record. */
+static inline void filter_take_fate(struct part *p, uint64_t outputs, bool is_last_true, bool is_good)
+{
+	p->fates.kept += is_good && outputs;
+	p->fates.filtered += is_good && !outputs;
+	p->fates.outputs += outputs;
+	if (outputs)
+		p->fates.is_last_true = is_last_true;
+}
+
+/* For a sink that keeps what else a message held. */
+static inline void filter_note_lines(struct part *p, uint64_t line)
+{
+	if (p->in.origins)
+		filter_note_origins(p, line);
+}
+
+static inline bool filter_is_mark(const struct filter *f, const struct json_record *record)
+{
+	return f->opts.has_marks && record->status == JSON_OK && mark_is(record->p, record->len);
+}
 
 /* native.c */
 void filter_work(struct part *p, struct lane *lane);

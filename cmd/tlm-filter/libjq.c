@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "filter_impl.h"
-#include "mark/mark.h"
 #include "mem/mem.h"
 
 /* ---- workers ---- */

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "filter_impl.h"
-#include "mark/mark.h"
 
 /* The part is left for the stage's thread, behind the record whose line ends here. */
 static void pause_behind(struct part *p, struct slice raw, uint64_t line)

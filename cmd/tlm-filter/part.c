@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "filter_impl.h"
-#include "mark/mark.h"
 #include "mem/mem.h"
 
 enum { OUT_KEPT_BYTES = 16 << 20 }; /* of an output buffer between batches */
@@ -71,11 +70,6 @@ bool filter_next_line(const char **at, const char *end, struct slice *text)
 	return true;
 }
 
-bool filter_is_mark(const struct filter *f, const struct json_record *record)
-{
-	return f->opts.has_marks && record->status == JSON_OK && mark_is(record->p, record->len);
-}
-
 /* ---- lines out ---- */
 
 void filter_flush_copy(struct part *p)
@@ -102,31 +96,18 @@ void filter_copy_line(struct part *p, struct slice raw)
 	buf_add_char(p->out, '\n');
 }
 
-/* For a sink that keeps what else a message held: each line that was made since the last call is of this record. */
-void filter_note_lines(struct part *p, uint64_t line)
+/* Each line that was made since the last call is of this record. */
+void filter_note_origins(struct part *p, uint64_t line)
 {
 	const char *at, *end;
 	size_t n = 0;
 
-	if (!p->in.origins)
-		return;
 	filter_flush_copy(p);
 	end = p->out->p + p->out->len;
 	for (at = p->out->p + p->noted_bytes; at < end && (at = memchr(at, '\n', (size_t)(end - at))); at++)
 		n++;
 	batch_note(&p->in, line, n);
 	p->noted_bytes = p->out->len;
-}
-
-/* ---- fates ---- */
-
-void filter_take_fate(struct part *p, uint64_t outputs, bool is_last_true, bool is_good)
-{
-	p->fates.kept += is_good && outputs;
-	p->fates.filtered += is_good && !outputs;
-	p->fates.outputs += outputs;
-	if (outputs)
-		p->fates.is_last_true = is_last_true;
 }
 
 /* ---- records that failed ---- */

@@ -429,7 +429,7 @@ static bool write_splice(struct run *r, const struct json_record *record, struct
 	return true;
 }
 
-static enum jq_verdict judge(struct run *r, const struct json_record *record, struct buf *out)
+static inline enum jq_verdict judge(struct run *r, const struct json_record *record, struct buf *out)
 {
 	const struct jq_program *program = r->program;
 	enum answer a = answer(r, program->test, record);
@@ -445,12 +445,10 @@ static enum jq_verdict judge(struct run *r, const struct json_record *record, st
 	return JQ_EVALUATE;
 }
 
-enum jq_verdict jq_judge(struct jq_run *r, const struct json_record *record, struct buf *out)
+/* With values that are evaluated, within the limits of a record. Apart: setjmp() keeps a function out of registers. */
+static __attribute__((noinline)) enum jq_verdict judge_values(
+	struct run *r, const struct json_record *record, struct buf *out)
 {
-	if (!r->is_simple)
-		return JQ_EVALUATE;
-	if (!r->program->has_values)
-		return judge(r, record, out);
 	r->record = record;
 	r->root = value_span(record->value);
 	run_begin(r, out);
@@ -459,6 +457,13 @@ enum jq_verdict jq_judge(struct jq_run *r, const struct json_record *record, str
 		return JQ_EVALUATE;
 	}
 	return judge(r, record, out);
+}
+
+enum jq_verdict jq_judge(struct jq_run *r, const struct json_record *record, struct buf *out)
+{
+	if (!r->is_simple)
+		return JQ_EVALUATE;
+	return r->program->has_values ? judge_values(r, record, out) : judge(r, record, out);
 }
 
 int jq_takes(struct jq_run *run, const struct json_record *record, struct buf *scratch, struct jq_result *result)
