@@ -101,7 +101,7 @@ deps-check:
 # T=name picks the test files whose name holds it; JOBS files run side by side.
 JOBS ?= 2
 BATS := $(sort $(wildcard tests/bats/*.bats))
-LONG_BATS := crash faults filter kafka-agg kafka-groups kafka-secure kafka-topics memory readme realdata replay s3 s3fake s3faults s3refusals values
+LONG_BATS := crash faults filter filter-worker kafka-agg kafka-groups kafka-secure kafka-topics linear memory readme realdata replay s3 s3fake s3faults s3refusals values
 QUICK_BATS := $(filter-out $(LONG_BATS:%=tests/bats/%.bats),$(BATS))
 QUICK_TESTS := $(filter-out %/num_double_test %/sketch_test %/source_test %/jqworker_test %/json_diff_test,$(TESTS))
 pick = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(notdir $(f))),$(f))),$(1))

@@ -5,7 +5,7 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libjq-dev libonig-dev libzstd-dev zlib1g-dev liblzma-dev liblz4-dev libbz2-dev libssl-dev libcurl4-openssl-dev libexpat1-dev libxxhash-dev librdkafka-dev tzdata'
-check="$build bats time perl libcmocka-dev mandoc jq zstd gzip xz-utils lz4 bzip2 strace python3 python3-venv procps util-linux zsh fish openjdk-17-jre-headless maven openssl curl kcat"
+check="$build bats time perl valgrind libcmocka-dev mandoc jq zstd gzip xz-utils lz4 bzip2 strace python3 python3-venv procps util-linux zsh fish openjdk-17-jre-headless maven openssl curl kcat"
 lint="$build clang clang-format cppcheck shellcheck mandoc"
 bench="$build jq zstd miller python3 python3-venv time g++ libsimdjson-dev"
 fuzz="$build clang libclang-rt-14-dev"

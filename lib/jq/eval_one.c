@@ -171,6 +171,7 @@ struct fold {
 	struct emit emit;
 	const struct node *n;
 	struct value sum;
+	uint32_t owner;
 };
 
 struct last {
@@ -191,10 +192,16 @@ static int fold_value(struct emit *k, struct run *r, struct value v)
 	struct fold *f = (struct fold *)k;
 	struct last last = {{keep_last}, value_literal(JSON_NULL)};
 	struct value sum = f->sum;
+	uint32_t outer = r->kept_owner;
+	int result;
 
 	r->vars[f->n->slot] = v;
 	f->sum = last.v;
-	if (eval(r, f->n->c, sum, &last.emit))
+	r->kept_owner = f->owner;
+	result = eval(r, f->n->c, sum, &last.emit);
+	f->owner = r->kept_owner;
+	r->kept_owner = outer;
+	if (result)
 		return -1;
 	f->sum = last.v;
 	return 0;
@@ -202,7 +209,7 @@ static int fold_value(struct emit *k, struct run *r, struct value v)
 
 int eval_reduce_from(struct run *r, const struct node *n, struct value in, struct value start, struct value *out)
 {
-	struct fold f = {{fold_value}, n, start};
+	struct fold f = {{fold_value}, n, start, ++r->owner};
 
 	if (eval(r, n->a, in, &f.emit))
 		return -1;

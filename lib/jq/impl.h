@@ -137,6 +137,8 @@ struct node {
 	bool is_optional; /* a `?` that stands at N_INDEX, N_SLICE, N_EACH: no error of this step */
 	bool is_single;   /* always one value or an error: eval_one() may run it */
 	bool is_internal; /* a call that programs cannot make */
+	bool is_kept;     /* an assignment to the state of a `reduce`, which nobody else sees: it changes it in place */
+	bool is_apart;    /* of such a one: what is on the right holds no part of the state */
 	uint32_t at;      /* byte of the program */
 	struct node *a, *b, *c;
 	uint32_t n; /* arguments or pairs */
@@ -280,7 +282,8 @@ struct run {
 	struct jq_format format;
 	struct jq_limits limits;
 	uint64_t steps;
-	uint32_t owner; /* last number given to an update */
+	uint32_t owner;      /* last number given to an update */
+	uint32_t kept_owner; /* that of the state of the innermost `reduce`, see is_kept */
 	bool has_error;
 	struct value error;
 	const void *stop_at; /* who asked to stop, when an emit returned STOP; the label of a break */

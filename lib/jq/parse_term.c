@@ -128,6 +128,8 @@ static struct node *parse_call(struct parser *p)
 	function = parser_find_function(p, name, n->n);
 	if (function)
 		return parser_call(p, function, n);
+	if (slice_eq(name, SLICE_LIT("modulemeta")))
+		return parser_fail(p, at, "modulemeta would open a file, which no program may here");
 	note_input_call(p, name, n->n);
 	n->is_internal = p->is_prelude;
 	known = parser_call_prelude(p, n);

@@ -261,6 +261,58 @@ static int resolve_update(struct resolver *v, struct node *n)
 	return 0;
 }
 
+/* A value that does not come from the input. */
+static bool is_apart(const struct node *n)
+{
+	switch (n->kind) {
+	case N_CONST:
+	case N_VAR:
+		return true;
+	case N_INDEX:
+		return is_apart(n->a) && is_apart(n->b);
+	case N_ARRAY:
+		return !n->a || is_apart(n->a);
+	case N_PIPE:
+		return is_apart(n->a);
+	case N_OBJECT:
+		for (uint32_t i = 0; i < n->n; i++)
+			if (!is_apart(n->pairs[i].key) || !is_apart(n->pairs[i].value))
+				return false;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* One path, known before anything is changed. */
+static bool is_one_path(const struct node *n)
+{
+	while (n->kind == N_INDEX && n->is_single)
+		n = n->a;
+	return n->kind == N_IDENTITY;
+}
+
+/* The body of a `reduce` that is nothing but assignments of one value to one path. */
+static bool is_all_assignments(const struct node *n)
+{
+	if (n->kind == N_PIPE)
+		return is_all_assignments(n->a) && is_all_assignments(n->b);
+	return (n->kind == N_ASSIGN || n->kind == N_UPDATE || n->kind == N_MODIFY) && is_one_path(n->a) &&
+	       n->b->is_single;
+}
+
+/* They may change the state in place. */
+static void mark_kept(struct node *n)
+{
+	if (n->kind == N_PIPE) {
+		mark_kept(n->a);
+		mark_kept(n->b);
+		return;
+	}
+	n->is_kept = true;
+	n->is_apart = n->kind != N_MODIFY && is_apart(n->b);
+}
+
 static int resolve_children(struct resolver *v, struct node *n)
 {
 	if ((n->a && resolve(v, n->a)) || (n->b && resolve(v, n->b)) || (n->c && resolve(v, n->c)))
@@ -320,6 +372,8 @@ static int resolve(struct resolver *v, struct node *n)
 		n->is_single = n->a->is_single && is_single_or_none(n->b) && is_single_or_none(n->c);
 		return 0;
 	case N_REDUCE:
+		if (is_all_assignments(n->c))
+			mark_kept(n->c);
 		n->is_single = n->b->is_single;
 		return 0;
 	case N_TRY:

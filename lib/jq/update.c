@@ -1,7 +1,8 @@
 /*
  * Assignments. The left side gives paths, each with the value that is there in the input; the result is the input with
  * each path set in turn. What an update has built belongs to it (its owner number) and is changed in place; what came
- * from elsewhere is copied first.
+ * from elsewhere is copied first. The assignments that are the whole body of a `reduce` share one number from step to
+ * step, as long as nothing that was put in leads to a part of the state.
  */
 #include "jq/impl.h"
 
@@ -309,6 +310,12 @@ static bool is_owned(struct value v, uint32_t owner)
 					       (v.type == JSON_OBJECT && v.object->owner == owner));
 }
 
+/* Whether a value that was put into the state of a `reduce` may be one more way to a part of it. */
+static bool is_alias(const struct node *n, struct value v)
+{
+	return n->is_kept && !n->is_apart && v.form == FORM_BUILT && (v.type == JSON_ARRAY || v.type == JSON_OBJECT);
+}
+
 static int set_one(struct update *u, struct run *r, const struct link *link)
 {
 	struct path path = list_keys(r, link);
@@ -329,6 +336,8 @@ static int set_one(struct update *u, struct run *r, const struct link *link)
 		return -1;
 	if (result == 0)
 		return value_delete_paths(r, u->sum, &path, 1, &u->sum);
+	if (is_alias(u->n, v))
+		u->owner = ++r->owner;
 	return value_set_path(r, u->sum, &path, v, u->owner, &u->sum);
 }
 
@@ -347,7 +356,8 @@ static int update_path(struct path_emit *k, struct run *r, const struct link *li
 
 static int update(struct run *r, const struct node *n, struct value in, struct value right, struct value *out)
 {
-	struct update u = {.emit = {update_path}, .n = n, .right = right, .owner = ++r->owner};
+	struct update u = {
+		.emit = {update_path}, .n = n, .right = right, .owner = n->is_kept ? r->kept_owner : ++r->owner};
 
 	*out = in;
 	/* taken apart once, for the walk and for the changes: the first change copies what both would share */
@@ -358,6 +368,8 @@ static int update(struct run *r, const struct node *n, struct value in, struct v
 	u.sum = in;
 	if (eval_path(r, n->a, NULL, in, &u.emit))
 		return -1;
+	if (n->is_kept)
+		r->kept_owner = u.owner;
 	if (u.is_changed)
 		*out = u.sum;
 	return 0;

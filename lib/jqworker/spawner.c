@@ -104,9 +104,11 @@ static void leave_files(const int *kept, int n_kept)
 	}
 }
 
+/* The bytes of the old one are wiped: env may be among them. */
 static void leave_environment(const char *const *env)
 {
 	extern char **environ;
+	char **old = environ;
 	size_t n = 0;
 
 	while (env && env[n])
@@ -114,6 +116,8 @@ static void leave_environment(const char *const *env)
 	environ = mem_alloc(n + 1, sizeof *environ);
 	for (size_t i = 0; i < n; i++)
 		environ[i] = mem_dup(env[i], strlen(env[i]));
+	for (; old && *old; old++)
+		explicit_bzero(*old, strlen(*old));
 	tzset();
 }
 
