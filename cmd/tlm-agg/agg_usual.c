@@ -15,16 +15,22 @@
 
 enum {
 	PLACES = 256, /* by one byte */
-	KEY_WORDS = 8
+	GROUPS = 2,   /* that are remembered */
+	TEXT_WORDS = 4,
+	TEXT_BYTES = 8 * TEXT_WORDS
 };
 
-/* A group that was seen in this run. */
+/* The first bytes of a text, zeros behind it. */
+struct text {
+	uint64_t words[TEXT_WORDS];
+};
+
+/* A group that was seen in this run, as its values were written. */
 struct place {
 	uint64_t run; /* of another one: it is free */
 	uint64_t hash;
 	void *states;
-	size_t n_words;
-	uint64_t key[KEY_WORDS]; /* filled up with zeros */
+	struct text texts[GROUPS];
 };
 
 struct agg_usual {
@@ -33,6 +39,7 @@ struct agg_usual {
 	uint64_t n, digest;
 	struct buf key;
 	struct agg_value *values;
+	uint8_t masks[2 * TEXT_BYTES]; /* so many bytes that count, then so many that do not */
 };
 
 struct agg_usual *agg_usual_open(const struct agg_list *list)
@@ -40,6 +47,7 @@ struct agg_usual *agg_usual_open(const struct agg_list *list)
 	struct agg_usual *u = mem_alloc(1, sizeof *u);
 
 	u->values = mem_alloc(list->n_fields + 1, sizeof *u->values);
+	memset(u->masks, 0xff, TEXT_BYTES);
 	return u;
 }
 
@@ -52,81 +60,94 @@ void agg_usual_close(struct agg_usual *u)
 	free(u);
 }
 
-/* The key of the groups in u->key, and zeros behind it up to a whole word. */
-static inline bool read_key(struct agg_usual *u, const struct agg *g, const struct json_span *spans, struct buf *tmp)
+/* Always the same words, so that no branch depends on the length; JSON_PAD_BYTES are readable behind the text. */
+static inline struct text text_of(const struct agg_usual *u, const struct json_span *span)
 {
-	const uint64_t zero = 0;
+	struct text text;
+	uint64_t mask;
 
-	buf_reset(&u->key);
-	for (size_t i = 0; i < g->n_groups; i++) {
-		if (!group_key_add_padded(&u->key, spans[g->group_slots[i]], tmp))
-			return false;
+	for (size_t i = 0; i < TEXT_WORDS; i++) {
+		memcpy(&text.words[i], span->p + i * 8, 8);
+		memcpy(&mask, u->masks + TEXT_BYTES - span->len + i * 8, 8);
+		text.words[i] &= mask;
 	}
-	memcpy(buf_reserve(&u->key, sizeof zero), &zero, sizeof zero);
-	return true;
+	return text;
 }
 
-static inline bool is_key_of(const struct place *place, const char *key, size_t n_words)
+static inline uint64_t mix(uint64_t mixed, const struct text *text)
 {
-	uint64_t differs = place->n_words ^ n_words, word;
+	const uint64_t *w = text->words;
 
-	for (size_t i = 0; i < n_words; i++) {
-		memcpy(&word, key + i * 8, 8);
-		differs |= place->key[i] ^ word;
-	}
+	return mixed * UINT64_C(0x9e3779b97f4a7c15) +
+	       ((w[0] * UINT64_C(0xbf58476d1ce4e5b9)) ^ (w[1] * UINT64_C(0x94d049bb133111eb)) ^
+		       (w[2] * UINT64_C(0xd6e8feb86659fd93)) ^ (w[3] * UINT64_C(0xa0761d6478bd642f)));
+}
+
+static inline bool is_same(const struct text *a, const struct text *b)
+{
+	uint64_t differs = 0;
+
+	for (size_t i = 0; i < TEXT_WORDS; i++)
+		differs |= a->words[i] ^ b->words[i];
 	return !differs;
 }
 
-/* The place that the key has, whoever is there. */
-static inline struct place *place_of(struct agg_usual *u, const char *key, size_t n_words)
-{
-	uint64_t mixed = 0, word;
+enum groups { NO_GROUP, ANY_GROUP, SHORT_GROUP };
 
-	for (size_t i = 0; i < n_words; i++) {
-		memcpy(&word, key + i * 8, 8);
-		mixed = (mixed ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+/* What the values are: none of a group; any; or so short that they may be remembered. */
+static inline enum groups look_at_groups(const struct agg *g, const struct json_span *spans)
+{
+	bool is_short = g->n_groups <= GROUPS;
+
+	for (size_t i = 0; i < g->n_groups; i++) {
+		const struct json_span *span = &spans[g->group_slots[i]];
+
+		if (__builtin_expect(span->type >= JSON_ARRAY, 0))
+			return NO_GROUP;
+		is_short &= span->len - 1 < TEXT_BYTES;
 	}
-	return &u->places[mixed >> 56];
+	return is_short ? SHORT_GROUP : ANY_GROUP;
 }
 
-/* The states of a group; where one is new all others may have moved. */
-static __attribute__((noinline)) void *find_states(struct agg_usual *u, struct engine *engine, struct place *place)
+/* Finds the group by its key; where it is new, all others may have moved. */
+static __attribute__((noinline)) void find_group(
+	struct agg_usual *u, struct agg *g, const struct json_span *spans, struct place *place)
 {
-	struct slice key = buf_slice(&u->key);
 	bool is_new;
 
-	place->hash = group_hash(key);
-	place->states = engine_run_states(engine, key, place->hash, &is_new);
-	if (is_new)
-		u->number++;
+	buf_reset(&u->key);
+	for (size_t i = 0; i < g->n_groups; i++)
+		group_key_add(&u->key, spans[g->group_slots[i]], &g->workers[0].tmp);
+	place->hash = group_hash(buf_slice(&u->key));
+	place->states = engine_run_states(g->workers[0].engine, buf_slice(&u->key), place->hash, &is_new);
+	u->number += is_new;
 	place->run = u->number;
-	place->n_words = (key.len + 7) / 8;
-	memcpy(place->key, key.p, place->n_words * 8);
-	return place->states;
 }
 
-static inline void *states_of(struct agg_usual *u, struct engine *engine)
+static inline void fold(
+	struct agg_usual *u, struct agg *g, const struct json_span *spans, bool is_short, const struct agg_place *at)
 {
-	size_t n_words = (u->key.len + 7) / 8;
-	struct place *place, other = {0};
-	void *states;
+	struct text texts[GROUPS];
+	struct place other, *place = &other;
+	uint64_t mixed = 0;
+	bool is_known = is_short;
 
-	if (__builtin_expect(n_words > KEY_WORDS, 0)) {
-		bool is_new;
-
-		other.hash = group_hash(buf_slice(&u->key));
-		states = engine_run_states(engine, buf_slice(&u->key), other.hash, &is_new);
-		u->number += is_new;
-		u->digest += other.hash;
-		return states;
+	for (size_t i = 0; is_short && i < g->n_groups; i++) {
+		texts[i] = text_of(u, &spans[g->group_slots[i]]);
+		mixed = mix(mixed, &texts[i]);
 	}
-	place = place_of(u, u->key.p, n_words);
-	if (__builtin_expect(place->run == u->number && is_key_of(place, u->key.p, n_words), 1))
-		states = place->states;
-	else
-		states = find_states(u, engine, place);
+	if (is_short) {
+		place = &u->places[mixed >> 56];
+		is_known = place->run == u->number;
+	}
+	for (size_t i = 0; is_known && i < g->n_groups; i++)
+		is_known = is_same(&texts[i], &place->texts[i]);
+	if (__builtin_expect(!is_known, 0)) {
+		find_group(u, g, spans, place);
+		memcpy(place->texts, texts, is_short ? g->n_groups * sizeof *texts : 0);
+	}
 	u->digest += place->hash;
-	return states;
+	agg_states_add(&g->list, place->states, u->values, at);
 }
 
 /* False: it is no usual record of the run, and nothing has changed but what it would change once more. */
@@ -136,11 +157,12 @@ static inline bool take(struct agg_usual *u, struct agg *g, const struct agg_blo
 	const struct json_record *record = &w->ahead;
 	const struct json_span *spans = record->spans;
 	struct agg_place at = {.line = block->first_line + record->line, .input = block->in->input};
+	enum groups groups;
 	const char *why;
 
 	if (record->status != JSON_OK || record->type != JSON_OBJECT ||
 		timefield_get(&g->time, spans[g->time_slot], &w->tmp, &at.time_us, &why) ||
-		at.time_us < run->start_us || at.time_us >= run->end_us || !read_key(u, g, spans, &w->tmp))
+		at.time_us < run->start_us || at.time_us >= run->end_us || !(groups = look_at_groups(g, spans)))
 		return false;
 	for (size_t i = 0; i < w->list->n_fields; i++) {
 		if (agg_read(w->list, i, spans[g->field_slots[i]], &u->values[i]))
@@ -149,7 +171,7 @@ static inline bool take(struct agg_usual *u, struct agg *g, const struct agg_blo
 	/* the clock that has seen a time may see it again */
 	if (!window_clock_see(&g->clock, at.input, at.time_us) || g->clock.watermark_us >= run->due_us)
 		return false;
-	agg_states_add(w->list, states_of(u, w->engine), u->values, &at);
+	fold(u, g, spans, groups == SHORT_GROUP, &at);
 	if (at.time_us > g->newest_us)
 		g->newest_us = at.time_us;
 	u->n++;
