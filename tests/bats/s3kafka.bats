@@ -287,6 +287,48 @@ three_are_open() { [ "$(find lake/.tlm-spool -name '*.part' 2>/dev/null | wc -l)
 		--kinds kill,kill,term,more,stop --place "file://$PWD/lake" --lake "$PWD/lake"
 }
 
+# asleep: a member that has read the topic and planned nothing is put to sleep until the group has done without it
+asleep() {
+	member --max-age 1h -o "file://$PWD/lake/d={d}/" "$@" >rows 2>err &
+	pid=$!
+	within 20 three_are_open
+	kill -STOP $pid
+	timeout 60 tlm-s3put -G "$T" --until-end --time ms:ms --max-records 70 -o "file://$PWD/lake/d={d}/" "kafka:$T" >others
+	same 100 "$(committed)"
+	plan >planned
+}
+
+@test "a zombie that wakes up in a group that is empty stores nothing, and commits nothing" {
+	topic
+	records 0 99 >in
+	put <in
+	asleep
+	# told to stop before it can learn that it was taken for dead
+	kill -TERM $pid
+	kill -CONT $pid
+	status=0
+	wait $pid || status=$?
+	[ "$status" = 143 ]
+	[ ! -s rows ]
+	all_once in
+	same "$(cat planned)" "$(plan)"
+}
+
+@test "a zombie that wakes up joins again and goes on where the others are" {
+	topic
+	records 0 99 >in
+	put <in
+	asleep --max-records 120
+	kill -CONT $pid
+	records 100 219 >>in
+	tail -120 in | put
+	within 30 grep -q '"last":219' rows
+	kill -TERM $pid
+	wait $pid || true
+	same 100 "$(jq -r .first rows | sort -u)"
+	all_once in
+}
+
 @test "the audit finds offsets that are missing, or there twice" {
 	topic
 	records 0 299 | put
