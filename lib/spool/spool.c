@@ -162,10 +162,11 @@ static size_t existing_len(const char *path)
 }
 
 /*
- * The root's own name must last as well. If it is there, an earlier run that died may have made it just now: its parent
- * is synced where that may be done; if it is not, all that get a new name are. Those above may be closed to us.
+ * The own name of a directory must last as well. If it is there, an earlier run that died may have made it just now:
+ * its parent is synced where that may be done; if it is not, all that get a new name are. Those above may be closed to
+ * us.
  */
-static int make_root(const char *root, struct err *err)
+static int make_lasting(const char *root, struct err *err)
 {
 	struct stat st;
 	bool is_there = stat(*root ? root : "/", &st) == 0;
@@ -188,6 +189,21 @@ static int make_root(const char *root, struct err *err)
 	return got;
 }
 
+static int make_given(const char *given, struct err *err)
+{
+	char *here = given[0] == '/' ? NULL : getcwd(NULL, 0);
+	struct buf path = BUF_INIT;
+	int got;
+
+	if (given[0] != '/' && !here)
+		return err_sys(err, "cannot tell the working directory");
+	buf_addf(&path, "%s%s%s", here ? here : "", here ? "/" : "", given);
+	got = make_lasting(buf_cstr(&path), err);
+	buf_release(&path);
+	free(here);
+	return got;
+}
+
 /* A spool of its own place stays when the run ends; the one inside the root goes. */
 static int make_dir(struct spool *spool, const char *given, struct err *err)
 {
@@ -201,7 +217,7 @@ static int make_dir(struct spool *spool, const char *given, struct err *err)
 		buf_release(&dir);
 		return 0;
 	}
-	if (durable_make_dirs(given, err) < 0)
+	if (make_given(given, err) < 0)
 		return -1;
 	spool->dir = realpath(given, NULL);
 	if (!spool->dir || stat(spool->dir, &a) < 0 ||
@@ -264,7 +280,7 @@ struct spool *spool_open(const struct spool_opts *opts, struct err *err)
 	spool->run_id = opts->run_id ? mem_dup(opts->run_id, strlen(opts->run_id)) : mem_dup(id, strlen(id));
 	spool->store = opts->store;
 	spool->max_waiting_bytes = opts->max_waiting_bytes;
-	if ((!opts->store && make_root(spool->root, err) < 0) || make_dir(spool, opts->dir, err) < 0)
+	if ((!opts->store && make_lasting(spool->root, err) < 0) || make_dir(spool, opts->dir, err) < 0)
 		goto fail;
 	name_folders(spool, opts->identity);
 	if (take_run(spool, err) < 0 || spool_remove_tree(spool->tree.p, err) < 0)

@@ -111,6 +111,8 @@ class S3Run:
     """A spool on the disk; what the server holds is not hurt: it has what it answered for, or all that it was sent."""
 
     def __init__(self, folder):
+        shutil.rmtree(folder)
+        os.makedirs(folder)
         server = subprocess.Popen([sys.executable, os.path.join(HERE, "..", "kit", "s3fake.py"), folder])
         self.stop = server.kill
         while not os.path.exists(os.path.join(folder, "port")):

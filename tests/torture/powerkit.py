@@ -87,7 +87,9 @@ class Disk:
 
     def apply(self, e, is_deaf=False):
         """is_deaf: an fsync that does nothing."""
-        path = e.strings[0].decode() if e.strings and e.call not in ("write", "read") else e.fd_path
+        if e.call in ("read", "poll", "sendto", "recvfrom"):
+            return
+        path = e.strings[0].decode() if e.strings and e.call != "write" else e.fd_path
         if e.call == "close":
             if e.fd in self.files and self.files[e.fd][0] == e.fd_path:
                 del self.files[e.fd]
