@@ -258,6 +258,28 @@ int eval_paths(struct run *r, const struct node *n, struct value in, struct emit
 
 /* ---- updates ---- */
 
+struct paths {
+	struct path_emit emit;
+	struct path *list;
+	uint32_t n, cap;
+};
+
+static void add_path(struct run *r, struct paths *p, struct path path)
+{
+	if (p->n == p->cap) {
+		p->list = arena_more(&r->arena, p->list, p->n * sizeof *p->list, (p->cap * 2 + 8) * sizeof *p->list);
+		p->cap = p->cap * 2 + 8;
+	}
+	p->list[p->n++] = path;
+}
+
+static int collect_path(struct path_emit *k, struct run *r, const struct link *link, struct value v)
+{
+	(void)v;
+	add_path(r, (struct paths *)k, list_keys(r, link));
+	return 0;
+}
+
 struct update {
 	struct path_emit emit;
 	const struct node *n;
@@ -265,6 +287,7 @@ struct update {
 	bool is_changed;
 	struct value right; /* of = and op= */
 	uint32_t owner;
+	struct paths gone; /* libjq 1.7 and later: they are deleted at the end */
 };
 
 struct first {
@@ -334,6 +357,10 @@ static int set_one(struct update *u, struct run *r, const struct link *link)
 	}
 	if (result < 0)
 		return -1;
+	if (result == 0 && is_later(r)) {
+		add_path(r, &u->gone, path);
+		return 0;
+	}
 	if (result == 0)
 		return value_delete_paths(r, u->sum, &path, 1, &u->sum);
 	if (is_alias(u->n, v))
@@ -370,27 +397,10 @@ static int update(struct run *r, const struct node *n, struct value in, struct v
 		return -1;
 	if (n->is_kept)
 		r->kept_owner = u.owner;
+	if (u.gone.n && value_delete_paths(r, u.sum, u.gone.list, u.gone.n, &u.sum))
+		return -1;
 	if (u.is_changed)
 		*out = u.sum;
-	return 0;
-}
-
-struct paths {
-	struct path_emit emit;
-	struct path *list;
-	uint32_t n, cap;
-};
-
-static int collect_path(struct path_emit *k, struct run *r, const struct link *link, struct value v)
-{
-	struct paths *p = (struct paths *)k;
-
-	(void)v;
-	if (p->n == p->cap) {
-		p->list = arena_more(&r->arena, p->list, p->n * sizeof *p->list, (p->cap * 2 + 8) * sizeof *p->list);
-		p->cap = p->cap * 2 + 8;
-	}
-	p->list[p->n++] = list_keys(r, link);
 	return 0;
 }
 
