@@ -5,7 +5,7 @@ Every figure is a rate over whole processes: bytes of input by the median wall t
 (ours, peer, ours, peer, ...), so that a machine whose speed drifts does not favour one. A slow peer reads a smaller file
 of the same records. A peer that is not installed is named as missing. Outputs are compared before anything is timed.
 
-Environment: BENCH_RUNS (5), BENCH_RECORDS (7500000, about 1 GB), BENCH_DIR (build/bench), BENCH_BIG=1 (memory at 10 GB).
+Environment: BENCH_RUNS (5), BENCH_PEERS (a part of the names of the only peers to run), BENCH_RECORDS (7500000, about 1 GB), BENCH_DIR (build/bench), BENCH_BIG=1 (memory at 10 GB).
 """
 import importlib.util
 import json
@@ -37,6 +37,7 @@ def row(work, ours, file, peers, compare_file=None):
     """One row of the table. Commands hold {F}. compare_file: a smaller file for the comparison of outputs."""
     check = compare_file or file
     mine = None
+    peers = [p for p in peers if os.environ.get("BENCH_PEERS", "") in p.name]
     everyone = [Peer("tlm", ours, file)] + peers
     for p in peers:
         if p.missing or not p.compare:

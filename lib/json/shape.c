@@ -440,42 +440,22 @@ void json_shapes_relearn(struct json_scan *scan, const struct json_record *recor
 	s->straight_pause = 1;
 }
 
-/* NULL: none fits. */
-static struct json_shape *other_straight(
-	struct json_scan *scan, const struct json_shape *expected, struct json_record *record)
+bool json_shapes_straight(struct json_scan *scan, const struct json_shape *expected, struct json_record *record)
 {
 	struct json_shapes *s = &scan->shapes;
 
 	for (size_t i = 0; i < s->n; i++) {
-		if (&s->shapes[i] != expected && scan->kernel->straight(scan, &s->shapes[i], record))
-			return &s->shapes[i];
-	}
-	return NULL;
-}
+		struct json_shape *other = &s->shapes[i];
 
-bool json_shapes_straight(struct json_scan *scan, struct json_record *record)
-{
-	struct json_shapes *s = &scan->shapes;
-	struct json_shape *expected = s->last->next;
-
-	if (!scan->kernel->straight || s->rest || s->straight_rest) {
-		s->straight_rest -= s->straight_rest > 0;
-		return false;
-	}
-	if (__builtin_expect(!scan->kernel->straight(scan, expected, record), 0)) {
-		struct json_shape *missed = expected;
-
-		expected = other_straight(scan, missed, record);
-		if (!expected) {
-			/* the last records of a batch have no room for it */
-			if (scan->end - scan->at >= missed->straight.reach)
-				rest_straight(s);
-			return false;
+		if (other != expected && scan->kernel->straight(scan, other, record)) {
+			s->last = s->last->next = other;
+			s->hits++;
+			s->straight_hits++;
+			return true;
 		}
-		s->last->next = expected;
 	}
-	s->last = expected;
-	s->hits++;
-	s->straight_hits++;
-	return true;
+	/* the last records of a batch have no room for it */
+	if (scan->end - scan->at >= expected->straight.reach)
+		rest_straight(s);
+	return false;
 }

@@ -110,8 +110,9 @@ bool json_shapes_other(struct json_scan *scan, const struct json_shape *expected
 /* The walk has accepted the record whose first mark this is, and which is in the window as a whole. */
 void json_shapes_learn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark);
 
-/* Reads the next record without an index, if some shape fits it so. False: nothing has changed. */
-bool json_shapes_straight(struct json_scan *scan, struct json_record *record);
+/* Reads the next record without an index by another shape than the expected one. False: none fits it so, and the way
+ * rests for a while. */
+bool json_shapes_straight(struct json_scan *scan, const struct json_shape *expected, struct json_record *record);
 
 /* The record, as json_shapes_learn() has it, fits a shape, but not its straight way. */
 void json_shapes_relearn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark);
