@@ -214,3 +214,7 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 @test "the same of records from topic to topic" {
 	OWNER=$PPID timeout 600 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 8 --tool filter --every 0.2-0.6 --kinds kill,term,more,stop
 }
+
+@test "the same of two groups, one of which merges what the other writes" {
+	OWNER=$PPID timeout 150 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 8 --tool merge --every 0.2-0.6 --kinds kill,term,more,kill
+}

@@ -170,3 +170,7 @@ in_pieces() {
 	[ "$status" = 2 ]
 	tlm-agg -G "$T" --time s:s -w 1s --state-topic "$T-state" count "kafka:$T" --dry-run | grep -q "^state topic: $T-state"
 }
+
+@test "members that are killed, stopped and joined: the rows of one that is not disturbed and keeps nothing" {
+	OWNER=$PPID timeout 100 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 12 --state --windows hopping --every 0.5-1.5 --kinds kill,term,more,term,stop
+}

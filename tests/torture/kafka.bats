@@ -25,3 +25,9 @@ MANY=${FAULTS:-300} FEW=$((${FAULTS:-300} / 5))
 @test "sessions" { torture "$FEW" --windows session; }
 @test "rows before the final one" { torture "$FEW" --windows update; }
 @test "windows that the clock closes" { torture "$FEW" --windows idle; }
+@test "windows kept in a state topic" { torture "$FEW" --state; }
+@test "hopping windows kept in a state topic" { torture "$FEW" --state --windows hopping; }
+@test "sessions kept in a state topic" { torture "$FEW" --state --windows session; }
+@test "windows that the clock closes, kept in a state topic" { torture "$FEW" --state --windows idle; }
+@test "partial rows of one group, merged by another" { torture "$FEW" --tool merge --members 4; }
+@test "partial rows of one group, merged by another, kept in a state topic" { torture "$FEW" --tool merge --members 4 --state; }

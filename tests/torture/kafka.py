@@ -2,8 +2,8 @@
 """kafka.py: members of a group die, stand still and come again while a broker does; what readers see must be the very
 rows of one process that nothing disturbed.
 
-    kafka.py DIR FAULTS [--tool agg|filter|lake] [--windows KIND] [--delivery D] [--members N] [--every A-B] [--kinds LIST]
-        [--property NAME=VALUE] [--rate N] [--seed N]
+    kafka.py DIR FAULTS [--tool agg|merge|filter|lake] [--windows KIND] [--state] [--delivery D] [--members N] [--every A-B]
+        [--kinds LIST] [--property NAME=VALUE] [--rate N] [--seed N]
 
 DIR holds brokers of tests/services/kafka-start.sh that run. Faults: kill (kill -9 of a member, which is started anew),
 term (SIGTERM, likewise), more (one more member, or one less), stop (SIGSTOP for longer than the session: the zombie must
@@ -11,10 +11,13 @@ be fenced), broker (kill -9 of a broker, restarted on its data), cut (Toxiproxy 
 resets, swallows, slows or breaks connections off for a while). No fault is a reason for a member to end by itself. A
 failure prints the seed that repeats its choices.
 
+With --state what is open is kept in a state topic. With --tool merge there are two groups, one that writes partial rows of
+keys that lie in all partitions and one that merges them; a member is of the one or the other.
+
 With --windows idle the clock decides which records are late: then each window of a key has one row, and every record is
 in one row or late. With --delivery at-least-once nothing is lost, and what is there again was read again in order.
 """
-import argparse, collections, itertools, json, os, random, shutil, signal, subprocess, sys, tempfile, threading, time
+import argparse, collections, itertools, json, os, random, re, shutil, signal, subprocess, sys, tempfile, threading, time
 import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -25,6 +28,7 @@ AGG = ["--time", "ms:ms", "--delay", "2s", "-g", "k", "count, sum(v) as s, first
 WINDOWS = {"tumbling": ["-w", "5s"], "hopping": ["-w", "6s", "--every", "2s", "--grace", "1s"],
            "session": ["--session", "800ms"], "idle": ["-w", "5s", "--idle", "300ms", "--idle-close", "jump"],
            "update": ["-w", "4s", "--grace", "2s", "--emit", "update"]}
+PARTS = ["-w", "2s", *AGG[4:]]
 
 
 def arguments():
@@ -33,6 +37,7 @@ def arguments():
     p.add_argument("faults", type=int)
     p.add_argument("--tool", default="agg")
     p.add_argument("--windows", default="tumbling")
+    p.add_argument("--state", action="store_true")
     p.add_argument("--delivery", default="exactly-once")
     p.add_argument("--members", type=int, default=2)
     p.add_argument("--every", default="0.3-1")
@@ -46,14 +51,14 @@ def arguments():
 
 
 class Producer(threading.Thread):
-    """Records of 40 keys, out of order by up to 3 s of event time, some late; each key in one partition."""
+    """Records of 40 keys, out of order by up to 3 s of event time, some late; each key in one partition, or in all."""
 
-    def __init__(self, brokers, topic, rate, seed, has_pauses):
+    def __init__(self, brokers, topic, rate, seed, has_pauses, steps=(0, 5, 10, 15)):
         super().__init__(daemon=True)
-        self.random, self.has_pauses = random.Random(seed), has_pauses
+        self.random, self.has_pauses, self.steps = random.Random(seed), has_pauses, steps
         self.rate, self.is_done, self.sent = rate, False, collections.defaultdict(list)
         # kcat ends when the broker does
-        self.pipe = subprocess.Popen([f"{BIN}/tlm-filter", "-q", "-b", brokers, ".", "-o", f"kafka:{topic}?key=k"],
+        self.pipe = subprocess.Popen([f"{BIN}/tlm-filter", "-q", "-b", brokers, ".", "-o", f"kafka:{topic}"],
                                      stdin=subprocess.PIPE, text=True)
         self.ms, self.n = 1_000_000, 0
 
@@ -61,7 +66,7 @@ class Producer(threading.Thread):
         while not self.is_done:
             for _ in range(self.rate // 20):
                 self.n += 1
-                self.ms += self.random.choice((0, 5, 10, 15))
+                self.ms += self.random.choice(self.steps)
                 key = f"k{self.random.randrange(40)}"
                 record = {"ms": self.ms - self.random.choice((0, 0, 0, 300, 1500, 2600)), "k": key,
                           "v": self.random.randrange(1000), "n": self.n, "t": self.n % 3}
@@ -132,7 +137,11 @@ class Torture:
     def admin(self, *words):
         return subprocess.run([f"{KIT}/kafkaadmin", self.brokers, *words], check=True, capture_output=True, text=True).stdout
 
-    def command(self, group, out, *more):
+    def command(self, group, out, *more, is_merge=False):
+        if is_merge:
+            state = ["--state-topic", self.name + "-state"] if self.o.state else []
+            return [f"{BIN}/tlm-agg", "-b", self.way, "-G", "m-" + group, "--commit-interval", "150ms", *more, "--merge", "--delay",
+                    f"{self.merge_s}s", *state, *PARTS, "kafka:" + out, "-o", f"kafka:{self.name}-whole"]
         place = ["kafka:" + self.name, "-o", f"kafka:{out}"]
         common = ["-b", self.way, "-G", group, "--commit-interval", "150ms", *more]
         if self.o.delivery != "exactly-once":
@@ -142,17 +151,23 @@ class Torture:
                     "--manifest", self.o.place + "/_manifests", "kafka:" + self.name, "-o", self.o.place + "/h=%H/t={value.t}"]
         if self.o.tool == "filter":
             return [f"{BIN}/tlm-filter", *common, "select(.v % 3 > 0) | {k, n}", *place]
+        if self.o.state and group.startswith("g-"):
+            common += ["--state-topic", self.name + "-state"]
+        if self.o.tool == "merge":
+            return [f"{BIN}/tlm-agg", "-q", *common, *AGG[:2], "--delay", "3s", "--partial", *PARTS, *place]
         return [f"{BIN}/tlm-agg", *common, *WINDOWS[self.o.windows], *AGG, "--late", f"kafka:{out}-late", *place]
 
-    def start(self):
+    def start(self, is_merge=None):
         self.n_started += 1
+        if is_merge is None:
+            is_merge = self.o.tool == "merge" and self.n_started % 2 == 0
         log = open(f"{self.work}/{self.n_started}.err", "w+")
         words = ["transaction.timeout.ms=4000", *self.o.property]
         if "group.protocol=consumer" not in words:  # there the brokers say it
             words += [f"session.timeout.ms={SESSION_S * 1000:.0f}", "heartbeat.interval.ms=200"]
         properties = itertools.chain(*(("-X", word) for word in words))
-        p = subprocess.Popen(self.command("g-" + self.name, self.name + "-out", *properties), stderr=log, stdout=log)
-        p.log = log
+        p = subprocess.Popen(self.command("g-" + self.name, self.name + "-out", *properties, is_merge=is_merge), stderr=log, stdout=log)
+        p.log, p.is_merge = log, is_merge
         self.members.append(p)
 
     def fail(self, why):
@@ -202,12 +217,14 @@ class Torture:
             return
         self.done[kind] += 1
         if kind == "kill":
-            self.end(self.random.choice(awake), signal.SIGKILL, (-9,))
-            self.start()
+            p = self.random.choice(awake)
+            self.end(p, signal.SIGKILL, (-9,))
+            self.start(p.is_merge)
         elif kind == "term":
             # one that is told to stop while it cannot reach the broker says 7, or is ended by the grace period
-            self.end(self.random.choice(awake), signal.SIGTERM, (-15, 7))
-            self.start()
+            p = self.random.choice(awake)
+            self.end(p, signal.SIGTERM, (-15, 7))
+            self.start(p.is_merge)
         elif kind == "more":
             if len(self.members) > self.o.members and awake:
                 self.end(self.random.choice(awake), signal.SIGTERM, (-15, 7))
@@ -327,6 +344,31 @@ class Torture:
             self.fail(f"marks too many: {sorted(got - expected)[:5]}, missing: {sorted(expected - got)[:5]}")
         self.done["marks"] = len(got)
 
+    def merged(self, last_ms):
+        """Later records close the windows, partition by partition no further ahead of each other than the merge waits."""
+        for i in range(1, 6):
+            lines = "".join(f'{{"ms":{last_ms + i * self.merge_s * 600},"k":"k{k}"}}\n' for k in range(40))
+            for partition in "012":
+                subprocess.run(["kcat", "-P", "-q", "-b", self.brokers, "-t", self.name, "-p", partition], input=lines, text=True, check=True)
+            for is_merge in (False, True):
+                self.finish(is_merge)
+        one = subprocess.run([f"{BIN}/tlm-agg", "-q", "-b", self.brokers, *AGG[:2], "--delay", "1h", *PARTS, "kafka:" + self.name,
+                              "--until-end"], check=True, capture_output=True, text=True).stdout
+        until, expected = f'"{time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(last_ms // 1000 + 4))}"', collections.defaultdict(list)
+        for row in one.splitlines():
+            if row.split('"window_start":')[1] < until:
+                expected[json.loads(row)["k"]].append(row)
+        got = {key: [re.sub('"partition":[0-9]+,', "", row) for row in rows if row.split('"window_start":')[1] < until]
+               for key, rows in self.read(self.name + "-whole").items()}
+        self.read = lambda topic: got
+        return self.same("", dict(expected), "rows")
+
+    def finish(self, is_merge=False):
+        last = subprocess.run(self.command("g-" + self.name, self.name + "-out", "--until-end", is_merge=is_merge), capture_output=True,
+                              text=True)
+        if last.returncode:
+            self.fail(f"the last member ended with {last.returncode}: {last.stderr}")
+
     def compare(self, sent):
         if self.o.tool == "lake":
             return self.stored(sent)
@@ -348,7 +390,14 @@ class Torture:
             self.admin("create", self.name + topic, "3", "retention.ms=-1")
         for topic in ("-out-late", "-one-late"):
             self.admin("create", self.name + topic, "1", "retention.ms=-1")
-        producer = self.producer = Producer(self.way, self.name, o.rate, o.seed, o.windows == "idle")
+        if o.state:
+            self.admin("create", self.name + "-state", "3", "cleanup.policy=compact", "segment.ms=1000", "min.cleanable.dirty.ratio=0.01",
+                       "delete.retention.ms=1000")
+        self.merge_s = 120 if "broker" in o.kinds or "cut" in o.kinds else 60
+        if o.tool == "merge":
+            self.admin("create", self.name + "-whole", "3", "retention.ms=-1")
+        producer = self.producer = Producer(self.way, self.name + ("" if o.tool == "merge" else "?key=k"), o.rate, o.seed,
+                                            o.windows == "idle", (0, 1, 2, 3) if o.tool == "merge" else (0, 5, 10, 15))
         producer.start()
         for _ in range(o.members):
             self.start()
@@ -374,10 +423,8 @@ class Torture:
         producer.join()
         for p in list(self.members):
             self.end(p, signal.SIGTERM, (-15, 7))
-        last = subprocess.run(self.command("g-" + self.name, self.name + "-out", "--until-end"), capture_output=True, text=True)
-        if last.returncode:
-            self.fail(f"the last member ended with {last.returncode}: {last.stderr}")
-        n = self.compare(producer.sent)
+        self.finish()
+        n = self.merged(producer.ms) if o.tool == "merge" else self.compare(producer.sent)
         if not n:
             self.fail("nothing came out")
         if self.proxies:
@@ -386,7 +433,7 @@ class Torture:
         self.done["new producers"] = logs.count("going on with a new producer")
         self.done["given back"] = logs.count("given back to the group")
         shutil.rmtree(self.work)
-        print(f"{o.tool} {o.windows if o.tool == 'agg' else ''}: {producer.n} records, {n} rows, {sum(self.done[kind] for kind in kinds)} faults "
+        print(f"{o.tool} {o.windows if o.tool == 'agg' else ''}{' state' if o.state else ''}: {producer.n} records, {n} rows, {sum(self.done[kind] for kind in kinds)} faults "
               f"{dict(self.done)}, seed {o.seed}: the same")
 
 
