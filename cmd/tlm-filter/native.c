@@ -108,6 +108,14 @@ static void work_on_records(struct part *p, struct lane *lane)
 	p->at = p->lines.len;
 }
 
+/* What input_filename and input_line_number say: of -n, as of nothing that was read. */
+static void place(const struct part *p, struct lane *lane, uint64_t line)
+{
+	bool is_none = p->filter->opts.is_null_input;
+
+	jq_run_place(lane->run, is_none ? "-" : p->in.name, is_none ? 0 : p->in.first_line + line);
+}
+
 static bool take_text(struct part *p, struct lane *lane, struct slice text)
 {
 	struct jq_result result;
@@ -117,7 +125,7 @@ static bool take_text(struct part *p, struct lane *lane, struct slice text)
 		filter_fail(p, REJECT_JSON, text, p->line, 0, SLICE_LIT("the line is not UTF-8"));
 		return true;
 	}
-	jq_run_place(lane->run, p->in.name, p->in.first_line + p->line);
+	place(p, lane, p->line);
 	jq_run_text(lane->run, text, p->out, &result);
 	is_taken = take_result(p, &result, text, text, p->line);
 	filter_note_lines(p, p->line);
@@ -143,7 +151,7 @@ void filter_work(struct part *p, struct lane *lane)
 	if (p->filter->opts.is_raw_input) {
 		work_on_texts(p, lane);
 	} else {
-		jq_run_place(lane->run, p->in.name, p->in.first_line);
+		place(p, lane, 0);
 		work_on_records(p, lane);
 	}
 	filter_flush_copy(p);

@@ -316,6 +316,11 @@ static const struct opt table[] = {
 static const struct opt_hint hints[] = {
 	{"--argfile", "--slurpfile NAME FILE reads a file"},
 	{"--compact", "outputs are compact by default; -c says so"},
+	{"--stream-errors", "a line that is no JSON is a reject, with --stream too"},
+	{"--binary", "output is never changed on its way; -b names brokers here"},
+	{"--build-configuration", "jq tells how its library was built"},
+	{"--debug-dump-disasm", "--explain says how a program is run"},
+	{"--debug-trace", "--explain says how a program is run"},
 	TOOL_TOPIC_HINTS,
 	{NULL, NULL},
 };

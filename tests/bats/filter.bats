@@ -138,6 +138,34 @@ like_jq() {
 	done
 }
 
+@test "what the page says of the differences from jq is so" {
+	case $(jq --version) in jq-1.6*) ;; *) skip "the cases are those of jq 1.6" ;; esac
+	"$TLM_TOP/tests/kit/run-examples" "$TLM_TOP/man/tlm-filter.1" . 'Where it differs from jq'
+}
+
+@test "every other option of jq 1.6 to 1.8 means the same, or is refused in words" {
+	printf '%s\n' '{"b":"é\u0001","a":[1,{"c":null}]}' '"x y"' '[3,1]' null false >in
+	for o in -C '-C -S' '-C --indent 2' -M --color-output --monochrome-output --unbuffered --compact-output --raw-output --ascii-output \
+		--sort-keys --join-output --null-input --slurp --raw-input '--raw-input --slurp' --exit-status -rj -rS -cr -nr -sR -L. '-L .'; do
+		# shellcheck disable=SC2086
+		like_jq $o '., (.a? // 1)' in
+	done
+	like_jq -n 'input_filename, input_line_number'
+	like_jq '$ARGS.named | keys' --arg a 1 --argjson b 2 in
+	while read -r option words; do
+		status_of tlm-filter "$option" . in
+		[ "$status" -eq 2 ]
+		has err "unknown option $option; $words"
+	done <<-'E'
+		--argfile --slurpfile NAME FILE
+		--stream-errors a line that is no JSON is a reject
+		--binary output is never changed
+		--build-configuration jq tells
+		--debug-dump-disasm --explain says
+		--debug-trace --explain says
+	E
+}
+
 @test "variables: --arg --argjson --slurpfile --rawfile --args --jsonargs" {
 	printf '{"a":1}\n[2,\n 3]  "x"5 null' >values
 	echo null >in
