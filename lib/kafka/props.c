@@ -95,6 +95,22 @@ static int set(struct props *p, const char *name, const char *value, const struc
 	return fail(from, err, message);
 }
 
+static bool is_older(int major, int minor)
+{
+	char *rest;
+	long has_major = strtol(rd.version_str(), &rest, 10);
+
+	return has_major < major || (has_major == major && strtol(rest + (*rest == '.'), NULL, 10) < minor);
+}
+
+/* Before 2.3 an assertion of the library ends the process where such a member leaves before it was assigned anything.
+ */
+static bool is_deadly(const struct props *p, const char *name, const char *value)
+{
+	return p->kind == PROPS_SOURCE && strcmp(name, "partition.assignment.strategy") == 0 &&
+	       strstr(value, "cooperative-sticky") && is_older(2, 3);
+}
+
 static void warn_of_secret(struct props *p, const char *name)
 {
 	char text[256];
@@ -131,6 +147,12 @@ static int take(struct props *p, char *name, const char *value, const struct ori
 		if (!from->is_command_line)
 			return 0;
 		snprintf(message, sizeof message, "property %s: %s", name, instead[i].value);
+		return fail(from, err, message);
+	}
+	if (is_deadly(p, name, value)) {
+		snprintf(message, sizeof message,
+			"cooperative-sticky needs librdkafka 2.3 or newer: %s aborts when a member leaves early",
+			rd.version_str());
 		return fail(from, err, message);
 	}
 	if (from->is_command_line)

@@ -300,3 +300,25 @@ ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; 
 	done
 	same 50 "$(committed "$T" | cut -d' ' -f1)"
 }
+
+@test "ways of sharing that this library has not, or that end it, are refused in words" {
+	topic
+	seq 1 3 | put
+	local version
+	version=$(kcat -V | sed -n 's/.*librdkafka \([0-9]*\.[0-9]*\).*/\1/p')
+	# since FIRST NAME=VALUE: it is done from that version on, and refused before
+	since() {
+		status_of filter --until-end -X "$2" . "kafka:$T"
+		cat err
+		if [ "$(printf '%s\n' "$1" "$version" | sort -V | head -1)" = "$1" ]; then
+			[ "$status" = 0 ]
+			same "$(seq 1 3)" "$(cat out)"
+			kafka_admin commit "$T" "$T" 0 0
+		else
+			[ "$status" = 3 ]
+			grep -q "librdkafka $version\|$version.* aborts" err
+		fi
+	}
+	since 2.3 partition.assignment.strategy=cooperative-sticky
+	since 2.12 group.protocol=consumer
+}

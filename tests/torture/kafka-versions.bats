@@ -52,15 +52,6 @@ torture() { # LIBRARIES PROPERTY OPTION...
 @test "the newest library: windows that are rebuilt" { newer rebuild; }
 @test "the newest library: passwords, SCRAM among them" { newer secure; }
 
-@test "cooperative members, with the library of the distribution" { torture '' partition.assignment.strategy=cooperative-sticky; }
 @test "cooperative members" { torture "$NEW" partition.assignment.strategy=cooperative-sticky; }
 @test "members by the new protocol" { torture "$NEW" group.protocol=consumer; }
 @test "records by the new protocol" { torture "$NEW" group.protocol=consumer --tool filter; }
-
-@test "the new protocol with a library that has none is refused in words" {
-	kafka_admin create refused 1
-	cd "$BATS_TEST_TMPDIR" || return
-	status_of timeout 30 tlm-filter -G refused -X group.protocol=consumer . kafka:refused
-	[ "$status" = 3 ]
-	grep -q '^tlm-filter: -X: librdkafka 2.* has no group.protocol' err
-}

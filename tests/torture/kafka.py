@@ -144,6 +144,7 @@ class Torture:
                     f"{self.merge_s}s", *state, *PARTS, "kafka:" + out, "-o", f"kafka:{self.name}-whole"]
         place = ["kafka:" + self.name, "-o", f"kafka:{out}"]
         common = ["-b", self.way, "-G", group, "--commit-interval", "150ms", *more]
+        common += itertools.chain(*(("-X", word) for word in self.o.property))
         if self.o.delivery != "exactly-once":
             common += ["--delivery", self.o.delivery]
         if self.o.tool == "lake":  # -J: each record tells its partition and offset
@@ -162,8 +163,8 @@ class Torture:
         if is_merge is None:
             is_merge = self.o.tool == "merge" and self.n_started % 2 == 0
         log = open(f"{self.work}/{self.n_started}.err", "w+")
-        words = ["transaction.timeout.ms=4000", *self.o.property]
-        if "group.protocol=consumer" not in words:  # there the brokers say it
+        words = ["transaction.timeout.ms=4000"]
+        if "group.protocol=consumer" not in self.o.property:  # there the brokers say it
             words += [f"session.timeout.ms={SESSION_S * 1000:.0f}", "heartbeat.interval.ms=200"]
         properties = itertools.chain(*(("-X", word) for word in words))
         p = subprocess.Popen(self.command("g-" + self.name, self.name + "-out", *properties, is_merge=is_merge), stderr=log, stdout=log)
