@@ -45,7 +45,9 @@ static int foreach_start(struct emit *k, struct run *r, struct value start)
 	struct foreach *f = (struct foreach *)k;
 	struct foreach next = {{foreach_value}, f->n, f->in, start, f->k};
 
-	f->in = value_literal(JSON_NULL);
+	/* libjq 1.6 has no input left for a second state to begin with */
+	if (!is_later(r))
+		f->in = value_literal(JSON_NULL);
 	return eval(r, f->n->a, next.in, &next.emit);
 }
 
