@@ -46,6 +46,9 @@ int eval_negate(struct run *r, struct value v, struct value *out)
 		buf_reset(&r->message);
 		dump_as_read(r, &r->message, v);
 	}
+	/* later ones keep the sign of a zero that was computed, and drop that of one that was written */
+	if (is_later(r) && value_double(v) == 0)
+		run_elsewhere(r);
 	*out = value_number(-value_double(v));
 	return 0;
 }

@@ -28,6 +28,10 @@ like_jq() {
 	tests/differential/filter --pairs 500 --seed 12 --evaluator libjq
 }
 
+@test "what is JSON and what is not, as a second parser has it" {
+	cd "$TLM_TOP" && tests/differential/verdicts --records 3000 --seed "${SEED:-7}"
+}
+
 @test "--marks: they pass on in their place, unseen and uncounted, through both evaluators" {
 	local how
 	printf '%s\n' '{"v":1}' '{"_tlm":{"time_us":1,"source":"x"}}' '{"v":2}' '{"v":1}' '{"_tlm": {"time_us":2}}' \

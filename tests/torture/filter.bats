@@ -15,3 +15,7 @@ setup() {
 @test "5,000 pairs by libjq's workers" {
 	tests/differential/filter --pairs 5000 --seed "${SEED:-$RANDOM}" --evaluator libjq
 }
+
+@test "100,000 mutated records: the verdicts of a second parser" {
+	tests/differential/verdicts --records 100000 --seed "${SEED:-$RANDOM}"
+}
