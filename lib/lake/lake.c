@@ -263,11 +263,14 @@ static int salvage(struct lake *l, struct err *err)
 	return 0;
 }
 
-/* Each open directory holds a descriptor, and each object of a group: where few are allowed, groups are small. */
-static int raise_files(size_t max_open, size_t *group_max, struct err *err)
+/*
+ * Each open directory holds a descriptor, and each object that is published: where few are allowed, that are few at
+ * once. The plans of many partitions that are carried out again may need more than max_open: as many as can be had.
+ */
+static int raise_files(size_t max_open, bool has_plans, size_t *group_max, struct err *err)
 {
 	struct rlimit limit;
-	rlim_t need = max_open + SPARE_FILES, want = need + SPOOL_GROUP_MAX;
+	rlim_t need = max_open + SPARE_FILES, want = has_plans ? RLIM_INFINITY : need + SPOOL_GROUP_MAX;
 
 	*group_max = SPOOL_GROUP_MAX;
 	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= want)
@@ -277,6 +280,8 @@ static int raise_files(size_t max_open, size_t *group_max, struct err *err)
 			(unsigned long long)limit.rlim_max);
 	limit.rlim_cur = want < limit.rlim_max ? want : limit.rlim_max;
 	*group_max = limit.rlim_cur > need ? (size_t)(limit.rlim_cur - need) : 1;
+	if (*group_max > SPOOL_GROUP_MAX)
+		*group_max = SPOOL_GROUP_MAX;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	return 0;
 }
@@ -328,7 +333,7 @@ static int open_spool(struct lake *l, struct err *err)
 	if (l->opts.is_dry_run) {
 		got = look_at_spool(l, &opts, err);
 	} else {
-		got = raise_files(l->opts.max_open, &opts.group_max, err);
+		got = raise_files(l->opts.max_open, l->opts.group != NULL, &opts.group_max, err);
 		if (got == 0)
 			l->spool = spool_open(&opts, err);
 		if (got == 0 && !l->spool)

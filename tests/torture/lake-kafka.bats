@@ -26,3 +26,33 @@ torture() { # OPTION...
 	torture --kinds kill,term,more,stop,broker --place s3://torture/lake --lake "$BATS_TEST_TMPDIR/s3/data/torture/lake"
 	"$TLM_TOP/tests/services/s3-stop.sh" "$BATS_TEST_TMPDIR/s3"
 }
+
+# killed_at CALL: a member is killed at the first, the second, ... of these calls, each time with more records, until it
+# lives; what is left to the last one is nothing.
+killed_at() {
+	local n=0 status=137
+	while [ $status != 0 ]; do
+		n=$((n + 1))
+		seq $((n * 40)) $((n * 40 + 39)) | jq -c '{d: "v\(. % 2)", n: .}' | kcat -P -b "$BROKERS" -t "$1"
+		status=0
+		timeout 60 strace -f -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=KILL:when=$n" \
+			tlm-s3put -G "$1" --until-end -X session.timeout.ms=1000 -X heartbeat.interval.ms=200 --max-records 25 \
+			-o "file://$PWD/lake/{d}/" --manifest "file://$PWD/lake/_manifests" "kafka:$1" >/dev/null 2>err || status=$?
+		[ $status = 0 ] || [ $status = 137 ] || { cat err; return 1; }
+		[ $n -lt 100 ]
+	done
+	[ $n -gt 3 ]
+	zstd -dcq lake/*/*.zst | jq .n | sort -n | diff - <(seq 40 $((n * 40 + 39)))
+	tlm-s3put -q --audit "file://$PWD/lake"
+	[ ! -e lake/.tlm-spool ]
+	rm -r lake
+}
+
+@test "killed at every step of a plan in a directory" {
+	need strace
+	cd "$BATS_TEST_TMPDIR"
+	for call in link unlink fsync; do
+		kafka_admin create $call 1
+		killed_at $call
+	done
+}
