@@ -76,6 +76,26 @@ static void fill(struct reader *r)
 		r->client.is_down = false;
 }
 
+/* Of an array from `from` on; how many are left in all. */
+static size_t drop_from(const struct part *p, rd_kafka_message_t **list, size_t from, size_t n)
+{
+	size_t kept = from;
+
+	for (size_t i = from; i < n; i++) {
+		if (list[i]->rkt && list[i]->partition == p->id && strcmp(rd.topic_name(list[i]->rkt), p->topic) == 0)
+			rd.message_destroy(list[i]);
+		else
+			list[kept++] = list[i];
+	}
+	return kept;
+}
+
+void reader_drop(struct reader *r, const struct part *p)
+{
+	r->n_messages = drop_from(p, r->messages, r->at, r->n_messages);
+	r->n_extra = drop_from(p, r->extra, 0, r->n_extra);
+}
+
 static struct part *part_of(struct reader *r, const rd_kafka_message_t *m)
 {
 	const char *topic = rd.topic_name(m->rkt);

@@ -318,6 +318,7 @@ static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 		struct part *p = reader_part(r, list->elems[i].topic, list->elems[i].partition);
 		int64_t committed = list->elems[i].offset;
 
+		reader_drop(r, p);
 		p->committed = committed >= 0 ? committed : -1;
 		p->next = p->end = p->seen_end = -1;
 		p->is_done = p->is_caught_up = false;
@@ -399,8 +400,10 @@ static void revoke(struct reader *r, rd_kafka_topic_partition_list_t *list)
 	for (int i = 0; i < list->cnt; i++) {
 		struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);
 
-		if (p)
+		if (p) {
 			p->is_assigned = false;
+			reader_drop(r, p);
+		}
 		if (p && r->keeper)
 			r->keeper->forget(r->keeper->ctx, (uint32_t)(p - r->parts));
 	}
@@ -459,8 +462,14 @@ void reader_keep_alive(struct source *s)
 			reader_pause(r, &r->parts[i]);
 	r->is_blocked = true;
 	if (r->n_extra < EXTRA_MAX) {
-		n = rd.consume_batch_queue(r->queue, 0, r->extra + r->n_extra, EXTRA_MAX - r->n_extra);
-		r->n_extra += n > 0 ? (size_t)n : 0;
+		size_t at = r->n_extra;
+
+		n = rd.consume_batch_queue(r->queue, 0, r->extra + at, EXTRA_MAX - at);
+		if (n > 0) {
+			/* partitions that went may have taken some with them */
+			memmove(r->extra + r->n_extra, r->extra + at, (size_t)n * sizeof *r->extra);
+			r->n_extra += (size_t)n;
+		}
 	}
 	r->is_blocked = false;
 }

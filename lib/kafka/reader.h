@@ -104,6 +104,7 @@ void reader_keep_alive(struct source *s);
 /* batches.c */
 enum source_result reader_batch(struct reader *r, struct batch *b, struct err *err); /* as source_next() */
 void reader_give_back(struct reader *r);                    /* what was given is not borrowed any more */
+void reader_drop(struct reader *r, const struct part *p);   /* what was not given of it: it is read again */
 void reader_fail(struct reader *r, const struct err *what); /* the source ends with this error */
 
 #endif

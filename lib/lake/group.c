@@ -62,6 +62,7 @@ int lake_take(struct sink *lake, uint32_t input, int64_t committed, struct slice
 			"once "
 			"with those (as --until-end), then with these");
 	part->is_ours = true;
+	part->n_takes++;
 	part->next = committed < 0 ? UNKNOWN : committed;
 	part->from = plan->from >= 0 && plan->from <= committed ? plan->from : part->next;
 	part->stream_us = plan->stream_us;
@@ -419,11 +420,12 @@ static int end_again(struct lake *l, const struct batch *b, struct err *err)
 int lake_group_write(struct lake *l, const struct batch *b, struct err *err)
 {
 	struct lake_part *part = part_of(l, b->input);
+	unsigned n_takes = part->n_takes;
 
 	if (lake_advance(l, 0, err) < 0 || wait_for_room(l, err) < 0)
 		return -1;
-	if (!part->is_ours)
-		return 0; /* others read it */
+	if (!part->is_ours || part->n_takes != n_takes)
+		return 0; /* it was lost meanwhile: others read it, or we do so again */
 	assert(b->records);
 	if (!part->topic)
 		part->topic = mem_dup(b->topic, strlen(b->topic));

@@ -143,7 +143,7 @@ struct member {
 	struct sink *rows, *lake;
 	int64_t next;
 	unsigned *chance; /* it dies at a commit with this, before or behind it; NULL: never */
-	unsigned n_commits;
+	unsigned n_commits, n_moves;
 	bool is_dead;
 	struct err err;
 };
@@ -196,6 +196,17 @@ static void lose(void *ctx)
 		lake_forget(m->lake, 0);
 }
 
+/* It loses the partition while it waits, and has it again at once. */
+static void move(void *ctx)
+{
+	struct member *m = ctx;
+
+	lake_forget(m->lake, 0);
+	assert_int_equal(lake_take(m->lake, 0, m->group->offset, buf_slice(&m->group->metadata), &m->err), 0);
+	m->next = m->group->offset;
+	m->n_moves++;
+}
+
 /* The place without the root is that of a store. */
 static void join(struct member *m, struct group *g, const char *place, uint64_t max_records, unsigned *chance)
 {
@@ -216,6 +227,7 @@ static void join(struct member *m, struct group *g, const char *place, uint64_t 
 		snprintf(spool, sizeof spool, "%s/spool", root);
 		opts.spool = spool;
 		opts.url = "s3://bucket";
+		opts.max_spool_bytes = 1;
 	}
 	assert_int_equal(timefield_parse(&m->time, "ms:ms", &m->err), 0);
 	ledger_init(&m->ledger, "tlm-s3put");
@@ -467,6 +479,35 @@ static void a_zombie_stores_nothing(void **state)
 	buf_release(&g.metadata);
 }
 
+static void what_was_read_before_it_was_lost_is_void(void **state)
+{
+	unsigned n_moves = 0;
+
+	(void)state;
+	for (unsigned run = 0; run < N_RUNS; run++) {
+		struct group g = {0};
+		struct member m;
+		char path[128], folder[64];
+		unsigned chance = run;
+
+		name_place(path, folder, 3000 + (int)run);
+		join(&m, &g, path + strlen(root), 10 + run, NULL);
+		m.lake->on_blocked = move;
+		while (m.next < N_RECORDS && m.n_moves < 3)
+			assert_int_equal(give(&m, 1 + next_random(&chance, 20)), 0);
+		m.lake->on_blocked = NULL;
+		while (m.next < N_RECORDS)
+			assert_int_equal(give(&m, 1 + next_random(&chance, 20)), 0);
+		assert_int_equal(lake_deliver(m.lake, true, &m.err), 0);
+		n_moves += m.n_moves;
+		assert_int_equal(ledger_check(&m.ledger, &m.err), 0);
+		leave(&m);
+		expect_all_once(folder);
+		buf_release(&g.metadata);
+	}
+	assert_true(n_moves > N_RUNS / 2);
+}
+
 static void plans_are_read_as_they_were_written(void **state)
 {
 	static const char *const bad[] = {"tlm1 o=1", "tlm-lake1", "tlm-lake2 b=1", "tlm-lake1 b=x",
@@ -519,6 +560,7 @@ int main(void)
 		cmocka_unit_test(members_die_at_any_commit),
 		cmocka_unit_test(members_die_while_objects_are_on_their_way),
 		cmocka_unit_test(a_zombie_stores_nothing),
+		cmocka_unit_test(what_was_read_before_it_was_lost_is_void),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

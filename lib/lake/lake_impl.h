@@ -61,7 +61,8 @@ struct lake_batch {
 
 struct lake_part {
 	bool is_ours;
-	char *topic; /* NULL: no record was seen */
+	unsigned n_takes; /* a batch that was read before the last one is void */
+	char *topic;      /* NULL: no record was seen */
 	int32_t partition;
 	int64_t next;           /* behind the last record, -1: none was seen */
 	int64_t from;           /* where the names of the next batch begin */

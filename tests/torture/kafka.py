@@ -44,6 +44,7 @@ def arguments():
     p.add_argument("--kinds", default="kill,term,more,stop")
     p.add_argument("--place", help="of a lake; its objects are files below --lake")
     p.add_argument("--lake")
+    p.add_argument("--store", type=int, help="the process of its server, for the fault store: it stands still for a while")
     p.add_argument("--property", action="append", default=[])
     p.add_argument("--rate", type=int, default=1500)
     p.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
@@ -148,7 +149,7 @@ class Torture:
         if self.o.delivery != "exactly-once":
             common += ["--delivery", self.o.delivery]
         if self.o.tool == "lake":  # -J: each record tells its partition and offset
-            return [f"{BIN}/tlm-s3put", *common, "-J", "--time", "value.ms:s", "--max-age", "400ms", "--max-records", "700", "--max-span", "6h",
+            return [f"{BIN}/tlm-s3put", *common, "-J", "--time", "value.ms:s", "--max-age", "400ms", "--max-records", "700", "--max-span", "6h", "--max-spool", "1",
                     "--manifest", self.o.place + "/_manifests", "kafka:" + self.name, "-o", self.o.place + "/h=%H/t={value.t}"]
         if self.o.tool == "filter":
             return [f"{BIN}/tlm-filter", *common, "select(.v % 3 > 0) | {k, n}", *place]
@@ -235,6 +236,10 @@ class Torture:
             p = self.random.choice(awake)
             p.send_signal(signal.SIGSTOP)
             self.sleeping.append((p, time.monotonic() + SESSION_S + self.random.uniform(0.5, 4)))
+        elif kind == "store":
+            os.kill(self.o.store, signal.SIGSTOP)
+            time.sleep(self.random.uniform(1, 3))
+            os.kill(self.o.store, signal.SIGCONT)
         elif kind == "broker":
             node = str(self.random.randrange(self.nodes) + 1)
             subprocess.run([f"{TOP}/tests/services/kafka-stop.sh", self.o.dir, "KILL", node], check=True, stdout=subprocess.DEVNULL)

@@ -18,12 +18,12 @@ torture() { # OPTION...
 	torture --place "file://$BATS_TEST_TMPDIR/lake" --lake "$BATS_TEST_TMPDIR/lake"
 }
 
-@test "into S3, with brokers that die" {
+@test "into S3, with brokers that die and a server that stands still" {
 	export AWS_ACCESS_KEY_ID=testaccess AWS_SECRET_ACCESS_KEY=testsecret123 XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
 	AWS_ENDPOINT_URL=http://127.0.0.1:$(OWNER=$$ "$TLM_TOP/tests/services/s3-start.sh" s3proxy "$BATS_TEST_TMPDIR/s3")
 	export AWS_ENDPOINT_URL
 	mkdir -p "$BATS_TEST_TMPDIR/s3/data/torture"
-	torture --kinds kill,term,more,stop,broker --place s3://torture/lake --lake "$BATS_TEST_TMPDIR/s3/data/torture/lake"
+	torture --kinds kill,term,more,stop,broker,store --store "$(cat "$BATS_TEST_TMPDIR/s3/pid")" --place s3://torture/lake --lake "$BATS_TEST_TMPDIR/s3/data/torture/lake"
 	"$TLM_TOP/tests/services/s3-stop.sh" "$BATS_TEST_TMPDIR/s3"
 }
 
