@@ -96,7 +96,19 @@
 	F(abort_transaction)                                                                                           \
 	F(error_is_fatal)                                                                                              \
 	F(error_is_retriable)                                                                                          \
-	F(error_txn_requires_abort)
+	F(error_txn_requires_abort)                                                                                    \
+	F(DescribeConfigs)                                                                                             \
+	F(DescribeConfigs_result_resources)                                                                            \
+	F(event_DescribeConfigs_result)                                                                                \
+	F(ConfigResource_new)                                                                                          \
+	F(ConfigResource_destroy)                                                                                      \
+	F(ConfigResource_error)                                                                                        \
+	F(ConfigResource_configs)                                                                                      \
+	F(ConfigEntry_name)                                                                                            \
+	F(ConfigEntry_value)                                                                                           \
+	F(AdminOptions_new)                                                                                            \
+	F(AdminOptions_destroy)                                                                                        \
+	F(AdminOptions_set_request_timeout)
 
 #define RD_MEMBER(name) __typeof__(&rd_kafka_##name) name;
 struct rd {

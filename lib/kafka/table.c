@@ -150,6 +150,54 @@ int kafka_table_read(struct kafka_table *t, int32_t partition, bool is_awaited,
 
 /* ---- open and close ---- */
 
+/* The value of a property among those of a topic, or NULL. */
+static const char *find_config(rd_kafka_event_t *event, const char *name)
+{
+	const rd_kafka_DescribeConfigs_result_t *result = rd.event_DescribeConfigs_result(event);
+	const rd_kafka_ConfigResource_t **resources;
+	const rd_kafka_ConfigEntry_t **entries;
+	size_t n = 0;
+
+	if (!result || !(resources = rd.DescribeConfigs_result_resources(result, &n)) || n != 1 ||
+		rd.ConfigResource_error(resources[0]))
+		return NULL;
+	entries = rd.ConfigResource_configs(resources[0], &n);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(rd.ConfigEntry_name(entries[i]), name) == 0)
+			return rd.ConfigEntry_value(entries[i]);
+	}
+	return NULL;
+}
+
+/* A topic that deletes by age would lose what is open. Where the brokers do not tell us how it is, it is taken as it
+ * is. */
+static int check_compacted(struct kafka_table *t, struct err *err)
+{
+	rd_kafka_t *rk = t->exact->client.rk;
+	rd_kafka_ConfigResource_t *topic = rd.ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, t->topic);
+	rd_kafka_AdminOptions_t *options = rd.AdminOptions_new(rk, RD_KAFKA_ADMIN_OP_DESCRIBECONFIGS);
+	rd_kafka_queue_t *queue = rd.queue_new(rk);
+	rd_kafka_event_t *event;
+	const char *policy;
+	char ignored[64];
+
+	rd.AdminOptions_set_request_timeout(options, CLIENT_ASK_MS, ignored, sizeof ignored);
+	rd.DescribeConfigs(rk, &topic, 1, options, queue);
+	event = rd.queue_poll(queue, 2 * CLIENT_ASK_MS);
+	policy = event && !rd.event_error(event) ? find_config(event, "cleanup.policy") : NULL;
+	if (policy && strcmp(policy, "compact") != 0)
+		err_set(err, ERR_REFUSED,
+			"is not compacted, its cleanup.policy is %.40s: what is open would be deleted (set it to "
+			"compact)",
+			policy);
+	if (event)
+		rd.event_destroy(event);
+	rd.queue_destroy(queue);
+	rd.AdminOptions_destroy(options);
+	rd.ConfigResource_destroy(topic);
+	return err->code == ERR_NONE ? 0 : -1;
+}
+
 struct kafka_table *kafka_table_open(struct source *source, const char *topic, struct err *err)
 {
 	struct reader *r = (struct reader *)source;
@@ -174,7 +222,8 @@ struct kafka_table *kafka_table_open(struct source *source, const char *topic, s
 		goto at;
 	t->n_partitions = meta->topics[0].partition_cnt;
 	rd.metadata_destroy(meta);
-	return t;
+	if (check_compacted(t, err) == 0)
+		return t;
 at:
 	if (err->code != ERR_UNREACHABLE) /* that is no matter of one topic */
 		err_at(err, place, 0, 0);

@@ -304,6 +304,7 @@ static bool decode(struct rebuild *r, const char *text, int64_t *low_us)
 static int take_foreign(struct rebuild *r, int64_t offset, bool is_accepted, struct err *err)
 {
 	r->next = offset;
+	r->state = -1;
 	if (is_accepted)
 		return 0;
 	return err_set(err, ERR_REFUSED,
@@ -329,7 +330,7 @@ int rebuild_take(struct rebuild *r, int64_t offset, struct slice metadata, bool 
 		return err_set(err, ERR_REFUSED,
 			"the group has run with other windows, aggregates or groups: go on with those, take another "
 			"group, or make what is open anew (--accept-new-config)");
-	if (r->position < offset)
+	if (r->position < offset || (r->state >= 0 && r->position != offset))
 		return take_foreign(r, offset, is_accepted, err);
 	r->is_replaying = true;
 	r->is_unchecked = options != r->options;

@@ -407,6 +407,24 @@ static void what_was_committed_is_read_back(void **state)
 	assert_true(rebuild_commit(&r, 31, &clock, 0, 0, &offset, &metadata));
 	assert_int_equal(offset, 10);
 	assert_string_equal(buf_cstr(&metadata), "tlm1 o=abc p=10 n=0 d=0 t=20 l=20 q=30:3,20:2");
+	/* so it is where what is open is kept elsewhere, whatever is needed: nothing is read again */
+	rebuild_begin(&r, 10, &clock);
+	rebuild_end(&r, 11, 32);
+	r.state = 3;
+	buf_reset(&metadata);
+	assert_true(rebuild_commit(&r, 0, &clock, 4, 5, &offset, &metadata));
+	assert_int_equal(offset, 12);
+	assert_string_equal(buf_cstr(&metadata), "tlm1 o=abc p=12 n=4 d=5 t=20 l=20 s=3 q=30:3,20:2");
+	rebuild_release(&s);
+	window_clock_release(&again);
+	window_clock_init(&again, 1, 0, WINDOW_FOREVER);
+	window_clock_set_quorum(&again, 2);
+	rebuild_init(&s, 0xabc);
+	err_reset(&err);
+	assert_int_equal(rebuild_take(&s, 12, buf_slice(&metadata), false, &again, &err), 0);
+	assert_int_equal(s.state, 3);
+	assert_true(rebuild_is_there(&s, -1));
+	assert_int_equal(rebuild_check(&s, &again, 4, 5, &err), 0);
 	window_clock_release(&clock);
 	window_clock_release(&again);
 	rebuild_release(&r);
@@ -429,6 +447,10 @@ static void what_cannot_be_rebuilt_is_refused(void **state)
 		{"tlm1 o=1 p=x n=0 d=0 t=5 l=5", -1, -1},
 		{"tlm1 o=1 p=10 n=-1 d=0 t=5 l=5", -1, -1},
 		{"tlm1 o=1 p=10 n=0 d=0 t=5 l=5 f=1", -1, -1},
+		{"tlm1 o=1 p=7 n=0 d=0 t=5 l=5 s=2", 0, 0},
+		{"tlm1 o=1 p=10 n=0 d=0 t=5 l=5 s=2", -1, 0}, /* what is kept is of the position alone */
+		{"tlm1 o=1 p=7 n=0 d=0 t=5 l=5 s=-1", -1, -1},
+		{"tlm1 o=1 p=7 n=0 d=0 t=5 l=5 s=x", -1, -1},
 	};
 
 	(void)state;

@@ -104,6 +104,10 @@ in_pieces() {
 	text=$(committed | cut -d' ' -f3-)
 	status_of agg -w 10s -g k count --state-topic "$T-none"
 	[ "$status" = 6 ]
+	kafka_admin commit "$T" "$T" 0 2 "$text"
+	status_of agg -w 10s -g k count
+	[ "$status" = 6 ]
+	[[ $(cat err) == *"kafka:$T[0]: offset 2 was committed without what was open there"* ]]
 	kafka_admin commit "$T" "$T" 0 3 "${text/ p=3/ p=2}"
 	status_of agg -w 10s -g k count
 	[ "$status" = 6 ]
@@ -166,6 +170,12 @@ in_pieces() {
 		[ "$status" = 2 ]
 		[[ $(cat err) == *'is read or written already'* ]]
 	done
+	status_of timeout 60 tlm-agg -G "$T" --time s:s -w 1s --state-topic "$T-out" count "kafka:$T"
+	[ "$status" = 6 ]
+	[[ $(cat err) == *"kafka:$T-out: is not compacted, its cleanup.policy is delete"* ]]
+	status_of timeout 60 tlm-agg -G "$T" --time s:s -w 1s --state-topic "$T-none" count "kafka:$T"
+	[ "$status" = 6 ]
+	[[ $(cat err) == *"kafka:$T-none: "* ]]
 	status_of timeout 60 tlm-agg -G "$T" --time s:s --every-n 3 --state-topic "$T-state" count "kafka:$T"
 	[ "$status" = 2 ]
 	tlm-agg -G "$T" --time s:s -w 1s --state-topic "$T-state" count "kafka:$T" --dry-run | grep -q "^state topic: $T-state"
