@@ -73,7 +73,8 @@ void rebuild_release(struct rebuild *r);
 /*
  * What the group has committed: the offset and its metadata. Afterwards r replays if is_replaying. *clock (one input,
  * as new) gets T and the pairs of the low water. is_accepted: other options, or offsets that somebody else has set, are
- * taken; nothing can be compared then. r->state is what was committed. Returns 0, or -1 with ERR_REFUSED that says what to do.
+ * taken; nothing can be compared then. r->state is what was committed. Returns 0, or -1 with ERR_REFUSED that says what
+ * to do.
  */
 int rebuild_take(struct rebuild *r, int64_t offset, struct slice metadata, bool is_accepted, struct window_clock *clock,
 	struct err *err);
