@@ -23,6 +23,8 @@ setup() {
 	export AWS_ENDPOINT_URL=http://127.0.0.1:$(cat "$BATS_FILE_TMPDIR/s3.port")
 }
 
+teardown() { kill -CONT "$(cat "$S3_HOME/pid")"; }
+
 # records FROM TO [STEP_MS]: records of three devices, from 10:00 on
 records() {
 	seq "$1" "$2" | jq -c --argjson step "${3:-1000}" '{d: "v\(. % 3)", ms: (1795341600000 + . * $step), n: .}'
@@ -285,6 +287,35 @@ three_are_open() { [ "$(find lake/.tlm-spool -name '*.part' 2>/dev/null | wc -l)
 @test "two members that are killed, stopped, joined and put to sleep: each message is in one object" {
 	OWNER=$PPID timeout 250 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 10 --tool lake --members 2 --every 0.2-0.8 \
 		--kinds kill,kill,term,more,stop --place "file://$PWD/lake" --lake "$PWD/lake"
+}
+
+has_plan() { [[ $(kafka_admin committed "$T" "$T") == *' e='* ]]; }
+is_read_by() { [ -n "$(find "$1" -name '*.part' -o -name '*.zst*' 2>/dev/null)" ]; }
+is_all_committed() { kafka_admin committed "$T" "$T" | awk -v n="$1" '{ s += $2; if (/ e=/) s = -1e9 } END { exit s != n }'; }
+
+@test "partitions that go and come back while the store stands still are read from where they are committed" {
+	topic 2
+	records 0 19999 >in
+	put <in
+	mkdir -p "$S3_HOME/data/still"
+	kill -STOP "$(cat "$S3_HOME/pid")"
+	set -- --max-spool 1 --max-records 500 --max-age 1s -o "s3://still/d={d}/"
+	member "$@" >rows 2>err &
+	pid=$!
+	within 30 has_plan
+	XDG_STATE_HOME=$PWD/other member "$@" >others 2>&1 &
+	other=$!
+	within 30 is_read_by other
+	kill -KILL $other
+	wait $other || true
+	sleep 4 # until its session is over
+	kill -CONT "$(cat "$S3_HOME/pid")"
+	within 5 is_all_committed 20000 # each try asks the broker
+	kill -TERM $pid
+	wait $pid || true
+	mv "$S3_HOME/data/still" lake
+	contents | sort >got
+	sort in | cmp - got
 }
 
 # asleep: a member that has read the topic and planned nothing is put to sleep until the group has done without it
