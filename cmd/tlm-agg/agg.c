@@ -382,6 +382,9 @@ int agg_finish(struct agg *g, struct buf *out, struct err *err)
 			(unsigned long long)g->n_unjudged);
 		buf_add_slice(out, buf_slice(&g->unjudged));
 	}
+	if (c.unfilled)
+		buf_addf(next_sentence(out), "windows that --fill gave no rows, behind 100,000 without a record: %llu",
+			(unsigned long long)c.unfilled);
 	if (is_lost)
 		agg_tell_late(&c, next_sentence(out));
 	if (g->late && g->late->ops->finish(g->late, true, err))

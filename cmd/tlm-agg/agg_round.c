@@ -326,6 +326,7 @@ struct engine_counts agg_counts(const struct agg *g)
 		all.late_partial += c->late_partial;
 		all.rows += c->rows;
 		all.groups += c->groups;
+		all.unfilled += c->unfilled;
 		all.late_max_us = c->late_max_us > all.late_max_us ? c->late_max_us : all.late_max_us;
 	}
 	return all;

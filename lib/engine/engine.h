@@ -112,6 +112,7 @@ struct engine_late {
 struct engine_counts {
 	uint64_t taken, kept, outside, late, late_partial, rows;
 	int64_t late_max_us;
+	uint64_t unfilled;      /* windows without a record that a silence of more than FILL_MAX left without rows */
 	uint64_t groups, bytes; /* that are open now, as engine_limits counts them; bytes only if they are limited */
 };
 

@@ -27,6 +27,14 @@ static void add_missing(struct group_table *into, struct group_table *keys)
 	}
 }
 
+static void note_window(struct fill *f, int64_t k, bool is_silent)
+{
+	if (f->n_silent == FILL_MAX)
+		f->n_left_out += (uint64_t)(k - f->next_k);
+	f->n_silent = is_silent ? f->n_silent + 1 : 0;
+	f->next_k = k + 1;
+}
+
 void fill_window(struct fill *f, int64_t k, struct group_table *groups)
 {
 	uint32_t n_own = groups->n;
@@ -36,7 +44,7 @@ void fill_window(struct fill *f, int64_t k, struct group_table *groups)
 	add_missing(groups, &f->known);
 	if (n_own && groups->n > f->known.n)
 		add_missing(&f->known, groups);
-	f->next_k = k + 1;
+	note_window(f, k, !n_own);
 }
 
 const struct roll_row *fill_rows(
@@ -49,7 +57,7 @@ const struct roll_row *fill_rows(
 
 	for (size_t i = 0; i < *n_rows; i++)
 		group_table_get(&f->known, rows[i].key, group_hash(rows[i].key), &is_new);
-	f->next_k = k + 1;
+	note_window(f, k, !*n_rows);
 	order = mem_resize(NULL, f->known.n, sizeof *order);
 	group_table_sort(&f->known, order);
 	f->n_empty = f->known.n - *n_rows;

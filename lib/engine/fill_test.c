@@ -62,11 +62,40 @@ static void nothing_is_filled_unasked(void **state)
 	fill_release(&f);
 }
 
+/* Up to FILL_MAX, then on from the next one with records. */
+static void a_silence_is_not_filled_for_ever(void **state)
+{
+	struct fill f;
+	struct group_table t;
+	int64_t k = 1;
+
+	(void)state;
+	fill_init(&f, true);
+	for (int round = 1; round <= 2; round++) {
+		group_table_init(&t, sizeof(uint64_t));
+		add(&t, "a");
+		fill_window(&f, k++, &t);
+		group_table_release(&t);
+		for (int i = 0; i < FILL_MAX; i++) {
+			assert_true(fill_goes_on(&f));
+			group_table_init(&t, sizeof(uint64_t));
+			fill_window(&f, k++, &t);
+			assert_int_equal(t.n, 1);
+			group_table_release(&t);
+		}
+		assert_false(fill_goes_on(&f));
+		assert_int_equal(f.n_left_out, (round - 1) * 1000);
+		k += 1000;
+	}
+	fill_release(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(groups_stay_from_their_first_window_on),
 		cmocka_unit_test(nothing_is_filled_unasked),
+		cmocka_unit_test(a_silence_is_not_filled_for_ever),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -123,6 +123,8 @@ static int emit_empty(struct panes *w, int64_t k, bool is_final, struct err *err
 
 int panes_emit_window(struct panes *w, int64_t k, bool is_final, struct err *err)
 {
+	int result;
+
 	for (; w->n_ready < w->n_panes && w->panes[w->n_ready]->at.first <= k; w->n_ready++) {
 		struct pane *p = w->panes[w->n_ready];
 
@@ -137,9 +139,13 @@ int panes_emit_window(struct panes *w, int64_t k, bool is_final, struct err *err
 	}
 	w->part = w->n_ready && w->panes[0]->n_parts ? w->panes[0]->n_parts + 1 : 0;
 	if (w->roll)
-		return emit_rolled(w, k, is_final, err);
-	return w->n_ready ? panes_emit_table(w, k, &w->panes[0]->groups, is_final, err)
-			  : emit_empty(w, k, is_final, err);
+		result = emit_rolled(w, k, is_final, err);
+	else if (w->n_ready)
+		result = panes_emit_table(w, k, &w->panes[0]->groups, is_final, err);
+	else
+		result = emit_empty(w, k, is_final, err);
+	w->counts->unfilled = w->fill.n_left_out;
+	return result;
 }
 
 void panes_uncount(struct panes *w, struct pane *p)
