@@ -36,12 +36,18 @@ bool rotate_is_pattern(const char *place)
 	return place && strchr(place, '%') && place_parse(&p, place, &err) == 0 && p.kind == PLACE_PATH;
 }
 
+/* A window of 100,000 days may begin so long before the first time of all. */
+#define BEYOND_US (INT64_C(100001) * 86400 * 1000000)
+
 /* The name of a start: in r->name until the next call. */
 static const char *name_of(struct rotate *r, int64_t us)
 {
 	struct err err = ERR_INIT;
 
-	us = us < ETIME_MIN_US ? ETIME_MIN_US : us > ETIME_MAX_US ? ETIME_MAX_US : us;
+	if (us < ETIME_MIN_US - BEYOND_US)
+		us = ETIME_MIN_US - BEYOND_US;
+	if (us > ETIME_MAX_US + BEYOND_US)
+		us = ETIME_MAX_US + BEYOND_US;
 	buf_reset(&r->name);
 	etime_strftime(&r->name, slice_str(r->pattern), r->zone, us, &err);
 	return buf_cstr(&r->name);
