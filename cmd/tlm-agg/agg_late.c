@@ -48,7 +48,8 @@ int agg_refuse_full(struct agg *g, const struct agg_block *block, const struct a
 		buf_addf(&what, "no room for one more group: %lld are open, all that --max-keys allows",
 			(long long)g->opts.max_keys);
 	else
-		buf_addf(&what, "no room: the %llu groups that are open fill --max-mem", (unsigned long long)c->groups);
+		buf_addf(&what, "no room: the %llu groups that are open, and what is kept besides them, fill --max-mem",
+			(unsigned long long)c->groups);
 	if (g->opts.on_full == ON_FULL_DROP) {
 		result = reject_add(g->frame.reject, REJECT_FULL, block->in, item->record.place.line, 0, item->raw,
 			item->raw.len, err, "%s", buf_cstr(&what));

@@ -11,7 +11,7 @@ void early_open(struct panes *w)
 	w->early.told.keep = &w->keep;
 	w->early.next_us = w->opts->emit == ENGINE_FINAL ? WINDOW_FOREVER : WINDOW_NEVER;
 	if (w->opts->emit == ENGINE_UPDATE && w->roll)
-		w->early.roll = roll_open(w->opts->list);
+		w->early.roll = roll_open(w->opts->list, w->opts->limits.bytes);
 }
 
 void early_close(struct panes *w)

@@ -101,12 +101,31 @@ static int close_windows(struct panes *w, int64_t watermark_us, bool is_final, s
 	return 0;
 }
 
+/* Where bytes are limited: what is kept besides the groups of panes. */
+static void charge_shared(struct panes *w)
+{
+	uint64_t bytes = 0;
+
+	if (!w->opts->limits.bytes)
+		return;
+	bytes = carry_memory(&w->carry) + group_table_bytes(&w->fill.known) + told_bytes(&w->early.told);
+	if (w->roll)
+		bytes += roll_bytes(w->roll) + (w->early.roll ? roll_bytes(w->early.roll) : 0);
+	w->counts->bytes += bytes - w->shared_bytes;
+	w->shared_bytes = bytes;
+}
+
 /* W has risen: what closes goes out, then what is told early. */
 static int step(struct panes *w, int64_t watermark_us, bool is_final, struct err *err)
 {
-	if (watermark_us >= w->next_close_us && close_windows(w, watermark_us, is_final, err))
-		return -1;
-	return watermark_us >= w->early.next_us ? early_step(w, watermark_us, err) : 0;
+	int result = 0;
+
+	if (watermark_us >= w->next_close_us)
+		result = close_windows(w, watermark_us, is_final, err);
+	if (result == 0 && watermark_us >= w->early.next_us)
+		result = early_step(w, watermark_us, err);
+	charge_shared(w);
+	return result;
 }
 
 static bool is_due(const struct panes *w, int64_t watermark_us)
@@ -526,7 +545,7 @@ struct engine_windows *panes_open(
 	w->keep.is_on = opts->is_kept;
 	carry_init(&w->carry, opts->list, &w->keep);
 	if (opts->window.advance_us < opts->window.size_us)
-		w->roll = roll_open(opts->list);
+		w->roll = roll_open(opts->list, opts->limits.bytes);
 	fill_init(&w->fill, opts->is_filling);
 	early_open(w);
 	return &w->windows;

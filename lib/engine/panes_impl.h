@@ -28,7 +28,8 @@ struct panes {
 	struct keep keep;
 	struct carry carry;
 	struct fill fill;
-	struct early early; /* rows before the final one */
+	struct early early;    /* rows before the final one */
+	uint64_t shared_bytes; /* of those, as the limits count them */
 	struct engine_late *late;
 	struct engine_counts *counts;
 };

@@ -42,14 +42,18 @@ struct roll {
 	char *merged; /* states of rows */
 	size_t n_merged, cap_merged;
 	size_t bytes; /* of lanes, cells and fronts */
+	bool is_counted;
+	size_t owned;  /* by the states in these, if it is counted */
+	void *touched; /* one that was given away and is not in it for now */
 };
 
-struct roll *roll_open(struct agg_list *list)
+struct roll *roll_open(struct agg_list *list, bool is_counted)
 {
 	struct roll *r = mem_alloc(1, sizeof *r);
 
 	r->list = list;
 	r->state_bytes = list->state_bytes;
+	r->is_counted = is_counted && list->has_memory;
 	r->n_buckets = 16;
 	r->buckets = mem_alloc(r->n_buckets, sizeof *r->buckets);
 	return r;
@@ -64,15 +68,37 @@ static void *state_of(const struct cell *c)
 	return e->state;
 }
 
+static size_t owned_by(const struct roll *r, const void *states)
+{
+	return r->is_counted ? agg_states_owned(r->list, states) : 0;
+}
+
+/* Whoever was given a state has added to it by now. */
+static void count_touched(struct roll *r)
+{
+	if (r->touched)
+		r->owned += owned_by(r, r->touched);
+	r->touched = NULL;
+}
+
+static void merge_counted(struct roll *r, void *into, const void *from)
+{
+	r->owned -= owned_by(r, into);
+	agg_states_merge_bounded(r->list, into, from);
+	r->owned += owned_by(r, into);
+}
+
 static void release_states(struct roll *r, char *states, size_t n)
 {
-	for (size_t i = 0; states && r->list->has_memory && i < n; i++)
+	for (size_t i = 0; states && r->list->has_memory && i < n; i++) {
+		r->owned -= owned_by(r, states + i * r->state_bytes);
 		agg_states_release(r->list, states + i * r->state_bytes);
+	}
 }
 
 static void empty_back(struct roll *r, struct lane *l)
 {
-	agg_states_release(r->list, l->back);
+	release_states(r, (char *)l->back, 1);
 	memset(l->back, 0, r->state_bytes);
 }
 
@@ -109,9 +135,9 @@ static void enter_block(struct roll *r, struct lane *l)
 	memset(l->suffixes, 0, l->block * size);
 	behind = l->first + n < l->split ? l->marks + (l->first / l->block + 1) * size : NULL;
 	for (size_t i = n; i-- > 0; behind = l->suffixes + i * size) {
-		agg_states_merge_bounded(r->list, l->suffixes + i * size, state_of(&l->cells[l->first + i]));
+		merge_counted(r, l->suffixes + i * size, state_of(&l->cells[l->first + i]));
 		if (behind)
-			agg_states_merge_bounded(r->list, l->suffixes + i * size, behind);
+			merge_counted(r, l->suffixes + i * size, behind);
 	}
 }
 
@@ -137,9 +163,9 @@ static void turn(struct roll *r, struct lane *l)
 		size_t end = (b + 1) * l->block < n ? (b + 1) * l->block : n;
 
 		if (b + 1 < n_blocks)
-			agg_states_merge_bounded(r->list, mark, mark + size);
+			merge_counted(r, mark, mark + size);
 		for (size_t i = b * l->block; i < end; i++)
-			agg_states_merge_bounded(r->list, mark, state_of(&l->cells[i]));
+			merge_counted(r, mark, state_of(&l->cells[i]));
 	}
 	enter_block(r, l);
 }
@@ -222,7 +248,7 @@ static void free_lane(struct roll *r, struct lane *l)
 	*at = l->next;
 	r->n_lanes--;
 	release_front(r, l);
-	agg_states_release(r->list, l->back);
+	release_states(r, (char *)l->back, 1);
 	r->bytes -= lane_bytes(r, l->key_bytes) + l->cap * sizeof *l->cells;
 	free(l->cells);
 	free(l);
@@ -257,12 +283,13 @@ void roll_take(struct roll *r, struct pane *p)
 {
 	struct group_entry *e;
 
+	count_touched(r);
 	for (size_t offset = 0; (e = group_table_next(&p->groups, &offset));) {
 		struct slice key = group_entry_key(&p->groups, e);
 		struct lane *l = get_lane(r, key, group_hash(key));
 
 		insert_cell(r, l, l->n, p, e);
-		agg_states_merge_bounded(r->list, l->back, e->state);
+		merge_counted(r, l->back, e->state);
 	}
 }
 
@@ -270,6 +297,7 @@ void roll_drop(struct roll *r, struct pane *p)
 {
 	struct group_entry *e;
 
+	count_touched(r);
 	for (size_t offset = 0; (e = group_table_next(&p->groups, &offset));) {
 		struct slice key = group_entry_key(&p->groups, e);
 		struct lane *l = *find(r, key, group_hash(key));
@@ -312,6 +340,7 @@ void *roll_touch(struct roll *r, struct pane *p, struct slice key, uint64_t hash
 	bool is_new = at == l->n || l->cells[at].pane != p;
 	bool is_front = at < l->split;
 
+	count_touched(r);
 	if (is_front && !l->is_void) {
 		/* its cells do not stay where the blocks have them */
 		release_front(r, l);
@@ -320,7 +349,11 @@ void *roll_touch(struct roll *r, struct pane *p, struct slice key, uint64_t hash
 	if (is_new)
 		insert_cell(r, l, at, p, entry);
 	l->split += is_new && is_front;
-	return is_front ? NULL : l->back;
+	if (is_front)
+		return NULL;
+	r->owned -= owned_by(r, l->back);
+	r->touched = l->back;
+	return l->back;
 }
 
 /* ---- rows ---- */
@@ -384,6 +417,7 @@ static void *merge_lane(struct roll *r, struct lane *l, char *place)
 
 size_t roll_rows(struct roll *r, const struct roll_row **rows)
 {
+	count_touched(r);
 	put_in_order(r);
 	if (r->n_order > r->cap_rows) {
 		r->cap_rows = r->n_order + r->n_order / 2;
@@ -406,25 +440,29 @@ size_t roll_rows(struct roll *r, const struct roll_row **rows)
 
 void roll_release_rows(struct roll *r)
 {
-	release_states(r, r->merged, r->n_merged);
+	for (size_t i = 0; r->list->has_memory && i < r->n_merged; i++)
+		agg_states_release(r->list, r->merged + i * r->state_bytes);
 	if (r->n_merged)
 		memset(r->merged, 0, r->n_merged * r->state_bytes);
 	r->n_merged = 0;
 }
 
-size_t roll_bytes(const struct roll *r)
+size_t roll_bytes(struct roll *r)
 {
-	return r->bytes + r->cap_rows * (sizeof *r->rows + r->state_bytes) + r->n_buckets * sizeof(struct lane *) +
-	       2 * r->cap_order * sizeof(struct lane *);
+	count_touched(r);
+	return r->bytes + r->owned + r->cap_rows * (sizeof *r->rows + r->state_bytes) +
+	       r->n_buckets * sizeof(struct lane *) + 2 * r->cap_order * sizeof(struct lane *);
 }
 
 void roll_close(struct roll *r)
 {
 	if (!r)
 		return;
+	count_touched(r);
 	roll_release_rows(r);
 	for (size_t i = 0; i < r->n_order; i++)
 		free_lane(r, r->order[i]);
+	assert(r->owned == 0);
 	free(r->buckets);
 	free(r->order);
 	free(r->spare);

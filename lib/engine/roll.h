@@ -38,7 +38,8 @@ struct pane {
 
 struct roll;
 
-struct roll *roll_open(struct agg_list *list);
+/* is_counted: roll_bytes() counts what states own, too. */
+struct roll *roll_open(struct agg_list *list, bool is_counted);
 void roll_close(struct roll *r); /* does nothing for NULL */
 
 /* A pane comes in: it is newer than all that did. It stands until roll_drop(). */
@@ -60,6 +61,6 @@ struct roll_row {
 size_t roll_rows(struct roll *r, const struct roll_row **rows);
 void roll_release_rows(struct roll *r);
 
-size_t roll_bytes(const struct roll *r);
+size_t roll_bytes(struct roll *r);
 
 #endif

@@ -1199,6 +1199,26 @@ END
 	done
 }
 
+@test "silent groups have rows, but a clock that is wrong cannot make them without an end" {
+	printf '{"s":%d,"id":"a"}\n' 5 15 250000000000 250000000009 250000000025 >wild
+	for every in '--every 10s' '--every 5s'; do
+		agg --time s:s --time-out s -w 10s $every -g id --fill --format csv count wild
+		[ "$status" = 0 ]
+		[ "$every" = '--every 5s' ] && n=49999899995 last=500015 || n=24999899998 last=1000015
+		has err "windows that --fill gave no rows, behind 100,000 without a record: $n"
+		[ "$(wc -l <out)" -lt 100020 ]
+		same '250000000010,250000000020,a,0' "$(grep '^250000000010,' out)"
+		# a silence of 100,000 windows
+		printf '{"s":%d,"id":"a"}\n' 5 $last >long
+		agg --time s:s --time-out s -w 10s $every -g id --fill --format csv count long
+		[ "$(grep -c ',a,0$' out)" = 100000 ]
+		[ ! -s err ]
+	done
+	agg --time s:s --time-out s -w 10s -g id --fill --max-ahead 1d --rejects rejected count wild
+	[ "$(wc -l <rejected)" = 3 ]
+	[ "$(wc -l <out)" = 2 ]
+}
+
 @test "limits: --max-keys fails, drops, or emits early" {
 	printf '{"s":%d,"id":"%s"}\n' 0 a 1 b 2 a 3 c 4 a 12 d 13 e >keys
 	agg --time s:s --time-out s -w 10s -g id --max-keys 2 count keys
@@ -1274,6 +1294,27 @@ END
 	[ "$status" = 5 ]
 }
 
+@test "limits: --max-mem counts what windows leave to later ones, and the sums of those that slide" {
+	seq 1 5000 | sed 's/.*/{"s":&,"id":"g&"}/' >passing
+	# values that hold for ever, and for a second
+	agg --time s:s -w 10s -g id --max-mem 256K --format csv 'twa(s)' passing
+	[ "$status" = 2 ]
+	has err 'what is kept besides them, fill --max-mem'
+	agg --time s:s -w 10s -g id --max-mem 256K --max-gap 1s --format csv 'twa(s)' passing
+	[ "$status" = 0 ]
+	[ "$(wc -l <out)" = 5001 ]
+	# groups that are known for ever
+	agg --time s:s -w 10s -g id --max-mem 64K --fill --format csv count passing
+	[ "$status" = 2 ]
+	# a row of 2,000 panes is made of a hundred sums of up to 2,000 values
+	seq 1 2100 | sed 's/.*/{"s":&}/' >slides
+	agg --time s:s -w 2000s --every 1s --exact 10000 --max-mem 1M 'p50(s)' slides
+	[ "$status" = 2 ]
+	agg --time s:s -w 2000s --every 1s --exact 10000 --max-mem 16M 'p50(s)' slides
+	[ "$status" = 0 ]
+	tlm-agg --time s:s -w 2000s --every 1s --exact 10000 'p50(s)' slides | cmp - out
+}
+
 @test "limits: what does not go together" {
 	agg --on-full drop count trips
 	[ "$status" = 2 ]
@@ -1295,4 +1336,17 @@ END
 	cd "$BATS_TEST_TMPDIR"
 	echo '{"t":1795341600,"v":1}' | timeout 20 tlm-agg --time t:s -w 1ms -o 'x-%H%M.csv' count
 	[ "$(wc -l <x-1000.csv)" = 2 ]
+}
+
+@test "files by time: windows that begin before the year 1 have names of their own" {
+	cd "$BATS_TEST_TMPDIR"
+	printf '{"t":"%s"}\n' 0001-01-01T00:00:00Z 0001-01-05T00:00:00Z 9999-12-31T23:59:59Z >far
+	tlm-agg --time t -w 7d -o 'w-%Y-%m-%d.ndjson' count far
+	tlm-agg --time t -w 100000d -o 'd-%Y-%m-%d.ndjson' count far
+	for f in w-* d-*; do
+		same "$(jq -r '.window_start / "T" | first' "$f")" "$(echo "$f" | sed 's/^..\(.*\).ndjson/\1/')"
+	done
+	same 'w-0000-12-28.ndjson w-0001-01-04.ndjson w-9999-12-30.ndjson' "$(echo w-*)"
+	# 800,000 days before 1970
+	same 'd--0221-09-04.ndjson d-9909-12-07.ndjson' "$(echo d-*)"
 }
