@@ -5,9 +5,11 @@ CC ?= cc
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 MANDIR ?= $(PREFIX)/share/man
-BUILD ?= build$(if $(SAN),/san)
+BUILD ?= build$(if $(SAN),/san)$(if $(TSAN),/tsan)
 DEV ?=
+# SAN=1: addresses and undefined behaviour, TSAN=1: threads; each in a folder of its own.
 SAN ?=
+TSAN ?=
 T ?=
 
 ifeq ($(origin CC),default)
@@ -29,7 +31,9 @@ probe = $(shell printf 'int main(void){return 0;}' | $(CC) $(1) -Werror -x c - -
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla \
 	-Wformat=2 -Wundef -Wwrite-strings -Wcast-qual $(if $(DEV),-Werror)
 HARDEN := -fstack-protector-strong -fPIE
-ifeq ($(SAN),)
+ifneq ($(TSAN),)
+HARDEN += -fsanitize=thread -fno-omit-frame-pointer
+else ifeq ($(SAN),)
 HARDEN += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=$(if $(call probe,-D_FORTIFY_SOURCE=3 -O2),3,2) \
 	$(call probe,-fstack-clash-protection) $(call probe,-fcf-protection=full)
 else

@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """A second tlm-agg, slow and plain, and a hunt for streams on which the two differ.
 
-    agg.py hunt COUNT [SEED]      COUNT random streams through $TLM_AGG (default tlm-agg) and through this file: rows,
-                                  late rows, rejects, books and status must agree (rows and late rows to the byte)
+    agg.py hunt COUNT [SEED [WORD...]]
+                                  COUNT random streams through $TLM_AGG (default tlm-agg) and through this file: rows,
+                                  late rows, rejects, books and status must agree (rows and late rows to the byte);
+                                  only those whose command line has a match of one of the WORDs, regular expressions
     agg.py one SEED               one stream, left in the current folder, both answers shown
 
 It is written from the rules of tlm-agg(1) alone: every window keeps the list of its records, numbers are Python integers
@@ -1352,7 +1354,11 @@ class Stream:
         self.choose_emission()
         if re.search("twa|integral|duration|time_above|increase", self.o["list"]) and r.random() < 0.7:
             self.o["max_gap"] = int(r.choice([0.000001, 0.25, 1, 2, 5, 10, 60, 100]) * second * self.pace)
-        self.inputs = [("in%d" % i, self.lines()) for i in range(r.choice([1, 1, 1, 2, 3]))]
+
+    @functools.cached_property
+    def inputs(self):
+        """Made when they are needed: many streams are passed over for their options."""
+        return [("in%d" % i, self.lines()) for i in range(self.r.choice([1, 1, 1, 2, 3]))]
 
     def choose_emission(self):
         """Rows before the final one, where they may be asked for."""
@@ -1474,7 +1480,10 @@ class Stream:
         text = "{" + ",".join('%s"%s":%s%s' % (blank, k, blank, v) for k, v in members) + "}"
         return text + ("\r" if r.random() < 0.02 else "")
 
-    def command(self, folder):
+    def command(self):
+        return [os.environ.get("TLM_AGG", "tlm-agg")] + self.options() + [name for name, _ in self.inputs]
+
+    def options(self):
         o = self.o
 
         def duration(us):
@@ -1523,8 +1532,7 @@ class Stream:
         if o["no_flush"]:
             args.append("--no-flush")
         args += ["--time-out", o["time_out"], "--exact", str(o["exact"]), "--stats", "-q"]
-        args += ["--late", "late", "--rejects", "rejects", "-o", "out", o["list"]]
-        return [os.environ.get("TLM_AGG", "tlm-agg")] + args + [name for name, _ in self.inputs]
+        return args + ["--late", "late", "--rejects", "rejects", "-o", "out", o["list"]]
 
 
 # ---- comparing ----
@@ -1560,7 +1568,10 @@ def read_lines(path):
 
 def check(seed, folder):
     """None, or a text that says how the two differ."""
-    s = Stream(seed)
+    return check_stream(Stream(seed), folder)
+
+
+def check_stream(s, folder):
     for name, lines in s.inputs:
         with open(os.path.join(folder, name), "w", encoding="utf-8", newline="\n") as f:
             f.write("".join(line + "\n" for line in lines))
@@ -1571,7 +1582,7 @@ def check(seed, folder):
         first = next((p for _, lines in s.inputs for p in map(parse_line, lines) if p and p.kind == "object"), None)
         if first and "window_end" not in first.members:
             return None  # the tool refuses: another test
-    command = s.command(folder)
+    command = s.command()
     ref = Reference(s.o)
     ref.run([(n, [line[:-1] if line.endswith("\r") else line for line in lines]) for n, lines in s.inputs])
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
@@ -1597,14 +1608,25 @@ def check(seed, folder):
     for name, value in books.items():
         if stats[name] != value:
             problems.append("books: %s is %d, expected %d" % (name, stats[name], value))
-    return "\n".join(["seed %s" % seed, " ".join(command)] + problems) if problems else None
+    return "\n".join(["seed %s" % s.seed, " ".join(command)] + problems) if problems else None
 
 
-def hunt(count, seed):
+def pick_streams(count, seed, words):
+    """COUNT streams from a seed on that use one of the words, or fewer where they are rare."""
+    for seed in range(seed, seed + count * (100 if words else 1)):
+        s = Stream(seed)
+        if not words or re.search("|".join(words), " ".join(s.options())):
+            yield s
+            count -= 1
+            if not count:
+                return
+
+
+def hunt(count, seed, words):
     folder = tempfile.mkdtemp(prefix="tlm-agg-")
     try:
-        for i in range(count):
-            problem = check(seed + i, folder)
+        for s in pick_streams(count, seed, words):
+            problem = check_stream(s, folder)
             if problem:
                 print(problem)
                 return 1
@@ -1616,7 +1638,7 @@ def hunt(count, seed):
 
 def main():
     if len(sys.argv) >= 3 and sys.argv[1] == "hunt":
-        return hunt(int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+        return hunt(int(sys.argv[2]), int(sys.argv[3]) if len(sys.argv) > 3 else 1, sys.argv[4:])
     if len(sys.argv) == 3 and sys.argv[1] == "one":
         print(check(int(sys.argv[2]), ".") or "no difference")
         return 0

@@ -23,7 +23,7 @@ def run(command, folder, status=(0,)):
 
 def late_with(s, delay, folder):
     s.o["delay"] = delay
-    return json.loads(run(s.command(folder), folder).stderr.splitlines()[-1])["late"]
+    return json.loads(run(s.command(), folder).stderr.splitlines()[-1])["late"]
 
 
 def check(seed, folder):
@@ -34,7 +34,7 @@ def check(seed, folder):
     for name, lines in s.inputs:
         with open(folder + "/" + name, "w", encoding="utf-8", newline="\n") as f:
             f.write("".join(line + "\n" for line in lines))
-    command = s.command(folder)
+    command = s.command()
     command[command.index("-o") + 1] = "report"
     if "--format" in command:
         del command[command.index("--format"):command.index("--format") + 2]

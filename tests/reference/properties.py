@@ -116,7 +116,7 @@ def cuts(r, folder):
     if not s.o["time"]:
         return None
     data = "".join(line + "\n" for line in s.inputs[0][1]).encode()
-    command = s.command(folder)[:-len(s.inputs)]
+    command = s.command()[:-len(s.inputs)]
     texts = []
     for top in (None, r):
         if top:
