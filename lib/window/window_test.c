@@ -281,6 +281,17 @@ static void an_idle_input_holds_nothing_back(void **state)
 		window_clock_end(&c, i);
 	assert_int_equal(c.watermark_us, WINDOW_FOREVER);
 	window_clock_release(&c);
+	/* its first record is behind what the others have reached */
+	window_clock_init(&c, 2, 5, WINDOW_FOREVER);
+	assert_true(window_clock_see(&c, 0, 100));
+	window_clock_idle(&c, 1);
+	assert_true(window_clock_see(&c, 1, 50));
+	assert_int_equal(c.watermark_us, 95);
+	assert_true(window_clock_see(&c, 1, 99));
+	assert_int_equal(c.watermark_us, 95);
+	assert_true(window_clock_see(&c, 1, 101));
+	assert_int_equal(c.watermark_us, 95);
+	window_clock_release(&c);
 }
 
 int main(void)
