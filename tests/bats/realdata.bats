@@ -41,3 +41,9 @@ real() {
 	need_data f1-testing.ndjson.zst
 	real statistics
 }
+
+@test "values that hold, and all that depends on the order of records, against DuckDB's window functions" {
+	need_data f1-testing.ndjson.zst
+	need_data warsaw-buses.ndjson.zst
+	real series
+}

@@ -11,6 +11,7 @@ import sys
 
 import duckdb
 
+import series_by_sql as by_sql
 import statistics_by_numpy as by_numpy
 
 case, data, work = sys.argv[1], pathlib.Path(sys.argv[2]), pathlib.Path(sys.argv[3])
@@ -212,4 +213,45 @@ def statistics():
     print(f"kit: {by_numpy.compare('kit', rows, 'hour', con, 'kit', 's', 'r')} values agree")
 
 
-{"statistics": statistics, "automobile": automobile, "automobile-csv": automobile_csv, "warsaw": warsaw, "kit": kit, "f1": f1}[case]()
+def check_series(what, names, got, want, is_exact):
+    """got: {key: row}, want: {key: values} in the order of names."""
+    same(len(got), len(want), f"number of rows of {what}")
+    for key, values in want.items():
+        for name, value in zip(names, values):
+            if is_exact(name):
+                same(got[key][name], value, f"{name} of {what} {key}")
+            elif not close(got[key][name], value, 1e-9):
+                sys.exit(f"{case}: {name} of {what} {key}: got {got[key][name]!r}, DuckDB says {value!r}")
+
+
+def compare_series(what, tool, x, limit, seconds, gap):
+    """tool: reads the samples that stand in table s, their group in k; without --time and aggregates."""
+    names = by_sql.EXACT + by_sql.CLOSE
+    rows = {r["k"]: r for r in shell(f"{tool} -g k -w all '{by_sql.WHOLE.format(x=x, limit=limit)}'") if r["n"]}
+    check_series(what, names, rows, by_sql.whole(con, limit), lambda name: name in by_sql.EXACT)
+    check_series(what, ["top", "hist", "all"], rows, by_sql.tallies(con), lambda name: True)
+    windows = {(r["k"], r["window_start"]): r for r in shell(
+        f"{tool} -g k -w {seconds}s --max-gap {gap}s --time-out us '{by_sql.HELD.format(x=x, limit=limit)}'") if r["n"]}
+    wanted = by_sql.held(con, seconds * 1000000, gap * 1000000, limit)
+    check_series(what, ["n", "twa", "integral", "above", "equal", "increase"], windows, wanted, lambda name: name == "n")
+    print(f"{what}: {len(rows)} groups and {len(windows)} windows agree")
+
+
+def series():
+    """What depends on the order of records, on the four: whole groups, and windows into which values are carried."""
+    f = unpack("f1-testing.ndjson.zst")
+    con.execute("create table f1 as select row_number() over () n, driver, lap, cast(floor(time::decimal(28, 9) * 1000000) as bigint) us,"
+                f" speed, rpm from read_json('{f}', columns = {{driver: 'VARCHAR', lap: 'INTEGER', time: 'DOUBLE', speed: 'DOUBLE',"
+                " rpm: 'DOUBLE'}) where lap <= 3".replace("}})", "})"))
+    con.execute("create table s as select driver || ' ' || lap k, us, n, speed x from f1 where speed is not null")
+    tool = f"tlm-filter 'select(.lap <= 3) | {{k: \"\\(.driver) \\(.lap)\", time, speed}}' {f} | tlm-agg --time time:s --delay 3h"
+    compare_series("f1", tool, "speed", 100, 10, 2)
+    f = unpack("warsaw-buses.ndjson.zst")
+    con.execute("create or replace table s as select VehicleNumber k, epoch_us(try_cast(Time as timestamp)) us, row_number() over () n,"
+                f" Lat x from read_json('{f}', columns = {{VehicleNumber: 'VARCHAR', Time: 'VARCHAR', Lat: 'DOUBLE'}}) where"
+                " length(Time) = 19".replace("}})", "})"))
+    tool = f"tlm-filter '{{k: .VehicleNumber, Time, Lat}}' {f} | tlm-agg --time Time:iso --delay 20d --rejects bad"
+    compare_series("warsaw", tool, "Lat", 52.2, 600, 300)
+
+
+{"series": series, "statistics": statistics, "automobile": automobile, "automobile-csv": automobile_csv, "warsaw": warsaw, "kit": kit, "f1": f1}[case]()
