@@ -32,6 +32,18 @@ setup() {
 	flat tlm-s3put --time timeMili:ms --max-records 20000 -o "file://$BATS_TEST_TMPDIR/lake/hour=%H/"
 }
 
+# Below 200 bytes a group, keys of 12 bytes, beside what the process needs at any rate.
+@test "tlm-agg, many open groups of count, mean, min, max" {
+	local n few many
+	for n in 1000 200000; do
+		seq -f '{"k":"veh-%08.0f","v":1.5}' $n |
+			/usr/bin/time -f %M tlm-agg -g k --no-flush 'count, mean(v), min(v), max(v)' 2>"$BATS_TEST_TMPDIR/$n"
+	done
+	few=$(tail -n 1 "$BATS_TEST_TMPDIR/1000") many=$(tail -n 1 "$BATS_TEST_TMPDIR/200000")
+	echo "peak with 1,000 groups: $few KiB, with 200,000: $many KiB, $(((many - few) * 1024 / 199000)) bytes a group"
+	[ $(((many - few) * 1024 / 199000)) -lt 200 ]
+}
+
 @test "a line of 1 GiB is rejected in constant memory" {
 	out=$( (echo '{"a":1}'; head -c 1G /dev/zero | tr '\0' x; echo; echo '{"a":2}') |
 		/usr/bin/time -f %M tlm-filter -c .a --rejects "$BATS_TEST_TMPDIR/bad" 2>"$BATS_TEST_TMPDIR/peak")
