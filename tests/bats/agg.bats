@@ -1192,6 +1192,12 @@ END
 	# days of 23 hours have rows too
 	printf '{"ts":"2026-03-%sT12:00:00Z"}\n' 28 30 | tlm-agg --time ts -w day --tz Europe/Warsaw --fill count >out
 	has out '{"window_start":"2026-03-28T23:00:00Z","window_end":"2026-03-29T22:00:00Z","count":0}'
+	# and the one that Samoa left out has none
+	printf '{"ts":"%s"}\n' 2011-12-29T20:00:00Z 2012-01-01T20:00:00Z | tlm-agg --time ts -w day --tz Pacific/Apia --fill count >out
+	same '{"window_start":"2011-12-29T10:00:00Z","window_end":"2011-12-30T10:00:00Z","count":1}
+{"window_start":"2011-12-30T10:00:00Z","window_end":"2011-12-31T10:00:00Z","count":0}
+{"window_start":"2011-12-31T10:00:00Z","window_end":"2012-01-01T10:00:00Z","count":0}
+{"window_start":"2012-01-01T10:00:00Z","window_end":"2012-01-02T10:00:00Z","count":1}' "$(cat out)"
 	for kind in '-w all' '--session 1m' '--every-n 2' '--start .v'; do
 		agg --time s:s $kind --fill count gaps
 		[ "$status" = 2 ] || { echo "$kind"; false; }
