@@ -4,7 +4,7 @@
     mutate-engine.py --texts                               only looks whether the text of each entry stands where it says
     mutate-engine.py [-q] [-j N] [-n STREAMS] [WORD...]    N entries side by side (default 2), up to STREAMS random streams
                                                            for each (default 300); only those whose "section: rule
-                                                           (file)" holds a WORD; -q: only the tests of their section and 50
+                                                           (file)" holds a WORD; -q: only the tests of their section and 25
                                                            streams, as a first look
 
 The entries stand in mutations_windows.py and mutations_values.py. Each changes one place of a copy of the sources, which
@@ -121,12 +121,15 @@ def run_streams(folder, streams, first, section):
 
 
 def killer(folder, section, streams, build):
-    """What notices, or None: the likely and the quick first. Only those of the section for up to CHUNK streams."""
+    """What notices, or None: the likely and the quick first. Only those of the section for less than CHUNK streams."""
     by = run_tests(folder, section["tests"], build)
     if not by and build.make("bin/tlm-agg"):
         return "the compiler"
-    by = by or run_streams(folder, min(streams, CHUNK), 1, section) or run_bats(folder, section["bats"])
-    if by or streams <= CHUNK:
+    by = by or run_streams(folder, min(streams, CHUNK), 1, section)
+    if by or streams < CHUNK and section["words"]:
+        return by
+    by = run_bats(folder, section["bats"])
+    if by or streams < CHUNK:
         return by
     rest = [t for t in ALL_TESTS if t not in section["tests"]]
     return run_streams(folder, streams - CHUNK, 100000, section) or run_tests(folder, rest, build) or run_bats(folder, ALL_BATS)
@@ -213,7 +216,7 @@ def main():
     if words == ["--texts"]:
         return check_texts()
     if "-q" in words:
-        options["-n"] = CHUNK
+        options["-n"] = CHUNK // 2
         words.remove("-q")
     while words and words[0] in options:
         name = words.pop(0)
