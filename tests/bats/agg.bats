@@ -1205,6 +1205,40 @@ END
 	done
 }
 
+@test "values that hold: a field whose value has ended does not end that of another; exactly --max-gap is too long" {
+	printf '%s\n' '{"t":1,"g":"x","b":5}' '{"t":25,"g":"x","a":7}' '{"t":45,"g":"y"}' '{"t":54,"g":"x","a":1}' '{"t":70,"g":"y"}' >two
+	agg --time t:s -w 10s -g g --time-out s --max-gap 30s --format csv 'integral(a), integral(b)' two
+	same 'window_start,window_end,g,integral_a,integral_b
+0,10,x,,45
+20,30,x,35,50
+40,50,y,,
+50,60,x,34,
+70,80,y,,' "$(cat out)"
+	for last in 10:0 9.999999:4; do
+		printf '{"t":%s,"v":%s}\n' 0 1 ${last%:*} 5 >two
+		agg --time t:s -w 1m --max-gap 10s 'increase(v)' two
+		[ "$(jq .increase_v out)" = ${last#*:} ]
+	done
+	# in the whole stream a group ends with its own last value, not with that of others
+	printf '{"t":%s,"g":"%s","v":2}\n' 0 a 3 a 9 b >two
+	agg --time t:s -g g 'integral(v)' two
+	[ "$(jq -c '[.g, .integral_v]' out | xargs)" = '[a,6] [b,0]' ]
+}
+
+@test "silent windows have their rows as soon as they close, though no record comes" {
+	mkfifo pipe
+	tlm-agg --time t:s -w 10s --fill --marks --time-out s count <pipe >live &
+	pid=$!
+	exec 9>pipe
+	printf '%s\n' '{"t":5}' '{"_tlm":{"time_us":15000000}}' >&9
+	within 30 test -s live
+	printf '%s\n' '{"_tlm":{"time_us":25000000}}' >&9
+	within 30 grep -q '"window_start":10,"window_end":20,"count":0' live
+	exec 9>&-
+	wait $pid
+	[ "$(wc -l <live)" = 2 ]
+}
+
 @test "silent groups have rows, but a clock that is wrong cannot make them without an end" {
 	printf '{"s":%d,"id":"a"}\n' 5 15 250000000000 250000000009 250000000025 >wild
 	for every in '--every 10s' '--every 5s'; do

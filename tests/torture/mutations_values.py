@@ -239,7 +239,8 @@ HELD_RULES = [
     ("increase: the value carried over counts", HELD, "\tif (!w.is_carried)\n\t\tw.next = 1;", "\tw.next = 1;"),
     ("increase: no longer than --max-gap", HELD, "if (series_time_us(w.s, w.next) < window_add_us(before_us, w.hold_us))", "if (true)"),
     ("increase: exactly --max-gap is too long", HELD, "if (series_time_us(w.s, w.next) < window_add_us(before_us, w.hold_us))", "if (series_time_us(w.s, w.next) <= window_add_us(before_us, w.hold_us))"),
-    ("carried: the latest before the start of the window", HELD, "if (series_time_us(s, middle) < us)", "if (series_time_us(s, middle) <= us)"),
+    ("carried: the latest before the start of the window", HELD, "if (series_time_us(s, middle) < us)", "if (series_time_us(s, middle) <= us)",
+     "a value at the start of a window is in it, and begins it"),
     ("carried: an older value does not take its place", HELD, "c->time_us <= series_time_us(series, n - 1)", "true"),
     ("carried: of equal times the last", HELD, "c->time_us <= series_time_us(series, n - 1)", "c->time_us < series_time_us(series, n - 1)"),
     ("carried: of each field its own", HELD, "from = *(const struct carried *)((const char *)carried + s->carried_offset);", "from = *(const struct carried *)carried;"),
@@ -356,7 +357,7 @@ SECTIONS = [
     {"name": "series", "tests": ["aggregate_test", "aggregate_form_test"], "bats": [("agg", "series|lttb|distance"), ("partial", "random")],
      "words": ["delta", "rate", "transitions", "max_gap", "ewma", "distance", "lttb"], "mutations": SERIES_RULES},
     {"name": "held", "tests": ["held_test", "carry_test", "aggregate_test"], "bats": [("agg", "hold"), ("partial", "hold|random")],
-     "words": ["twa", "integral", "duration", "time_above", "increase"], "mutations": HELD_RULES},
+     "words": ["twa", "integral", "duration", "time_above", "increase"], "shards": True, "mutations": HELD_RULES},
     {"name": "form", "tests": ["aggregate_form_test"], "bats": [("partial", "")], "words": [], "shards": True, "mutations": FORMS},
     {"name": "merge", "tests": ["merge_test", "aggregate_form_test"], "bats": [("partial", "")], "words": [], "shards": True, "mutations": MERGES},
 ]
