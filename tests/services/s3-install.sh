@@ -8,12 +8,14 @@ mkdir -p "$dir"
 exec 9>"$dir/lock"
 flock 9
 
-if [ ! -f "$dir/s3proxy.jar" ]; then
+fetch_s3proxy() {
+	[ ! -f "$dir/s3proxy.jar" ] || return 0
+	local work
 	work=$(mktemp -d "$dir/XXXXXX")
 	mvn -q -B dependency:copy -Dartifact=org.gaul:s3proxy:4.1.0:jar:jar-with-dependencies -DoutputDirectory="$work" >&2
 	mv "$work"/*.jar "$dir/s3proxy.jar"
 	rm -rf "$work"
-fi
+}
 
 has_go() {
 	local version
@@ -32,10 +34,17 @@ build() {
 	rm -rf "$work"
 }
 
+# All at once: what one downloads, another compiles.
+fetch_s3proxy &
+jobs=$!
 if has_go; then
+	build toxiproxy github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0 &
+	jobs+=" $!"
 	build versitygw github.com/versity/versitygw/cmd/versitygw@v1.8.0
-	build toxiproxy github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0
 elif [ ! -x "$dir/versitygw" ]; then
 	echo "s3-install.sh: no Go 1.24 here: without versitygw and Toxiproxy" >&2
 fi
+for job in $jobs; do
+	wait "$job"
+done
 echo "$dir"
