@@ -102,8 +102,8 @@ deps-check:
 	@tools/deps.sh build check
 
 # ---- tests ----
-# T=name picks the test files whose name holds it; JOBS files run side by side.
-JOBS ?= 2
+# T=name picks the test files whose name holds it; JOBS files run side by side (many of them wait for a server).
+JOBS ?= 3
 BATS := $(sort $(wildcard tests/bats/*.bats))
 LONG_BATS := crash faults filter filter-worker kafka-agg kafka-groups kafka-secure kafka-topics linear memory readme realdata replay s3 s3fake s3faults s3refusals values
 QUICK_BATS := $(filter-out $(LONG_BATS:%=tests/bats/%.bats),$(BATS))

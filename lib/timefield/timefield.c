@@ -15,7 +15,7 @@ int timefield_parse(struct timefield *field, const char *text, struct err *err)
 	if (strcmp(text, MESSAGE_TIME) == 0 || strncmp(text, MESSAGE_TIME ":", strlen(MESSAGE_TIME ":")) == 0)
 		return err_set(err, ERR_USAGE,
 			"time field " MESSAGE_TIME ": only tlm-agg and tlm-s3put take the time of a message, and no "
-						   "format (a field: [\"" MESSAGE_TIME "\"])");
+			"format (a field: [\"" MESSAGE_TIME "\"])");
 	if (fieldpath_parse(&field->path, slice_str(text), &used, err))
 		return -1;
 	if (text[used] && text[used] != ':') {

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""linear.py TOOL [NAME...]: tlm-filter's work grows with its input, and no faster.
+"""linear.py [-e N] TOOL [NAME...]: tlm-filter's work grows with its input, and no faster; -e N takes each N-th case.
 
 Each case is a program and a maker of input of some size. The instructions of the tool (counted by valgrind, so that a
 busy machine changes nothing) for a size and for its double, those of an empty input taken off, must be about 1 : 2.
 Prints each case with its ratio; status 1 when one is above LIMIT.
 """
+import argparse
 import os
 import re
 import subprocess
@@ -87,12 +88,19 @@ def count(tool, program, text, folder):
 
 
 def main():
-    tool, names = sys.argv[1], sys.argv[2:] or list(CASES)
-    is_good = True
+    args = argparse.ArgumentParser()
+    args.add_argument("-e", type=int, default=1)
+    args.add_argument("tool")
+    args.add_argument("names", nargs="*")
+    args = args.parse_args()
+    tool, names = args.tool, args.names or list(CASES)[:: args.e]
+    is_good, starts = True, {}
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             program, make, n = CASES[name]
-            start = count(tool, program, "", folder)
+            if program not in starts:
+                starts[program] = count(tool, program, "", folder)
+            start = starts[program]
             once, twice = (count(tool, program, make(k), folder) - start for k in (n, 2 * n))
             is_good = is_good and twice < LIMIT * once
             print("%-50s %10d %10d %5.2f%s" % (name, once, twice, twice / once, "" if twice < LIMIT * once else "  grows too fast"), flush=True)
