@@ -236,4 +236,4 @@ headers: ## check that each header compiles alone
 clean: ## remove the build folder
 	rm -rf build
 
--include $(LIB_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard cmd/*/*.c) $(TEST_SRC))
+-include $(LIB_OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(patsubst %.c,$(BUILD)/obj/%.d,$(wildcard cmd/*/*.c) $(TEST_SRC))
