@@ -105,9 +105,9 @@ deps-check:
 # T=name picks the test files whose name holds it; JOBS files run side by side (many of them wait for a server).
 JOBS ?= 3
 BATS := $(sort $(wildcard tests/bats/*.bats))
-LONG_BATS := crash faults filter filter-worker kafka-agg kafka-groups kafka-secure kafka-topics linear memory readme realdata replay s3 s3fake s3faults s3refusals values
+LONG_BATS := contract crash faults filter filter-jobs filter-worker jobs kafka-agg kafka-exactly kafka-groups kafka-rebuild kafka-secure kafka-state kafka-topics linear memory partial properties readme realdata replay s3 s3fake s3faults s3kafka s3put s3refusals values
 QUICK_BATS := $(filter-out $(LONG_BATS:%=tests/bats/%.bats),$(BATS))
-QUICK_TESTS := $(filter-out %/num_double_test %/sketch_test %/source_test %/jqworker_test %/json_diff_test,$(TESTS))
+QUICK_TESTS := $(filter-out %/num_double_test %/sketch_test %/source_test %/jqworker_test %/json_diff_test %/compress_test %/keep_test,$(TESTS))
 pick = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(notdir $(f))),$(f))),$(1))
 PROVE = TLM_BIN=$(BUILD)/bin TLM_BUILD=$(BUILD) prove --timer -j$(JOBS) --exec tests/kit/run-test
 
