@@ -6,6 +6,7 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "kafka/props.h"
 #include "ledger/ledger.h"
 #include "stop/stop.h"
 
@@ -203,6 +204,26 @@ int client_await(struct client *c, struct err *err)
 		return -1;
 	rd.metadata_destroy(meta);
 	return 0;
+}
+
+int client_open_beside(struct client *c, const struct client *consumer, const char *isolation, struct err *err)
+{
+	rd_kafka_conf_t *conf = rd.conf_dup(rd.conf(consumer->rk));
+
+	*c = (struct client){0};
+	rd.conf_set_rebalance_cb(conf, NULL);
+	if (props_set(conf, "isolation.level", isolation, err)) {
+		rd.conf_destroy(conf);
+		return -1;
+	}
+	return client_open(c, RD_KAFKA_CONSUMER, conf, consumer->opts, err) ? -1 : client_await(c, err);
+}
+
+int client_bounds(struct client *c, const char *topic, int32_t partition, int64_t *low, int64_t *high, struct err *err)
+{
+	rd_kafka_resp_err_t code = rd.query_watermark_offsets(c->rk, topic, partition, low, high, CLIENT_ASK_MS);
+
+	return code ? client_fail(err, code, "cannot ask for offsets") : 0;
 }
 
 static bool is_transient(rd_kafka_resp_err_t code)

@@ -27,6 +27,15 @@ struct client {
 int client_open(
 	struct client *c, rd_kafka_type_t type, rd_kafka_conf_t *conf, const struct kafka_opts *o, struct err *err);
 
+/*
+ * A consumer of its own with the properties of another, but its own isolation.level, that has found a broker. Returns
+ * 0, or -1 as client_open() and client_await(); c->rk, where there is one, is the caller's to destroy in any case.
+ */
+int client_open_beside(struct client *c, const struct client *consumer, const char *isolation, struct err *err);
+
+/* Where a partition begins and ends now: as far as the client's isolation.level sees. Returns 0, or -1 with err. */
+int client_bounds(struct client *c, const char *topic, int32_t partition, int64_t *low, int64_t *high, struct err *err);
+
 /* Waits for a broker. Returns 0, or -1: ERR_REFUSED, ERR_UNREACHABLE, or (a signal) ERR_UNREACHABLE with the signal
  * set. */
 int client_await(struct client *c, struct err *err);

@@ -87,9 +87,7 @@ static int fail(const struct part *p, rd_kafka_resp_err_t code, struct err *err)
 /* The bounds of what the partition holds now. */
 static int ask_bounds(struct reader *r, const struct part *p, int64_t *low, int64_t *high, struct err *err)
 {
-	rd_kafka_resp_err_t code = rd.query_watermark_offsets(r->client.rk, p->topic, p->id, low, high, CLIENT_ASK_MS);
-
-	return code ? fail(p, code, err) : 0;
+	return client_bounds(&r->client, p->topic, p->id, low, high, err) ? err_at(err, p->name, 0, 0) : 0;
 }
 
 /* The first message of that time or later; where there is none, the end as it is now. */

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "kafka/props.h"
 #include "kafka/reader.h"
 #include "ledger/ledger.h"
 #include "stop/stop.h"
@@ -21,13 +20,8 @@ static int ask_end(
 	struct client *c, struct reader *r, const rd_kafka_topic_partition_t *part, int64_t *end, struct err *err)
 {
 	int64_t low;
-	rd_kafka_resp_err_t code =
-		rd.query_watermark_offsets(c->rk, part->topic, part->partition, &low, end, CLIENT_ASK_MS);
 
-	if (!code)
-		return 0;
-	client_fail(err, code, "cannot ask for offsets");
-	return reader_at(r, part->topic, err);
+	return client_bounds(c, part->topic, part->partition, &low, end, err) ? reader_at(r, part->topic, err) : 0;
 }
 
 static void tell(const struct reader *r, const rd_kafka_topic_partition_t *part, int64_t stable, int64_t end)
@@ -62,18 +56,9 @@ static int await(struct reader *r, const rd_kafka_topic_partition_t *part, struc
 /* Ends of all first, so that what is written while we wait for one is not waited for in another. */
 static int note_ends(struct reader *r, rd_kafka_topic_partition_list_t *list, struct err *err)
 {
-	rd_kafka_conf_t *conf = rd.conf_dup(rd.conf(r->client.rk));
 	struct client dirty;
-	int result;
+	int result = client_open_beside(&dirty, &r->client, "read_uncommitted", err);
 
-	rd.conf_set_rebalance_cb(conf, NULL);
-	if (props_set(conf, "isolation.level", "read_uncommitted", err)) {
-		rd.conf_destroy(conf);
-		return -1;
-	}
-	result = client_open(&dirty, RD_KAFKA_CONSUMER, conf, r->opts, err);
-	if (result == 0)
-		result = client_await(&dirty, err);
 	for (int i = 0; result == 0 && i < list->cnt; i++)
 		result = ask_end(&dirty, r, &list->elems[i], &list->elems[i].offset, err);
 	if (dirty.rk)

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "kafka/exact.h"
-#include "kafka/props.h"
 #include "kafka/reader.h"
 #include "ledger/ledger.h"
 #include "mem/mem.h"
@@ -59,17 +58,8 @@ static void close_scan(struct scan *s)
 
 static int open_scan(struct kafka_table *t, struct scan *s, int32_t partition, struct err *err)
 {
-	struct reader *r = t->reader;
-	rd_kafka_conf_t *conf = rd.conf_dup(rd.conf(r->client.rk));
-
 	*s = (struct scan){.partition = partition, .end = -1};
-	rd.conf_set_rebalance_cb(conf, NULL);
-	if (props_set(conf, "isolation.level", "read_committed", err) ||
-		props_set(conf, "enable.partition.eof", "true", err)) {
-		rd.conf_destroy(conf);
-		return -1;
-	}
-	if (client_open(&s->client, RD_KAFKA_CONSUMER, conf, r->opts, err) || client_await(&s->client, err))
+	if (client_open_beside(&s->client, &t->reader->client, "read_committed", err))
 		return -1;
 	s->queue = rd.queue_new(s->client.rk);
 	s->topic = rd.topic_new(s->client.rk, t->topic, NULL);
