@@ -331,15 +331,14 @@ static void note_unfinished(struct spool *spool, const char *run, const char *id
 	result->unfinished = spool->unfinished;
 }
 
-int spool_salvage(struct spool *spool, spool_lines_fn *lines, const struct spool_hooks *hooks,
-	struct spool_salvage *result, struct err *err)
+/* Each folder beside that of this run, by name, until one answers other than 0: that answer. */
+static int each_run(const struct spool *spool,
+	int (*visit)(void *ctx, const char *run, const char *id, struct err *err), void *ctx, struct err *err)
 {
-	struct salvage v = {.spool = spool, .lines = lines, .hooks = hooks, .result = result};
 	struct dirent **names;
 	struct buf run = BUF_INIT;
 	int n = scandir(spool->base.p, &names, is_name, alphasort), got = 0;
 
-	*result = (struct spool_salvage){0};
 	if (n < 0)
 		return err_sys(err, "%.120s: cannot read the directory", spool->base.p);
 	for (int i = 0; i < n; i++) {
@@ -347,12 +346,8 @@ int spool_salvage(struct spool *spool, spool_lines_fn *lines, const struct spool
 
 		buf_reset(&run);
 		buf_addf(&run, "%s/%s", spool->base.p, id);
-		if (got == 0 && strcmp(id, spool->run_id) != 0) {
-			if (spool_is_random_id(id))
-				got = salvage_run(&v, buf_cstr(&run), err);
-			else
-				note_unfinished(spool, buf_cstr(&run), id, result);
-		}
+		if (got == 0 && strcmp(id, spool->run_id) != 0)
+			got = visit(ctx, buf_cstr(&run), id, err);
 		free(names[i]);
 	}
 	free(names);
@@ -360,11 +355,32 @@ int spool_salvage(struct spool *spool, spool_lines_fn *lines, const struct spool
 	return got;
 }
 
-static int remove_run(const char *run, struct err *err)
+static int salvage_or_note(void *ctx, const char *run, const char *id, struct err *err)
+{
+	struct salvage *v = ctx;
+
+	if (spool_is_random_id(id))
+		return salvage_run(v, run, err);
+	note_unfinished(v->spool, run, id, v->result);
+	return 0;
+}
+
+int spool_salvage(struct spool *spool, spool_lines_fn *lines, const struct spool_hooks *hooks,
+	struct spool_salvage *result, struct err *err)
+{
+	struct salvage v = {.spool = spool, .lines = lines, .hooks = hooks, .result = result};
+
+	*result = (struct spool_salvage){0};
+	return each_run(spool, salvage_or_note, &v, err);
+}
+
+static int remove_run(void *ctx, const char *run, const char *id, struct err *err)
 {
 	struct buf path = BUF_INIT;
 	int lock = spool_lock(run, false, err), got;
 
+	(void)ctx;
+	(void)id;
 	if (lock == -3)
 		rmdir(run);
 	if (lock < 0)
@@ -383,22 +399,7 @@ static int remove_run(const char *run, struct err *err)
 
 int spool_remove_dead(struct spool *spool, struct err *err)
 {
-	struct dirent **names;
-	struct buf run = BUF_INIT;
-	int n = scandir(spool->base.p, &names, is_name, alphasort), got = 0;
-
-	if (n < 0)
-		return err_sys(err, "%.120s: cannot read the directory", spool->base.p);
-	for (int i = 0; i < n; i++) {
-		buf_reset(&run);
-		buf_addf(&run, "%s/%s", spool->base.p, names[i]->d_name);
-		if (got == 0 && strcmp(names[i]->d_name, spool->run_id) != 0)
-			got = remove_run(buf_cstr(&run), err);
-		free(names[i]);
-	}
-	free(names);
-	buf_release(&run);
-	return got;
+	return each_run(spool, remove_run, NULL, err);
 }
 
 uint64_t spool_count_dead(const struct spool_opts *opts)
