@@ -11,6 +11,8 @@
 #include "engine/engine.h"
 #include "group/group.h"
 
+#include "../../tests/kit/random.h"
+
 enum { RECORDS = 4000, SECOND_US = 1000000 };
 
 struct side {
@@ -19,16 +21,6 @@ struct side {
 	struct buf text;
 	uint64_t n_in_runs;
 };
-
-static uint64_t seed = 88172645463325252u;
-
-static uint32_t any(uint32_t below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 16) % below;
-}
 
 static int tell_row(void *context, const struct engine_row *row, struct err *err)
 {

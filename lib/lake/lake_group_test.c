@@ -6,7 +6,6 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,8 @@
 
 #include "durable/durable.h"
 #include "lake/lake_impl.h"
+
+#include "../../tests/kit/test_root.h"
 
 enum { N_RECORDS = 120, N_RUNS = 40, N_TURNS_MAX = 500 };
 
@@ -369,14 +370,6 @@ static void expect_all_once(const char *folder)
 	assert_int_equal(n_marks, 19); /* of 10 o'clock up to 4 on the next day; the last record is of 5:40 */
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static void name_place(char place[128], char folder[64], int run)
 {
 	snprintf(folder, 64, "%s/%d", root, run);
@@ -549,7 +542,7 @@ static int make_root(void **state)
 static int remove_root(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(root);
 }
 
 int main(void)

@@ -5,13 +5,14 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "lake/lake.h"
+
+#include "../../tests/kit/test_root.h"
 
 static char root[] = "/tmp/lake-test-XXXXXX";
 
@@ -340,14 +341,6 @@ static void a_dry_run_writes_nothing(void **state)
 	buf_release(&r.rows.text);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int make_root(void **state)
 {
 	(void)state;
@@ -357,7 +350,7 @@ static int make_root(void **state)
 static int remove_root(void **state)
 {
 	(void)state;
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(root);
 }
 
 int main(void)

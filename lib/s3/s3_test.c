@@ -386,19 +386,6 @@ static void bytes_are_got_or_there_are_none(void **state)
 	close_client(&c);
 }
 
-static int set_environment(void **state)
-{
-	(void)state;
-	setenv("AWS_ACCESS_KEY_ID", "test", 1);
-	setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
-	setenv("AWS_CONFIG_FILE", "/nonexistent", 1);
-	setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent", 1);
-	unsetenv("http_proxy");
-	unsetenv("AWS_SESSION_TOKEN");
-	unsetenv("AWS_PROFILE");
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -413,5 +400,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("s3", tests, set_environment, NULL);
+	return cmocka_run_group_tests_name("s3", tests, script_environment, NULL);
 }

@@ -5,7 +5,6 @@
 
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,8 @@
 #include <unistd.h>
 
 #include "spool/spool.h"
+
+#include "../../tests/kit/test_root.h"
 
 static char root[] = "/tmp/spool-test-XXXXXX";
 
@@ -286,14 +287,6 @@ static void run_ids_are_checked(void **state)
 	spool_close(spool);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static int start(void **state)
 {
 	struct err err = ERR_INIT;
@@ -310,7 +303,7 @@ static int end(void **state)
 	(void)state;
 	segment_release(&segment);
 	codec_set_release(&set);
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return remove_tree(root);
 }
 
 int main(void)

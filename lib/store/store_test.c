@@ -225,19 +225,6 @@ static void closing_does_not_wait_for_a_server(void **state)
 	close(pipes[0]);
 }
 
-static int set_environment(void **state)
-{
-	(void)state;
-	setenv("AWS_ACCESS_KEY_ID", "test", 1);
-	setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
-	setenv("AWS_CONFIG_FILE", "/nonexistent", 1);
-	setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent", 1);
-	unsetenv("http_proxy");
-	unsetenv("AWS_SESSION_TOKEN");
-	unsetenv("AWS_PROFILE");
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,5 +234,5 @@ int main(void)
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
-	return cmocka_run_group_tests_name("store", tests, set_environment, NULL);
+	return cmocka_run_group_tests_name("store", tests, script_environment, NULL);
 }

@@ -2,6 +2,7 @@
 # The lake in S3, against two real servers, looked at with boto3.
 
 load common
+load s3
 
 setup_file() {
 	cd "$TLM_TOP"
@@ -11,12 +12,7 @@ setup_file() {
 		OWNER=$$ tests/services/s3-start.sh versitygw "$S3_HOME/versitygw" >"$S3_HOME/versitygw.url"
 }
 
-teardown_file() {
-	local d
-	for d in "$S3_HOME"/*/pid; do
-		"$TLM_TOP/tests/services/s3-stop.sh" "$(dirname "$d")"
-	done
-}
+teardown_file() { s3_stop_all; }
 
 setup() {
 	cd "$BATS_TEST_TMPDIR"

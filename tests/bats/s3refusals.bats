@@ -3,6 +3,7 @@
 # too many requests, a bucket that goes away. Needs versitygw and Toxiproxy, which need Go 1.24.
 
 load common
+load s3
 
 setup_file() {
 	cd "$TLM_TOP"
@@ -11,12 +12,7 @@ setup_file() {
 	OWNER=$$ tests/services/s3-start.sh versitygw "$S3_HOME/plain" >"$S3_HOME/plain.port"
 }
 
-teardown_file() {
-	local d
-	for d in "$S3_HOME"/*/pid; do
-		[ ! -f "$d" ] || "$TLM_TOP/tests/services/s3-stop.sh" "$(dirname "$d")"
-	done
-}
+teardown_file() { s3_stop_all; }
 
 setup() {
 	cd "$BATS_TEST_TMPDIR"

@@ -130,3 +130,17 @@ static void script_stop(struct script *s)
 	pthread_mutex_destroy(&s->lock);
 	buf_release(&s->requests);
 }
+
+/* For the tests of a group: credentials, and nothing of the machine's own. */
+static int script_environment(void **state)
+{
+	(void)state;
+	setenv("AWS_ACCESS_KEY_ID", "test", 1);
+	setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+	setenv("AWS_CONFIG_FILE", "/nonexistent", 1);
+	setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent", 1);
+	unsetenv("http_proxy");
+	unsetenv("AWS_SESSION_TOKEN");
+	unsetenv("AWS_PROFILE");
+	return 0;
+}

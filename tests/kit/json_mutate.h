@@ -1,4 +1,4 @@
-/* json_mutate: random numbers, and records that were changed a little, for tests of the scanner. */
+/* json_mutate: records that were changed a little, for tests of the scanner. */
 #ifndef TLM_TESTS_JSON_MUTATE_H
 #define TLM_TESTS_JSON_MUTATE_H
 
@@ -6,16 +6,7 @@
 #include <string.h>
 
 #include "buf/buf.h"
-
-static uint64_t seed = 88172645463325252u;
-
-static uint32_t any(uint32_t below)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (uint32_t)(seed >> 16) % below;
-}
+#include "random.h"
 
 /* Flips, cuts, repeats and inserts; never a newline, which would be two records. */
 static void mutate(struct buf *b, size_t start)
