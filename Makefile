@@ -109,20 +109,23 @@ LONG_BATS := contract crash faults filter filter-jobs filter-worker jobs kafka-a
 QUICK_BATS := $(filter-out $(LONG_BATS:%=tests/bats/%.bats),$(BATS))
 QUICK_TESTS := $(filter-out %/num_double_test %/sketch_test %/source_test %/jqworker_test %/json_diff_test %/compress_test %/keep_test,$(TESTS))
 pick = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(notdir $(f))),$(f))),$(1))
-PROVE = TLM_BIN=$(BUILD)/bin TLM_BUILD=$(BUILD) prove --timer -j$(JOBS) --exec tests/kit/run-test
+# $(call prove,FILES): runs them, and says behind the summary what failed tests printed.
+FAILED := $(BUILD)/failed.txt
+prove = rm -f $(FAILED); TLM_FAILED=$(FAILED) TLM_BIN=$(BUILD)/bin TLM_BUILD=$(BUILD) prove --timer -j$(JOBS) --exec tests/kit/run-test $(1) || \
+	{ cat $(FAILED); false; }
 
 check: deps-check ## install what the tests need, build, run every test under prove
 	@tools/venv.sh >/dev/null
 	@tests/services/s3-install.sh >/dev/null || true
 	+@$(MAKE) --no-print-directory all tests-build kit
-	@$(PROVE) $(call pick,$(TESTS) $(BATS))
+	@$(call prove,$(call pick,$(TESTS) $(BATS)))
 
 check-quick: all tests-build kit ## the tests of the inner loop, below a minute
-	@$(PROVE) $(call pick,$(if $(T),$(TESTS) $(BATS),$(QUICK_TESTS) $(QUICK_BATS)))
+	@$(call prove,$(call pick,$(if $(T),$(TESTS) $(BATS),$(QUICK_TESTS) $(QUICK_BATS))))
 
 torture: deps-check all tests-build kit ## the long hunts: every fault, every crash, many seeds
 	@tools/venv.sh >/dev/null
-	@$(PROVE) $(call pick,$(sort $(wildcard tests/torture/*.bats)))
+	@$(call prove,$(call pick,$(sort $(wildcard tests/torture/*.bats))))
 
 # Preloaded fault injection and generators: tests/kit/*.c; a name that ends in _preload becomes a shared object.
 KIT_SRC := $(wildcard tests/kit/*.c)

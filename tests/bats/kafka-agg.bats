@@ -34,10 +34,10 @@ agg() { timeout 120 tlm-agg --until-end "$@"; }
 	kafka_admin create "$T-two" 1
 	printf '%s\n' '{"d":"a\"b","n":{"x":1},"ms":1700000000000}' '{"d":null,"n":{"x":2},"ms":1700000001000}' '{"n":{"x":2},"ms":1700000001000}' | put
 	agg --time ms:ms -w 1s -g d count "kafka:$T" -o "kafka:$T-one"
-	same $'a"b|1700000000999\n|1700000001999\n|1700000001999' "$(kcat -C -q -e -b "$BROKERS" -t "$T-one" -f '%k|%T\n')"
+	same $'a"b|1700000000999\n|1700000001999\n|1700000001999' "$(consume "$T-one" -f '%k|%T\n')"
 	agg --time ms:ms --session 5s --time-out ms -g d -g 'n.x as y' count "kafka:$T" -o "kafka:$T-two"
 	same $'["a\\"b",1]|1700000000000\n[null,2]|1700000001000\n[null,2]|1700000001000' \
-		"$(kcat -C -q -e -b "$BROKERS" -t "$T-two" -f '%k|%T\n')"
+		"$(consume "$T-two" -f '%k|%T\n')"
 	# rows can be aggregated again, by their own time
 	same '{"window_start":"2023-11-14T22:13:00Z","window_end":"2023-11-14T22:14:00Z","sum_count":3}' \
 		"$(agg -w 1m 'sum(count)' "kafka:$T-one")"
@@ -129,9 +129,10 @@ page_command() {
 		cat err
 		[ "$(grep -c 'the key of a record is not its group' err)" = 1 ]
 		bash -c "timeout 120 $(page_command 2)" 2>err
-		same '' "$(cat err)"
+		cat err
+		none_of 'the key of a record' err
 	done
-	kcat -C -q -e -b "$BROKERS" -t whole | sed 's/"partition":[01],//' | sort >rows
+	consume whole | sed 's/"partition":[01],//' | sort >rows
 	same "$(cat want)" "$(cat rows)"
 	bash -c "timeout 120 $(page_command 3)"
 	timeout 120 tlm-agg -G by-fleet --until-end --time ms:ms -w 1m -g fleet 'count, mean(v)' kafka:trips-by-fleet --delay 1h -o kafka:parts 2>err

@@ -15,7 +15,7 @@ setup() {
 
 topic() { kafka_admin create "$1" "${2:-1}"; }
 put() { kcat -P -q -b "$BROKERS" -t "$@"; }
-get() { kcat -C -q -e -b "$BROKERS" -t "$@"; }
+get() { consume "$@"; }
 # has_out N: so many records are in the topic of the output.
 has_out() { [ "$(get "$T-out" -X isolation.level=read_committed | wc -l)" -ge "$1" ]; }
 
@@ -125,7 +125,7 @@ has_out() { [ "$(get "$T-out" -X isolation.level=read_committed | wc -l)" -ge "$
 	seq 1 5 | put "$T"
 	timeout 180 tlm-filter -G "$T" --until-end . "kafka:$T" -o "kafka://$other/$T-out" 2>err
 	same "tlm-filter: kafka://$other/$T-out: at least once: it is in another cluster than what is read" "$(cat err)"
-	same "$(seq 1 5)" "$(kcat -C -q -e -b "$other" -t "$T-out")"
+	same "$(seq 1 5)" "$(BROKERS=$other consume "$T-out")"
 	same 5 "$(committed)"
 	status_of timeout 180 tlm-filter -G "$T" --until-end --delivery exactly-once . "kafka:$T" -o "kafka://$other/$T-out"
 	[ "$status" = 2 ]

@@ -258,7 +258,7 @@ ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; 
 	wait $a
 	wait $b
 	for how in rate stretch; do
-		kcat -C -q -e -b "$BROKERS" -t "$T-$how" -f '%T\n' >times
+		consume "$T-$how" -f '%T\n' >times
 		same 150 "$(wc -l <times)"
 		# 100 records at 10 ms: 990 ms, less the time that the first one spent in the queue
 		[ $(($(sed -n 150p times) - $(sed -n 51p times))) -ge 900 ]

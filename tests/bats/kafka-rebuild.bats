@@ -15,7 +15,7 @@ setup() {
 	kafka_admin create "$T-out" 1 retention.ms=-1
 }
 
-get() { kcat -C -q -e -b "$BROKERS" -t "${1:-$T-out}" -f '%k %s\n'; }
+get() { consume "${1:-$T-out}" -f '%k %s\n'; }
 agg() { timeout 180 tlm-agg -G "$T" --until-end --time s:s -w 10s "$@"; }
 committed() { kafka_admin committed "$T" "$T"; }
 # seconds of records of one key
@@ -30,7 +30,7 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	records 15 21 | put -K'|'
 	agg -g k 'count, sum(v)' "kafka:$T" -o "kafka:$T-out" --stats 2>stats
 	same '3 42' "$(get | tail -1 | cut -d' ' -f2 | jq -r '"\(.count) \(.sum_v)"')"
-	same 9999 "$(kcat -C -q -e -b "$BROKERS" -t "$T-out" -f '%T\n' | head -1)"
+	same 9999 "$(consume "$T-out" -f '%T\n' | head -1)"
 	# the books: what was open counts as read, what is open stays
 	same '[4,3,1]' "$(jq -c '[.read,.kept,.open]' stats)"
 }

@@ -16,7 +16,7 @@ setup() {
 	kafka_admin create "$T-state" 2 cleanup.policy=compact
 }
 
-get() { kcat -C -q -e -b "$BROKERS" -t "${1:-$T-out}" -f "${2:-%s}\n"; }
+get() { consume "${1:-$T-out}" -f "${2:-%s}\n"; }
 agg() { timeout 60 tlm-agg -q -G "$T" --until-end --time s:s --state-topic "$T-state" "$@" "kafka:$T" -o "kafka:$T-out"; }
 # the same of a file, in one run; rows of a group have a partition
 alone() { tlm-agg --time s:s --no-flush "$@" all; }

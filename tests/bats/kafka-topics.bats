@@ -23,7 +23,7 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 	topic 3
 	seq 1 5000 | sed 's/.*/{"v":&,"s":"é\\u00e9 \\n"}/' >in
 	timeout 120 tlm-replay in -o "kafka:$T"
-	same "$(sort in)" "$(kcat -C -q -e -b "$BROKERS" -t "$T" | sort)"
+	same "$(sort in)" "$(consume "$T" | sort)"
 	put <in
 	filter . "kafka:$T" >out
 	same "$(sort in in)" "$(sort out)"
@@ -37,7 +37,7 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 		status_of timeout 180 tlm-filter --until-end --jobs $n --rejects rejects-$n \
 			'select(.v % 3 == 0), (select(.v % 5 == 0) | [.v, .s])' "kafka:$T" -o "kafka:$T-$n"
 		same 0 "$status"
-		kcat -C -q -e -b "$BROKERS" -t "$T-$n" -f '%k %s\n' >out-$n
+		consume "$T-$n" -f '%k %s\n' >out-$n
 	done
 	grep -q '^k9000 ' out-3
 	same "$(cat out-1)" "$(cat out-3)"
@@ -56,7 +56,7 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 	printf '{"k":"veh-%s"}\n' 1 2 3 4 5 >in
 	printf '%s\n' '{"k":7}' '{"k":null}' '{}' '{"k":"a\"b"}' '{"k":{"x":[1]}}' >>in
 	timeout 120 tlm-replay in -o "kafka:$T?key=k"
-	kcat -C -q -e -b "$BROKERS" -t "$T" -f '%k %p\n' | sort >got
+	consume "$T" -f '%k %p\n' | sort >got
 	# murmur2 of Java's client: (toPositive(murmur2(key)) % 7), computed here
 	python3 - >want <<-'END'
 		def murmur2(d):
@@ -79,7 +79,7 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 	topic
 	echo '{"ms":1700000000123,"h":{"a":"x","b":null,"c":[1]}}' >in
 	timeout 120 tlm-replay in -o "kafka:$T?ts=ms:ms&headers=h"
-	same '1700000000123 a=x,b=NULL,c=[1]' "$(kcat -C -q -e -b "$BROKERS" -t "$T" -f '%T %h\n')"
+	same '1700000000123 a=x,b=NULL,c=[1]' "$(consume "$T" -f '%T %h\n')"
 }
 
 @test "from topic to topic key, time and headers stay, for each line of a record" {
@@ -89,9 +89,9 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 	for evaluator in native libjq; do
 		filter --evaluator $evaluator 'select(.v != 2) | ., {w: .v}' "kafka:$T" -o "kafka:$T-out?partition=0"
 	done
-	same "$(kcat -C -q -e -b "$BROKERS" -t "$T" -f '%k %T %h\n' | sed -n '1p;1p;3p;3p'; kcat -C -q -e -b "$BROKERS" -t "$T" -f '%k %T %h\n' | sed -n '1p;1p;3p;3p')" \
-		"$(kcat -C -q -e -b "$BROKERS" -t "$T-out" -f '%k %T %h\n')"
-	same '{"v":1}{"w":1}{"v":3}{"w":3}' "$(kcat -C -q -e -c 4 -b "$BROKERS" -t "$T-out" -D '')"
+	same "$(consume "$T" -f '%k %T %h\n' | sed -n '1p;1p;3p;3p'; consume "$T" -f '%k %T %h\n' | sed -n '1p;1p;3p;3p')" \
+		"$(consume "$T-out" -f '%k %T %h\n')"
+	same '{"v":1}{"w":1}{"v":3}{"w":3}' "$(consume "$T-out" -c 4 -D '')"
 }
 
 @test "an envelope keeps everything, and replay -J puts it back; kcat's form too" {
@@ -106,10 +106,10 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 	[ "$(jq -r 'select(.key == "k4").value_b64 | @base64d' env)" = 'no json' ]
 	grep -q '"value":{"v": \[1,	2\]}' env
 	timeout 120 tlm-replay -J env -o "kafka:$T-b"
-	kcat -C -q -e -J -b "$BROKERS" -t "$T" >kcat.ndjson
+	consume "$T" -J >kcat.ndjson
 	timeout 120 tlm-replay -J kcat.ndjson -o "kafka:$T-c"
 	for t in "$T" "$T-b" "$T-c"; do
-		kcat -C -q -e -b "$BROKERS" -t "$t" -f '%p %k %K %T %h %S %s\n' | sort >"$t.txt"
+		consume "$t" -f '%p %k %K %T %h %S %s\n' | sort >"$t.txt"
 	done
 	same "$(cat "$T.txt")" "$(cat "$T-b.txt")"
 	same "$(cat "$T.txt")" "$(cat "$T-c.txt")"

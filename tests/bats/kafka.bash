@@ -37,6 +37,13 @@ kafka_need() {
 kafka_admin() {
 	"$TLM_BUILD_KIT/kafkaadmin" "$BROKERS" "$@"
 }
+
+# consume TOPIC [KCAT OPTION...]: what a topic holds, as kcat shows it. kcat -e ends where the stable offset is, which a
+# transaction that was just committed may not have moved yet.
+consume() {
+	kafka_admin settle "$1" &&
+		kcat -C -q -e -b "$BROKERS" -t "$@"
+}
 # none_of REGEX FILE: no line matches. A bare ! would not end the test.
 none_of() {
 	if grep -Ein "$1" "$2"; then return 1; fi

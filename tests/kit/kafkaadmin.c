@@ -11,6 +11,8 @@
  *   kafkaadmin BROKERS transact TOPIC PARTITION VALUE     a message in a transaction: says "open", and commits it when
  *                                                         its standard input ends
  *   kafkaadmin BROKERS fence ID                           whoever has this transactional.id is told that it is dead
+ *   kafkaadmin BROKERS settle TOPIC                       waits until what was committed can be read: a producer knows
+ *                                                         it before every partition has the marker that shows it
  */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -18,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 10000, PARTITIONS_MAX = 64 };
+enum { WAIT_MS = 60000, PARTITIONS_MAX = 64, NAP_US = 10000 };
 
 static rd_kafka_t *rk;
 static rd_kafka_queue_t *queue;
@@ -191,6 +193,47 @@ static void transact(char **arg)
 	check_error("transact", rd_kafka_commit_transaction(rk, WAIT_MS));
 }
 
+static rd_kafka_t *open_reader(const char *brokers, const char *isolation)
+{
+	rd_kafka_conf_t *conf = rd_kafka_conf_new();
+	char text[512];
+	rd_kafka_t *reader;
+
+	rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof text);
+	rd_kafka_conf_set(conf, "isolation.level", isolation, text, sizeof text);
+	reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
+	if (!reader)
+		die("open", text);
+	return reader;
+}
+
+static int64_t end_of(rd_kafka_t *reader, const char *topic, int partition)
+{
+	int64_t low, high;
+
+	check("settle", rd_kafka_query_watermark_offsets(reader, topic, partition, &low, &high, WAIT_MS));
+	return high;
+}
+
+static void settle(const char *brokers, const char *name)
+{
+	rd_kafka_t *all = open_reader(brokers, "read_uncommitted"), *stable = open_reader(brokers, "read_committed");
+	rd_kafka_topic_t *topic = rd_kafka_topic_new(all, name, NULL);
+	const struct rd_kafka_metadata *meta;
+
+	check("settle", rd_kafka_metadata(all, 0, topic, &meta, WAIT_MS));
+	for (int i = 0; i < meta->topics[0].partition_cnt; i++) {
+		int id = meta->topics[0].partitions[i].id;
+		int64_t end = end_of(all, name, id), left_us = WAIT_MS * 1000LL;
+
+		for (; end_of(stable, name, id) < end; left_us -= NAP_US) {
+			if (left_us <= 0)
+				die("settle", "a transaction is open");
+			usleep(NAP_US);
+		}
+	}
+}
+
 static void open_client(const char *brokers, const char *group, const char *transactional_id)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -213,7 +256,7 @@ int main(int argc, char **argv)
 		const char *name;
 		int n_least;
 	} verbs[] = {{"create", 2}, {"delete", 1}, {"grow", 2}, {"trim", 3}, {"allow", 4}, {"commit", 4},
-		{"committed", 2}, {"transact", 3}, {"fence", 1}};
+		{"committed", 2}, {"transact", 3}, {"fence", 1}, {"settle", 1}};
 	size_t verb = 0;
 
 	while (argc >= 3 && verb < sizeof verbs / sizeof *verbs && strcmp(argv[2], verbs[verb].name) != 0)
@@ -250,6 +293,9 @@ int main(int argc, char **argv)
 		break;
 	case 8:
 		check_error("fence", rd_kafka_init_transactions(rk, WAIT_MS));
+		break;
+	case 9:
+		settle(argv[1], argv[3]);
 		break;
 	}
 	fflush(stdout);

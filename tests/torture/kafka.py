@@ -251,6 +251,7 @@ class Torture:
 
     def read(self, topic):
         """What read_committed readers see, by key."""
+        self.admin("settle", topic)
         text = subprocess.run(["kcat", "-C", "-q", "-e", "-b", self.brokers, "-t", topic, "-X", "isolation.level=read_committed",
                                "-f", "%k|%s\n"], check=True, capture_output=True, text=True).stdout
         rows = collections.defaultdict(list)
