@@ -197,6 +197,9 @@ void lake_drop_dir(struct lake *l, struct lake_dir *d);
 
 /* ---- group.c ---- */
 
+/* The partition of that input; there is one from then on. */
+struct lake_part *lake_part_of(struct lake *l, uint32_t input);
+
 int lake_group_write(struct lake *l, const struct batch *b, struct err *err);
 
 /* The batch of the records at hand, opened if need be. */
@@ -214,19 +217,26 @@ int lake_pass(struct lake *l, int64_t offset, struct err *err);
 /* Seals the batch with the most open directories, of any partition. False: there is none that may be. */
 bool lake_seal_widest(struct lake *l, int *got, struct err *err);
 
-/* An object of a batch was stored, or not: see spool_hooks. */
-int lake_tell_batch(struct lake *l, const struct spool_object *object, struct err *err);
-bool lake_forgive_batch(void *lake, void *batch);
+/* Seals what was begun so long ago; what was begun at that time of the monotonic clock or before. */
+int lake_seal_aged_batches(struct lake *l, struct err *err);
+int lake_seal_older(struct lake *l, int64_t until_us, struct err *err);
+
+void lake_release_parts(struct lake *l);
+
+/* ---- advance.c ---- */
 
 /* Everything that can be done without a wait for more than wait_us, but for the answers of brokers. */
 int lake_advance(struct lake *l, int64_t wait_us, struct err *err);
 
-/* Seals what was begun so long ago. */
-int lake_seal_aged_batches(struct lake *l, struct err *err);
+/* A wait, while which the group hears that we live. */
+int lake_wait_some(struct lake *l, struct err *err);
+
+/* An object of a batch was stored, or not: see spool_hooks. */
+int lake_tell_batch(struct lake *l, const struct spool_object *object, struct err *err);
+bool lake_forgive_batch(void *lake, void *batch);
 
 int64_t lake_group_deadline(const struct lake *l);
 int lake_hand_over(struct lake *l, struct err *err);
-void lake_release_parts(struct lake *l);
 
 /* ---- batch.c ---- */
 

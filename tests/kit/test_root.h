@@ -13,9 +13,9 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 	return remove(path);
 }
 
-static int remove_tree(const char *root)
+static int remove_tree(const char *path)
 {
-	return nftw(root, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	return nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 #endif
