@@ -109,6 +109,39 @@ def members(b, few, n):
         say(f"topic to topic: means by minute, {m} of a group", "tlm", f"{n / walls[m] / 1e3:.0f}k/s", "", f"{walls[1] / walls[m]:.2f}")
 
 
+DAYS = "tlm-agg -q --late /dev/null --rejects /dev/null --time timeMili:ms -w day -g deviceId -g variable 'count, mean(value)'"
+
+
+def restart(b, few, n):
+    """A group that goes on with days open: rebuilt from the log, and from a state topic. The same rows come of both."""
+    topic, last = b.topic(), DIR / "last.ndjson"
+    shell(f"tlm-replay {few} -o kafka:{topic}", check=True)
+    shell(f"tail -n 1 {few} >'{last}'", check=True)
+    ways = {"from the log": "", "from a state topic": f" --state-topic {topic}-state"}
+    shell(f"'{b.admin}' {b.address} create {topic}-state 1 cleanup.policy=compact", check=True)
+    group = {way: f"{DAYS} -G {topic}-{i}{more} --until-end kafka:{topic} -o kafka:" for i, (way, more) in enumerate(ways.items())}
+    out = {way: b.topic() for way in ways}
+    for way in ways:
+        shell(group[way] + out[way], check=True)
+    times = {way: [] for way in ways}
+    for _ in range(min(RUNS, 3)):
+        shell(f"tlm-replay '{last}' -o kafka:{topic}", check=True)
+        for way in ways:
+            times[way].append(timed(group[way] + out[way]))
+    shell(f"jq -c '.timeMili += 200 * 86400000' '{last}' | tlm-replay - -o kafka:{topic}", check=True)
+    rows = {}
+    for way in ways:
+        shell(group[way] + out[way], check=True)
+        shell(f"'{b.admin}' {b.address} settle {out[way]}", check=True)
+        rows[way] = sorted(shell(b.read(out[way]), check=True, capture_output=True, text=True).stdout.splitlines())
+    first, second = rows.values()
+    if first != second or not first:
+        sys.exit("bench: a state topic gives other rows than the log")
+    for way in ways:
+        wall, cpu = (statistics.median(t[i] for t in times[way]) for i in (0, 1))
+        say(f"restart with {n} records in open windows, {len(first)} groups", way, f"{wall * 1000:.0f} ms", f"{cpu * 1000:.0f} ms", "")
+
+
 def until_row(b):
     """From the write of a record to the row of the window that it closes: 200 times, by commit interval."""
     for delivery, interval in (("exactly-once", "1s"), ("exactly-once", "20ms"), ("at-least-once", "20ms")):
@@ -142,6 +175,7 @@ def bench_kafka():
         for codec in ("none", "zstd"):
             windows(b, few, n, both_ways(b, few, n, codec), codec)
         members(b, few, n)
+        restart(b, few, n)
         until_row(b)
     finally:
         b.stop()
