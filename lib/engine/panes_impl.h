@@ -1,4 +1,4 @@
-/* panes_impl: what panes.c, panes_rows.c and early.c share. Not for other modules. */
+/* panes_impl: what the files of panes and early.c share. Not for other modules. */
 #ifndef TLM_PANES_IMPL_H
 #define TLM_PANES_IMPL_H
 
@@ -60,6 +60,16 @@ struct pane *panes_get(struct panes *w, const struct window_pane *where, int64_t
 /* A group is new in a pane; `before` it was charged with that. */
 void panes_count_group(struct panes *w, struct pane *p);
 void panes_charge(struct panes *w, struct pane *p, const struct group_entry *entry, uint64_t before, bool is_new);
+
+/* panes_close.c: W has risen: what closes goes out, then what is told early. 0, or -1 with err. */
+int panes_step(struct panes *w, int64_t watermark_us, bool is_final, struct err *err);
+void panes_free_pane(struct panes *w, struct pane *p);
+
+/* Whether panes_step() has anything to do. */
+static inline bool panes_is_due(const struct panes *w, int64_t watermark_us)
+{
+	return watermark_us >= w->next_close_us || watermark_us >= w->early.next_us;
+}
 
 /* panes_keep.c: as engine_save(), engine_load(), engine_loaded() */
 void panes_save(struct engine_windows *windows, engine_piece_fn *save, void *context);
