@@ -108,7 +108,7 @@ CLOSING = [
     ("the first time of a whole stream", PANES, "if (us < w->first_us)", "if (us > w->first_us)"),
     ("the last time of a whole stream", PANES, "if (us > w->last_us)", "if (us < w->last_us)"),
     ("a window that is late twice is told by the most", PANES, "if (w->late->late_us > w->counts->late_max_us)\n\t\tw->counts->late_max_us", "if (w->late->late_us < w->counts->late_max_us)\n\t\tw->counts->late_max_us"),
-    ("the usual record is in the hot pane", PANES, "us < p->at.start_us || us >= p->at.end_us || is_due(w, watermark_us) ||", "us < p->at.start_us || us > p->at.end_us || is_due(w, watermark_us) ||"),
+    ("the usual record is in the hot pane", PANES, "us < p->at.start_us || us >= p->at.end_us || panes_is_due(w, watermark_us) ||", "us < p->at.start_us || us > p->at.end_us || panes_is_due(w, watermark_us) ||"),
     ("any record is in its pane", PANES, "if (!p || us < p->at.start_us || us >= p->at.end_us) {\n\t\tfate", "if (!p || us <= p->at.start_us || us >= p->at.end_us) {\n\t\tfate",
      "the pane is looked for and found"),
     ("late for some, the usual record", PANES, "watermark_us >= p->first_closes_us || p->is_ready)", "p->is_ready)"),
