@@ -3,13 +3,13 @@
 rows of one process that nothing disturbed.
 
     kafka.py DIR FAULTS [--tool agg|merge|filter|lake] [--windows KIND] [--state] [--delivery D] [--members N] [--every A-B]
-        [--kinds LIST] [--property NAME=VALUE] [--rate N] [--seed N]
+        [--kinds LIST] [--counted LIST] [--property NAME=VALUE] [--rate N] [--seed N]
 
 DIR holds brokers of tests/services/kafka-start.sh that run. Faults: kill (kill -9 of a member, which is started anew),
 term (SIGTERM, likewise), more (one more member, or one less), stop (SIGSTOP for longer than the session: the zombie must
 be fenced), broker (kill -9 of a broker, restarted on its data), cut (Toxiproxy between the members and the brokers closes,
 resets, swallows, slows or breaks connections off for a while). No fault is a reason for a member to end by itself. A
-failure prints the seed that repeats its choices.
+failure prints the seed that repeats its choices. FAULTS is how many of --counted (all kinds) there are.
 
 With --state what is open is kept in a state topic. With --tool merge there are two groups, one that writes partial rows of
 keys that lie in all partitions and one that merges them; a member is of the one or the other.
@@ -42,6 +42,7 @@ def arguments():
     p.add_argument("--members", type=int, default=2)
     p.add_argument("--every", default="0.3-1")
     p.add_argument("--kinds", default="kill,term,more,stop")
+    p.add_argument("--counted")
     p.add_argument("--place", help="of a lake; its objects are files below --lake")
     p.add_argument("--lake")
     p.add_argument("--store", type=int, help="the process of its server, for the fault store: it stands still for a while")
@@ -410,7 +411,8 @@ class Torture:
             self.start()
         low, high = map(float, o.every.split("-"))
         kinds = o.kinds.split(",")
-        while sum(n for kind, n in self.done.items() if kind in kinds) < o.faults:
+        counted = (o.counted or o.kinds).split(",")
+        while sum(self.done[kind] for kind in counted) < o.faults:
             time.sleep(self.random.uniform(low, high))
             self.wake()
             if self.proxies:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # From a group of Kafka into a lake, with two members that are killed, told to stop, joined by others and put to sleep for
 # longer than their session: each message of the topic is in one object, and no offset is missing in the names.
-# FAULTS: of each run (100).
+# FAULTS: the kills of each run (100), among as many of each other kind.
 
 load ../bats/common
 load ../bats/kafka
@@ -11,20 +11,31 @@ teardown_file() { kafka_stop; }
 setup() { kafka_need; }
 
 torture() { # OPTION...
-	OWNER=$PPID timeout 3000 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" "${FAULTS:-100}" --tool lake --members 2 --every 0.3-1.5 "$@"
+	OWNER=$PPID timeout 3000 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" "${FAULTS:-100}" --counted kill --tool lake --members 2 \
+		--every 0.3-1.2 "$@"
 }
 
 @test "into a directory" {
 	torture --place "file://$BATS_TEST_TMPDIR/lake" --lake "$BATS_TEST_TMPDIR/lake"
 }
 
-@test "into S3, with brokers that die and a server that stands still" {
+into() { # SERVER OPTION...
+	local home=$BATS_TEST_TMPDIR/s3
 	export AWS_ACCESS_KEY_ID=testaccess AWS_SECRET_ACCESS_KEY=testsecret123 XDG_STATE_HOME=$BATS_TEST_TMPDIR/state
-	AWS_ENDPOINT_URL=http://127.0.0.1:$(OWNER=$$ "$TLM_TOP/tests/services/s3-start.sh" s3proxy "$BATS_TEST_TMPDIR/s3")
+	AWS_ENDPOINT_URL=http://127.0.0.1:$(OWNER=$$ "$TLM_TOP/tests/services/s3-start.sh" "$1" "$home")
 	export AWS_ENDPOINT_URL
-	mkdir -p "$BATS_TEST_TMPDIR/s3/data/torture"
-	torture --kinds kill,term,more,stop,broker,store --store "$(cat "$BATS_TEST_TMPDIR/s3/pid")" --place s3://torture/lake --lake "$BATS_TEST_TMPDIR/s3/data/torture/lake"
-	"$TLM_TOP/tests/services/s3-stop.sh" "$BATS_TEST_TMPDIR/s3"
+	mkdir -p "$home/data/torture"
+	torture --store "$(cat "$home/pid")" --place s3://torture/lake --lake "$home/data/torture/lake" "${@:2}"
+	"$TLM_TOP/tests/services/s3-stop.sh" "$home"
+}
+
+@test "into S3Proxy, with brokers that die and a server that stands still" {
+	into s3proxy --kinds kill,term,more,stop,broker,store
+}
+
+@test "into versitygw, that stands still, too" {
+	[ -x "$("$TLM_TOP/tests/services/s3-install.sh")/versitygw" ] || skip "no Go 1.24 here for versitygw"
+	into versitygw --kinds kill,term,more,stop,store
 }
 
 # killed_at CALL: a member is killed at the first, the second, ... of these calls, each time with more records, until it
