@@ -68,6 +68,8 @@ static int check(const struct tool *t, const struct s3put_options *o, struct err
 		return refuse(err, "--sync-interval", "the topic holds what is not yet stored");
 	if (t->common.is_dry_run)
 		return refuse(err, "--dry-run", "it would take partitions from the other members; leave out -G");
+	if (o->is_planning_anew && !t->common.kafka.is_until_end)
+		return refuse(err, "--forget-plan", "no member may find it at work; add --until-end");
 	return 0;
 }
 
@@ -90,6 +92,51 @@ static uint64_t hash_options(const struct tool *t, const struct s3put_options *o
 	return hash;
 }
 
+/* In quotes if a shell takes it for something else. */
+static void add_word(struct buf *out, const char *option, const char *value)
+{
+	bool is_plain =
+		!value[strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:/=%@._+-")];
+
+	buf_addf(out, "%s%s ", out->len ? " " : "", option);
+	if (is_plain) {
+		buf_add_str(out, value);
+		return;
+	}
+	buf_add_char(out, '\'');
+	for (; *value; value++) {
+		if (*value == '\'')
+			buf_add_str(out, "'\\'");
+		buf_add_char(out, *value);
+	}
+	buf_add_char(out, '\'');
+}
+
+static void add_number(struct buf *out, const char *option, int64_t value, int64_t usual)
+{
+	if (value != usual)
+		buf_addf(out, " %s %lld", option, (long long)value);
+}
+
+/* The options of the hash as they are typed. */
+static void name_options(struct buf *out, const struct tool *t, const struct s3put_options *o)
+{
+	static const char *const compressions[] = {
+		[CODEC_ZST] = "", [CODEC_GZ] = " --compression gz", [CODEC_NONE] = " --compression none"};
+
+	if (o->time)
+		add_word(out, "--time", o->time);
+	if (o->tz)
+		add_word(out, "--tz", o->tz);
+	add_word(out, "-o", t->common.output);
+	buf_add_str(out, compressions[o->compression]);
+	buf_add_str(out, o->has_marks ? " --marks" : "");
+	buf_add_str(out, t->common.kafka.is_envelope ? " -J" : "");
+	add_number(out, "--max-line", (int64_t)t->common.max_line_bytes, BATCH_LINE_DEFAULT_BYTES);
+	add_number(out, "--max-depth", t->common.max_depth, JSON_DEPTH_DEFAULT);
+	buf_cstr(out);
+}
+
 int group_open(struct group *g, struct tool *t, struct source *source, struct s3put_options *o, struct err *err)
 {
 	*g = (struct group){.tool = t, .source = source};
@@ -97,7 +144,12 @@ int group_open(struct group *g, struct tool *t, struct source *source, struct s3
 		return -1;
 	if (!o->max_age_us)
 		o->max_age_us = MAX_AGE_US;
-	g->lake_group = (struct lake_group){commit, g, hash_options(t, o)};
+	name_options(&g->words, t, o);
+	g->lake_group = (struct lake_group){.commit = commit,
+		.ctx = g,
+		.options = hash_options(t, o),
+		.words = g->words.p,
+		.is_planning_anew = o->is_planning_anew};
 	g->keeper = (struct kafka_keeper){
 		.ctx = g, .take = take, .forget = forget, .bound = bound, .position = position, .committed = committed};
 	return 0;
@@ -109,4 +161,9 @@ void group_join(struct group *g, struct sink *lake)
 	kafka_source_keep(g->source, &g->keeper);
 	g->tool->pump.deliver = deliver;
 	g->tool->pump.deliver_ctx = g;
+}
+
+void group_close(struct group *g)
+{
+	buf_release(&g->words);
 }

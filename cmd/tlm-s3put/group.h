@@ -11,6 +11,7 @@ struct group {
 	struct source *source;
 	struct sink *lake;
 	struct lake_group lake_group;
+	struct buf words; /* of it */
 	struct kafka_keeper keeper;
 };
 
@@ -20,5 +21,6 @@ struct group {
  */
 int group_open(struct group *g, struct tool *t, struct source *source, struct s3put_options *o, struct err *err);
 void group_join(struct group *g, struct sink *lake);
+void group_close(struct group *g);
 
 #endif

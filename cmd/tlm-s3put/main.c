@@ -10,7 +10,7 @@ static void store(struct tool *t, struct s3put_options *o, struct err *err)
 {
 	struct source *source = tool_source(t, 0, err);
 	struct s3put s = {0};
-	struct group g;
+	struct group g = {0};
 
 	if (!source || tool_lake_sink(t, err) < 0 || (t->has_group && group_open(&g, t, source, o, err) < 0))
 		goto out;
@@ -22,6 +22,7 @@ static void store(struct tool *t, struct s3put_options *o, struct err *err)
 out:
 	source_close(source);
 	s3put_close(&s);
+	group_close(&g);
 }
 
 int main(int argc, char **argv)

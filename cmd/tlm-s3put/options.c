@@ -53,6 +53,9 @@ static const struct opt options[] = {
 	 .help = "finished objects that wait for S3 at most; then reading waits. Default: 1G."},
 	{.name = "manifest", .kind = OPT_STRING, .offset = AT(manifest), .arg = "PLACE",
 	 .help = "the rows of stdout become objects, too: PLACE is _manifests in the root of the lake, as s3://BUCKET/PREFIX/_manifests/."},
+	{.name = "forget-plan", .kind = OPT_FLAG, .offset = AT(is_planning_anew),
+	 .help = "with -G and --until-end, while no other member runs: what earlier runs had planned and not committed is planned anew. "
+		 "Remove what is stored of it first."},
 	{.name = "audit", .kind = OPT_STRING, .offset = AT(audit), .arg = "PLACE",
 	 .help = "store nothing; read the objects below PLACE and the rows that tell of them (in its _manifests and in each SOURCE) and say "
 		 "what is missing, changed or there twice: status 1."},

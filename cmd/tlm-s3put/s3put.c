@@ -31,8 +31,10 @@ static int check_place(const struct tool *t, struct place *place, struct err *er
 }
 
 /* A run that can be repeated must cut its objects by the records alone. */
-static int check_options(const struct s3put_options *o, struct err *err)
+static int check_options(const struct s3put_options *o, bool has_group, struct err *err)
 {
+	if (o->is_planning_anew && !has_group)
+		return err_set(err, ERR_USAGE, "--forget-plan: there is no group, see -G");
 	if (o->spool && !*o->spool)
 		return err_set(err, ERR_USAGE, "--spool: the name is empty");
 	if (!o->run_id)
@@ -150,7 +152,7 @@ int s3put_open(
 	struct lake_opts opts;
 	struct place place;
 
-	if (check_place(t, &place, err) < 0 || check_options(o, err) < 0)
+	if (check_place(t, &place, err) < 0 || check_options(o, group, err) < 0)
 		return -1;
 	if (parse_time(s, t, o->time, err) < 0)
 		return -1;

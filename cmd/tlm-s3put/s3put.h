@@ -22,7 +22,7 @@ struct s3put_options {
 	uint64_t max_size_bytes;
 	int64_t max_age_us, max_span_us;
 	int64_t sync_us; /* -1: not given */
-	bool has_marks;
+	bool has_marks, is_planning_anew;
 	uint64_t max_spool_bytes;
 	const char *manifest, *audit;
 	/* S3 */

@@ -51,7 +51,7 @@ bool lake_position(struct sink *lake, uint32_t input, int64_t *offset, struct bu
 		plan = b->plan;
 		plan.options = l->opts.group->options;
 	}
-	lake_print_plan(&plan, metadata);
+	lake_print_plan(&plan, l->opts.group->words, metadata);
 	return true;
 }
 

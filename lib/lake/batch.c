@@ -64,7 +64,7 @@ static int compare_plan(const struct lake_batch *b, const struct lake_plan *earl
 		return 0;
 	return err_set(err, ERR_REFUSED,
 		"%s: the topic does not hold the records any more that were to be stored: %llu of them in %llu objects "
-		"are there, it were %llu in %llu",
+		"are there, it were %llu in %llu; see --forget-plan",
 		b->name.p, (unsigned long long)b->plan.records, (unsigned long long)b->plan.objects,
 		(unsigned long long)earlier->records, (unsigned long long)earlier->objects);
 }

@@ -39,22 +39,55 @@ struct lake_part *lake_part_of(struct lake *l, uint32_t input)
 	return l->parts[input];
 }
 
+/* With which options it was made, or what is to be done when it is forgotten. */
+static void tell_plan(struct lake *l, const struct lake_plan *plan, struct slice words)
+{
+	int64_t first = plan->from, last = plan->to - 1;
+	struct buf text = BUF_INIT;
+
+	buf_addf(&text, "offsets %lld to %lld", (long long)first, (long long)last);
+	if (l->opts.group->is_planning_anew)
+		buf_addf(&text, " are planned anew: remove what is stored as *-%012lld-%012lld.*; they",
+			(long long)first, (long long)last);
+	buf_add_str(&text, " were planned");
+	if (words.len)
+		buf_addf(&text, " by: tlm-s3put %.*s", (int)words.len, words.p);
+	l->opts.warn(l->opts.warn_ctx, buf_cstr(&text));
+	buf_release(&text);
+}
+
+/* Only what was there when we came: a plan of our own is on its way when the partition comes back. */
+static void forget_plan(struct lake *l, struct lake_plan *plan, int64_t committed, struct slice words)
+{
+	tell_plan(l, plan, words);
+	if (plan->to <= committed)
+		plan->from = -1;
+	plan->to = -1;
+}
+
 int lake_take(struct sink *lake, uint32_t input, int64_t committed, struct slice metadata, struct err *err)
 {
 	struct lake *l = (struct lake *)lake;
 	struct lake_part *part = lake_part_of(l, input);
 	struct lake_plan *plan = &part->again;
+	struct slice words;
 
 	lake_forget(lake, input);
 	if (lake_parse_plan(metadata, plan, err) < 0)
 		return -1;
+	words = lake_plan_words(&metadata);
+	if (plan->to >= 0 && l->opts.group->is_planning_anew && part->n_takes == 0)
+		forget_plan(l, plan, committed, words);
 	if (plan->to >= 0 && plan->to <= committed)
-		return err_set(err, ERR_REFUSED, "the offset of the group is behind its plan: somebody has set it");
-	if (plan->to >= 0 && plan->options != l->opts.group->options)
+		return err_set(err, ERR_REFUSED,
+			"the offset of the group is behind its plan: somebody has set it; see --forget-plan");
+	if (plan->to >= 0 && plan->options != l->opts.group->options) {
+		tell_plan(l, plan, words);
 		return err_set(err, ERR_REFUSED,
 			"what an earlier run had begun to store was planned with another place or other options: run "
-			"once "
-			"with those (as --until-end), then with these");
+			"once with "
+			"those and --until-end, then with these; or see --forget-plan");
+	}
 	part->is_ours = true;
 	part->n_takes++;
 	part->next = committed < 0 ? UNKNOWN : committed;

@@ -44,8 +44,9 @@ enum {
 struct lake_group {
 	int (*commit)(void *ctx, bool is_final, struct err *err);
 	void *ctx;
-	uint64_t
-		options; /* a hash of what else decides which objects become of records: limits of lines and the like */
+	uint64_t options;  /* a hash of what decides which objects become of records */
+	const char *words; /* the same as the user typed it, told to those who find a plan of other options; or NULL */
+	bool is_planning_anew; /* the plans that are found are not carried out, see tlm-s3put(1) on --forget-plan */
 };
 
 struct lake_opts {
@@ -100,7 +101,7 @@ struct sink *lake_open(const struct lake_opts *opts, struct err *err);
  */
 
 /* committed: its offset, -1 for none. 0, or -1 with ERR_REFUSED: metadata of something else, or a plan that was made
- * with other options. */
+ * with other options, of which opts.warn tells. */
 int lake_take(struct sink *lake, uint32_t input, int64_t committed, struct slice metadata, struct err *err);
 void lake_forget(struct sink *lake, uint32_t input);
 

@@ -240,16 +240,25 @@ static void plans_are_read_as_they_were_written(void **state)
 		.records = 9,
 		.objects = 3};
 	struct lake_plan again;
+	struct slice whole, words;
 	struct err err = ERR_INIT;
 	struct buf text = BUF_INIT;
 
 	(void)state;
-	lake_print_plan(&plan, &text);
+	lake_print_plan(&plan, NULL, &text);
 	assert_string_equal(buf_cstr(&text), "tlm-lake1 b=10 t=-5 w=1795341600000 e=20 n=9 k=3 o=fedcba9876543210");
 	assert_int_equal(lake_parse_plan(buf_slice(&text), &again, &err), 0);
 	assert_memory_equal(&again, &plan, sizeof plan);
 	assert_int_equal(lake_parse_plan((struct slice){NULL, 0}, &again, &err), 0);
 	assert_int_equal(again.to, -1);
+	buf_reset(&text);
+	lake_print_plan(&plan, "--time 'a c=b' -o file:///x", &text);
+	assert_int_equal(lake_parse_plan(buf_slice(&text), &again, &err), 0);
+	assert_memory_equal(&again, &plan, sizeof plan);
+	whole = buf_slice(&text);
+	words = lake_plan_words(&whole);
+	assert_true(slice_eq(words, SLICE_LIT("--time 'a c=b' -o file:///x")));
+	assert_int_equal(lake_plan_words(&whole).len, 0);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		err_reset(&err);
 		assert_int_equal(lake_parse_plan(slice_str(bad[i]), &again, &err), -1);

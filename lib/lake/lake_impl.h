@@ -250,7 +250,11 @@ void lake_release_batch(struct lake_batch *b);
 
 /* ---- plan.c ---- */
 
-void lake_print_plan(const struct lake_plan *plan, struct buf *out);
+/* words: the options of the plan as the user typed them, for those who have others; NULL: unknown. */
+void lake_print_plan(const struct lake_plan *plan, const char *words, struct buf *out);
+
+/* These options; *text ends before them. */
+struct slice lake_plan_words(struct slice *text);
 
 /* 0, or -1 with ERR_REFUSED. No metadata is a plan without anything. */
 int lake_parse_plan(struct slice text, struct lake_plan *plan, struct err *err);

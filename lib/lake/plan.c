@@ -1,7 +1,7 @@
 /*
  * The metadata of a commit: "tlm-lake1 NAME=VALUE ...". b: where names begin; t: stream time there, in microseconds; w:
  * when the batch was begun, in milliseconds; of a batch that is sealed e: behind its last record, n and k: its records
- * and objects, and o: a hash of the options, in hexadecimal.
+ * and objects, o: a hash of the options, in hexadecimal, and c: the options themselves, up to the end.
  */
 #include "lake/lake_impl.h"
 
@@ -10,9 +10,11 @@
 
 #define FORM "tlm-lake1"
 
-enum { TEXT_MAX_BYTES = 1024 };
+enum { TEXT_MAX_BYTES = 1024, WORDS_MAX_BYTES = 3000 /* brokers take 4096 bytes of metadata */ };
 
-void lake_print_plan(const struct lake_plan *plan, struct buf *out)
+#define WORDS " c="
+
+void lake_print_plan(const struct lake_plan *plan, const char *words, struct buf *out)
 {
 	buf_addf(out, FORM " b=%lld", (long long)plan->from);
 	if (plan->stream_us != LAKE_NO_TIME)
@@ -22,6 +24,21 @@ void lake_print_plan(const struct lake_plan *plan, struct buf *out)
 	if (plan->to >= 0)
 		buf_addf(out, " e=%lld n=%llu k=%llu o=%llx", (long long)plan->to, (unsigned long long)plan->records,
 			(unsigned long long)plan->objects, (unsigned long long)plan->options);
+	if (plan->to >= 0 && words && strlen(words) <= WORDS_MAX_BYTES)
+		buf_addf(out, WORDS "%s", words);
+}
+
+struct slice lake_plan_words(struct slice *text)
+{
+	const char *at = text->len ? memmem(text->p, text->len, WORDS, strlen(WORDS)) : NULL;
+	struct slice words = {NULL, 0};
+
+	if (at) {
+		words.p = at + strlen(WORDS);
+		words.len = text->len - (size_t)(words.p - text->p);
+		text->len = (size_t)(at - text->p);
+	}
+	return words;
 }
 
 static bool take_word(struct lake_plan *plan, char name, const char *value)
@@ -69,6 +86,7 @@ int lake_parse_plan(struct slice text, struct lake_plan *plan, struct err *err)
 	*plan = (struct lake_plan){.from = -1, .stream_us = LAKE_NO_TIME, .to = -1};
 	if (text.len == 0)
 		return 0;
+	lake_plan_words(&text);
 	if (text.len < sizeof FORM || text.len >= sizeof copy || memcmp(text.p, FORM " ", sizeof FORM) != 0)
 		return err_set(err, ERR_REFUSED,
 			"the group's offsets were committed by something else: a lake needs a "

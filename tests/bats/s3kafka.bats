@@ -87,7 +87,8 @@ plan_only() {
 	records 0 999 >in
 	put <in
 	plan_only --max-records 600
-	same "0 tlm-lake1 b=0 w=W e=600 n=600 k=3 o=O" "$(sed 's/ t=[0-9]*//; s/w=[0-9]*/w=W/; s/o=[0-9a-f]*/o=O/' planned)"
+	has planned "c=--time ms:ms -o 'file://$PWD/lake/dt=%Y-%m-%d/hour=%H/d={d}/'"
+	same "0 tlm-lake1 b=0 w=W e=600 n=600 k=3 o=O" "$(sed 's/ c=.*//; s/ t=[0-9]*//; s/w=[0-9]*/w=W/; s/o=[0-9a-f]*/o=O/' planned)"
 	[ -z "$(objects)" ]
 	lake --max-records 70 --max-open 1 >rows 2>err
 	all_once in
@@ -136,6 +137,33 @@ plan_only() {
 	kafka_admin commit "$T" "$T" 0 100
 	lake >rows
 	same 900 "$(contents | wc -l)"
+}
+
+@test "a plan whose options are lost: they are told, and it can be planned anew" {
+	topic
+	records 0 999 >in
+	put <in
+	plan_only --max-records 600 --compression none
+	status_of lake
+	[ "$status" = 6 ]
+	has err 'see --forget-plan'
+	none_of secret err
+	words=$(sed -n 's/.*offsets 0 to 599 were planned by: tlm-s3put //p' err)
+	# what was stored of it goes first
+	eval "put_all $words kafka:$T --max-records 700" >old
+	same 0-599 "$(jq -r '"\(.first)-\(.last)"' old | head -3 | sort -u)"
+	kafka_admin commit "$T" "$T" 0 "$(cut -d' ' -f1 planned)" "$(sed 's/^0 //' planned)"
+	find lake -name '*-000000000*' -delete
+	lake --forget-plan --max-records 250 >rows 2>err
+	has err 'remove what is stored as *-000000000000-000000000599.*'
+	same '0-249 250-499 500-749 750-999' "$(jq -r '"\(.first)-\(.last)"' rows | uniq | xargs)"
+	all_once in
+	status_of tlm-s3put -G "$T" --forget-plan --time ms:ms -o "file://$PWD/lake/" "kafka:$T"
+	[ "$status" = 2 ]
+	has err 'add --until-end'
+	status_of tlm-s3put --forget-plan --time ms:ms -o "file://$PWD/lake/" in
+	[ "$status" = 2 ]
+	has err 'no group'
 }
 
 @test "a rejected record ends the run before it; with a place it is told once, before the plan is committed" {
