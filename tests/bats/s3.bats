@@ -47,7 +47,6 @@ lines() {
 }
 
 # put ARGUMENT...: tlm-s3put with a limit, to out and err, $status.
-put() { status_of timeout 60 tlm-s3put "$@"; }
 
 spool_is_empty() { [ -z "$(find "$SPOOL" -type f 2>/dev/null)" ]; }
 

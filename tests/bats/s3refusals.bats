@@ -25,7 +25,6 @@ setup() {
 	seq 1 200 | sed 's/.*/{"n":&}/' >in
 }
 
-put() { status_of timeout 60 tlm-s3put "$@"; }
 stored() { find "$DATA/$B" -name '*.zst' -not -path '*/.sgwtmp/*' -exec zstd -dcq {} + | sort -t: -k2n; }
 
 # kept_then_stored PLACE: what was refused waits in the spool, and the next run stores it.
