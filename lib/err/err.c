@@ -5,10 +5,51 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The first byte of a character tells how long it is. */
+size_t err_trim(const char *text, size_t len)
+{
+	size_t tail = 0;
+	unsigned char first;
+
+	while (tail < 3 && tail < len && ((unsigned char)text[len - 1 - tail] & 0xc0) == 0x80)
+		tail++;
+	if (tail == len)
+		return len;
+	first = (unsigned char)text[len - 1 - tail];
+	if (first < 0xc0)
+		return len;
+	return tail < (first < 0xe0 ? 1u : first < 0xf0 ? 2u : 3u) ? len - 1 - tail : len;
+}
+
+size_t err_print(char *out, size_t size_bytes, const char *fmt, va_list ap)
+{
+	int n = vsnprintf(out, size_bytes, fmt, ap);
+	size_t len;
+
+	if (n < 0 || size_bytes == 0)
+		return 0;
+	if ((size_t)n < size_bytes)
+		return (size_t)n;
+	len = err_trim(out, size_bytes - 1);
+	out[len] = '\0';
+	return len;
+}
+
+__attribute__((format(printf, 3, 4))) static size_t print(char *out, size_t size_bytes, const char *fmt, ...)
+{
+	va_list ap;
+	size_t len;
+
+	va_start(ap, fmt);
+	len = err_print(out, size_bytes, fmt, ap);
+	va_end(ap);
+	return len;
+}
+
 __attribute__((format(printf, 3, 0))) static void fill(struct err *err, enum err_code code, const char *fmt, va_list ap)
 {
 	err->code = code;
-	vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+	err_print(err->msg, sizeof err->msg, fmt, ap);
 }
 
 int err_set(struct err *err, enum err_code code, const char *fmt, ...)
@@ -36,7 +77,7 @@ int err_sys(struct err *err, const char *fmt, ...)
 	va_end(ap);
 	err->sys = sys;
 	len = strlen(err->msg);
-	snprintf(err->msg + len, sizeof err->msg - len, "%s%s", len ? ": " : "", strerror(sys));
+	print(err->msg + len, sizeof err->msg - len, "%s%s", len ? ": " : "", strerror(sys));
 	return -1;
 }
 
@@ -58,7 +99,6 @@ void err_reset(struct err *err)
 size_t err_format(const struct err *err, char *out, size_t size_bytes)
 {
 	char place[64] = "";
-	int n;
 
 	if (err->line && err->byte)
 		snprintf(place, sizeof place, ":%llu (byte %llu)", (unsigned long long)err->line,
@@ -67,11 +107,8 @@ size_t err_format(const struct err *err, char *out, size_t size_bytes)
 		snprintf(place, sizeof place, ":%llu", (unsigned long long)err->line);
 	else if (err->input && err->byte)
 		snprintf(place, sizeof place, " (byte %llu)", (unsigned long long)err->byte);
-	n = snprintf(
+	return print(
 		out, size_bytes, "%s%s%s%s", err->input ? err->input : "", place, err->input ? ": " : "", err->msg);
-	if (n < 0 || size_bytes == 0)
-		return 0;
-	return (size_t)n < size_bytes ? (size_t)n : size_bytes - 1;
 }
 
 int err_status(enum err_code code)

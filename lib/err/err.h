@@ -9,6 +9,7 @@
 #ifndef TLM_ERR_H
 #define TLM_ERR_H
 
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,7 +56,14 @@ struct err {
 		}                                                                                                      \
 	}
 
-/* Fills *err unless it is filled; a longer message is cut. Returns -1, always. */
+/* len bytes of a text that was cut there, without a character of UTF-8 that was cut in two: the length to show. */
+size_t err_trim(const char *text, size_t len);
+
+/* vsnprintf() that returns the length of what is there: text that is too long is cut, not inside a character of UTF-8.
+ */
+size_t err_print(char *out, size_t size_bytes, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
+
+/* Fills *err unless it is filled; a longer message is cut between two characters. Returns -1, always. */
 int err_set(struct err *err, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same with code ERR_IO, errno kept and its text appended: "cannot open: No such file or directory". */

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <string.h>
 
 #include "err/err.h"
 
@@ -44,6 +45,34 @@ static void errno_is_appended(void **state)
 	assert_string_equal(err.msg, "cannot open: No such file or directory");
 }
 
+/* Characters of 1 to 4 bytes behind so much that each of their bytes is once the last with room. */
+static void a_long_message_is_cut_between_characters(void **state)
+{
+	static const char *const characters[] = {"x", "\u00e9", "\u6f22", "\U0001f600"};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		for (size_t before = 0; before < 8; before++) {
+			struct err err = ERR_INIT;
+			char text[1024] = "", shown[50];
+			size_t size = strlen(characters[i]), room = ERR_MSG_BYTES - 1 - before;
+
+			memset(text, 'a', before);
+			for (int k = 0; k < 200; k++)
+				strcat(text, characters[i]);
+			err_set(&err, ERR_DATA, "%s", text);
+			assert_int_equal(strlen(err.msg), before + room / size * size);
+			assert_memory_equal(err.msg, text, strlen(err.msg));
+			assert_int_equal(err_format(&err, shown, sizeof shown), before + (49 - before) / size * size);
+		}
+	}
+	/* what is whole stays, and so does what is no UTF-8 */
+	assert_int_equal(err_trim("a\xc3\xa9", 3), 3);
+	assert_int_equal(err_trim("a\x80\x80\x80\x80", 5), 5);
+	assert_int_equal(err_trim("\x80", 1), 1);
+	assert_int_equal(err_trim("", 0), 0);
+}
+
 static void statuses_have_precedence(void **state)
 {
 	static const int order[] = {STATUS_OK, STATUS_NO, STATUS_REJECTED, STATUS_LOCAL, STATUS_PROGRAM, STATUS_REFUSED,
@@ -63,6 +92,7 @@ int main(void)
 		cmocka_unit_test(first_error_stays),
 		cmocka_unit_test(place_is_printed),
 		cmocka_unit_test(errno_is_appended),
+		cmocka_unit_test(a_long_message_is_cut_between_characters),
 		cmocka_unit_test(statuses_have_precedence),
 	};
 

@@ -11,7 +11,7 @@
 
 #define CSV_HINT " (tlm-replay reads CSV and TSV)"
 
-enum { ROWS_BYTES = 64 << 10, MESSAGE_BYTES = ERR_MSG_BYTES };
+enum { ROWS_BYTES = 64 << 10, LAST_BYTES = 100 };
 
 struct reject {
 	struct reject_opts opts;
@@ -184,8 +184,9 @@ static int judge(const struct reject *r, const struct err *what, struct err *err
 		return err_set(err, ERR_DATA, "%llu record%s rejected, the limit of --max-rejects",
 			(unsigned long long)l->rejected, l->rejected == 1 ? "" : "s");
 	if (l->rejected == REJECT_FIRST_RECORDS && l->read == l->rejected && !r->has_good) {
-		err_set(err, ERR_DATA, "the first %d records were all rejected, the last one: %.100s%s",
-			(int)REJECT_FIRST_RECORDS, what->msg, is_foreign_csv(r, what->input) ? CSV_HINT : "");
+		err_set(err, ERR_DATA, "the first %d records were all rejected, the last one: %.*s%s",
+			(int)REJECT_FIRST_RECORDS, (int)err_trim(what->msg, strnlen(what->msg, LAST_BYTES)), what->msg,
+			is_foreign_csv(r, what->input) ? CSV_HINT : "");
 		return err_at(err, what->input, what->line, what->byte);
 	}
 	return 0;
@@ -204,7 +205,7 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 		raw_bytes = raw.len;
 	}
 	va_start(ap, fmt);
-	vsnprintf(what.msg, sizeof what.msg, fmt, ap);
+	err_print(what.msg, sizeof what.msg, fmt, ap);
 	va_end(ap);
 	r->ledger->rejected++;
 	r->ledger->rejects[reason]++;

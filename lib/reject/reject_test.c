@@ -96,6 +96,29 @@ static const char *catch_stderr(struct fixture *f, void (*body)(struct fixture *
 
 /* ---- rows ---- */
 
+static void a_long_message_keeps_whole_characters(void **state)
+{
+	struct fixture *f = *state;
+	struct buf message = BUF_INIT, expected = BUF_INIT;
+
+	/* 191 bytes fit: 63 of three, and the two before them */
+	buf_add_str(&message, "ab");
+	for (int i = 0; i < 100; i++)
+		buf_add_str(&message, "\u6f22");
+	buf_add_str(&expected, "\"message\":\"");
+	buf_add(&expected, message.p, 2 + 63 * 3);
+	buf_add_str(&expected, "\",");
+	open_rejects(f, true);
+	assert_int_equal(add(f, REJECT_PROGRAM, 1, "1", buf_cstr(&message)), 0);
+	/* one byte more in front, and the last one does not fit */
+	assert_int_equal(add(f, REJECT_PROGRAM, 2, "1", buf_cstr(&message) + 1), 0);
+	assert_int_equal(reject_finish(f->r, false, &f->err), STATUS_OK);
+	assert_non_null(strstr(read_rows(f), buf_cstr(&expected)));
+	assert_null(strstr(f->text, "\xef\xbf\xbd"));
+	buf_release(&message);
+	buf_release(&expected);
+}
+
 static void row_has_the_documented_form(void **state)
 {
 	struct fixture *f = *state;
@@ -352,6 +375,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(row_has_the_documented_form),
+		TEST(a_long_message_keeps_whole_characters),
 		TEST(bytes_become_base64),
 		TEST(cut_record_tells_its_length),
 		TEST(rows_leave_with_a_flush),
