@@ -107,7 +107,7 @@ JOBS ?= 3
 BATS := $(sort $(wildcard tests/bats/*.bats))
 LONG_BATS := contract crash faults filter filter-jobs filter-worker jobs kafka-agg kafka-exactly kafka-groups kafka-rebuild kafka-secure kafka-state kafka-topics linear memory partial properties readme realdata replay s3 s3fake s3faults s3kafka s3put s3refusals values
 QUICK_BATS := $(filter-out $(LONG_BATS:%=tests/bats/%.bats),$(BATS))
-QUICK_TESTS := $(filter-out %/num_double_test %/sketch_test %/source_test %/jqworker_test %/json_diff_test %/compress_test %/keep_test,$(TESTS))
+QUICK_TESTS := $(filter-out %/num_double_test %/sketch_test %/source_test %/jqworker_test %/jqworker_process_test %/json_diff_test %/compress_test %/keep_test,$(TESTS))
 pick = $(if $(T),$(foreach f,$(1),$(if $(findstring $(T),$(notdir $(f))),$(f))),$(1))
 # $(call prove,FILES): runs them, and says behind the summary what failed tests printed.
 FAILED := $(BUILD)/failed.txt
