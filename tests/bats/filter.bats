@@ -143,6 +143,12 @@ like_jq() {
 }
 
 @test "what the page says of the differences from jq is so" {
+	# a row of the table for each item, and a case in each
+	sed -n '/^\.Ss Where it differs from jq/,/^\.Sh/p' "$TLM_TOP/man/tlm-filter.1" >section
+	rows=$(grep -c '^\.It [0-9]' section)
+	same "$(seq "$rows")" "$(sed -n 's/^\.It \([0-9]*\) .*/\1/p' section)"
+	same "$rows" "$(grep -c '^\.It$' section)"
+	same "$rows" "$(grep -c '^\.Bd -literal' section)"
 	case $(jq --version) in jq-1.6*) ;; *) skip "the cases are those of jq 1.6" ;; esac
 	"$TLM_TOP/tests/kit/run-examples" "$TLM_TOP/man/tlm-filter.1" . 'Where it differs from jq'
 }
