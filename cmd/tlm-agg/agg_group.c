@@ -61,8 +61,8 @@ static void forget_part(void *ctx, uint32_t input)
 	c = agg_counts(p->agg);
 	if (!p->agg->is_replaying) {
 		/* what was open is read again, by somebody else */
-		g->frame.ledger->read -= c.taken - c.kept;
-		g->frame.ledger->open -= c.taken - c.kept;
+		g->frame.ledger->read -= c.taken - c.kept - c.outside;
+		g->frame.ledger->open -= c.taken - c.kept - c.outside;
 		g->past.late += c.late;
 		if (c.late_max_us > g->past.late_max_us)
 			g->past.late_max_us = c.late_max_us;

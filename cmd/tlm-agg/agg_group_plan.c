@@ -5,7 +5,7 @@
 
 void agg_group_defaults(struct agg_options *o)
 {
-	if (o->session_us && !o->session_max_us)
+	if (o->session_us && !o->session_max_us && !o->start && !o->end)
 		o->session_max_us = SESSION_MAX_US;
 }
 
@@ -16,16 +16,14 @@ static int refuse(struct err *err, const char *what, const char *why)
 
 int agg_group_check(const struct agg *model, const struct agg_options *o, struct err *err)
 {
-	static const char no_log[] =
-		"such windows cannot be rebuilt from a part of the log; without -G they can be had";
 	static const char needs_state[] =
 		"cannot be rebuilt from a part of the log: say --state-topic, or read without -G";
 	static const char one_file[] = "the file would be of all partitions; read the topic of the rows without -G";
 
 	if (model->window.is_all && !o->state_topic)
 		return refuse(err, "-w all", needs_state);
-	if (o->every_n || o->start || o->end)
-		return refuse(err, o->every_n ? "--every-n" : o->start ? "--start" : "--end", no_log);
+	if ((o->every_n || o->start || o->end) && !o->state_topic)
+		return refuse(err, o->every_n ? "--every-n" : o->start ? "--start" : "--end", needs_state);
 	if (o->is_filling && !o->state_topic)
 		return refuse(err, "--fill", needs_state);
 	if (o->is_explaining)
@@ -63,6 +61,12 @@ uint64_t agg_group_hash(const struct agg_options *o, const char *list)
 	add_text(&hash, o->emit);
 	for (size_t i = 0; i < o->groups.n; i++)
 		add_text(&hash, o->groups.items[i]);
+	if (o->every_n)
+		hash = rebuild_hash(hash, (struct slice){(const char *)&o->every_n, sizeof o->every_n});
+	if (o->start || o->end) {
+		add_text(&hash, o->start);
+		add_text(&hash, o->end);
+	}
 	if (o->is_merging)
 		add_text(&hash, "merge");
 	if (o->is_filling)

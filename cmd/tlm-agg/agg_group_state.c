@@ -115,7 +115,9 @@ static void put_piece(void *writer, const struct engine_piece *piece)
 /* Where the times of records come from may have been seen in the first one: nobody sees that again. */
 static const char *time_field(const struct agg *agg)
 {
-	return agg->time_from == TIME_WINDOW ? "window_end" : !agg->opts.time ? "session_end" : "time";
+	if (agg->time_from == TIME_WINDOW)
+		return "window_end";
+	return agg->time_from == TIME_FIELD && !agg->opts.time ? "session_end" : "time";
 }
 
 static void put_head(struct writer *w, const struct buf *metadata)

@@ -110,7 +110,7 @@ const struct engine_counts *engine_counts(const struct engine *e)
 
 uint64_t engine_digest(const struct engine *e)
 {
-	return e->windows->ops->digest ? e->windows->ops->digest(e->windows) : 0;
+	return e->windows->ops->digest(e->windows);
 }
 
 void engine_save(struct engine *e, engine_piece_fn *save, void *context)

@@ -179,7 +179,7 @@ const struct engine_counts *engine_counts(const struct engine *e);
 
 /*
  * What is open, in one number: the sum over its records of a hash of window (or pane) and group. The sum of the digests
- * of several engines is that of one. 0 for count windows and trips.
+ * of several engines is that of one.
  */
 uint64_t engine_digest(const struct engine *e);
 
@@ -187,8 +187,8 @@ uint64_t engine_digest(const struct engine *e);
 void engine_forget_counts(struct engine *e);
 
 /*
- * What is open, piece by piece, to be kept elsewhere: a group in a pane, the sessions of a group, what a group carries
- * over. Whoever keeps the last value of each name has all that is open.
+ * What is open, piece by piece, to be kept elsewhere: a group in a pane, the sessions of a group, its count window or
+ * trip, a record that waits, what a group carries over. Whoever keeps the last value of each name has all that is open.
  */
 struct engine_piece {
 	char kind; /* with id and key the name: a letter */
@@ -200,7 +200,7 @@ struct engine_piece {
 /* What it points at lives until it returns. */
 typedef void engine_piece_fn(void *context, const struct engine_piece *piece);
 
-/* What has changed or gone since the last call. Not for count windows and trips. */
+/* What has changed or gone since the last call. */
 void engine_save(struct engine *e, engine_piece_fn *save, void *context);
 
 /* Brings a piece back, before the first record; value is that of the piece, JSON_PAD_BYTES readable behind it. When all

@@ -109,6 +109,14 @@ void keep_add_int(struct buf *out, const char *name, int64_t value)
 	out->len += num_print_i64(buf_reserve(out, NUM_DOUBLE_BYTES), value);
 }
 
+void keep_add_bool(struct buf *out, const char *name, bool is_so)
+{
+	if (!is_so)
+		return;
+	json_add_key(out, name);
+	buf_add_str(out, "true");
+}
+
 void keep_add_states(struct buf *out, const struct agg_list *list, const void *states)
 {
 	json_add_key(out, "state");

@@ -49,6 +49,7 @@ bool keep_int(struct json_span object, const char *name, int64_t *value);
 bool keep_has(struct json_span object, const char *name); /* it is true */
 
 void keep_add_int(struct buf *out, const char *name, int64_t value);
+void keep_add_bool(struct buf *out, const char *name, bool is_so); /* left out where it is not */
 void keep_add_states(struct buf *out, const struct agg_list *list, const void *states);
 int keep_read_states(struct json_span object, struct agg_list *list, void *states, struct err *err);
 

@@ -67,7 +67,6 @@ static struct run *open_run(const struct engine_opts *opts, bool is_kept)
 	assert_int_equal(agg_list_parse(&r->list, LIST, &err), 0);
 	agg_list_hold(&r->list, 30 * S_US);
 	r->opts = *opts;
-	r->opts.has_time = true;
 	r->opts.is_kept = is_kept;
 	r->opts.list = &r->list;
 	r->opts.row = take_row;
@@ -136,7 +135,7 @@ static void read_key(struct kept *k, struct buf *key)
 static void bring_back(struct run *r, int64_t watermark_us)
 {
 	const struct engine_counts *c = engine_counts(r->e);
-	uint64_t digest = engine_digest(r->e), groups = c->groups, open = c->taken - c->kept;
+	uint64_t digest = engine_digest(r->e), groups = c->groups, open = c->taken - c->kept - c->outside;
 	struct err err = ERR_INIT;
 	struct buf key = BUF_INIT;
 
@@ -156,7 +155,7 @@ static void bring_back(struct run *r, int64_t watermark_us)
 	c = engine_counts(r->e);
 	assert_int_equal(engine_digest(r->e), digest);
 	assert_int_equal(c->groups, groups);
-	assert_int_equal(c->taken - c->kept, open);
+	assert_int_equal(c->taken - c->kept - c->outside, open);
 	buf_release(&key);
 }
 
@@ -165,7 +164,10 @@ static void bring_back(struct run *r, int64_t watermark_us)
 static void add(struct run *r, const char *key, int64_t us, int x, uint64_t line, int64_t watermark_us)
 {
 	struct agg_value values[4];
-	struct engine_record record = {.place = {.time_us = us, .line = line}, .key = slice_str(key)};
+	struct engine_record record = {.place = {.time_us = r->opts.has_time ? us : 0, .line = line},
+		.key = slice_str(key),
+		.is_start = x == 0,
+		.is_end = x == 8};
 	char text[16 + JSON_PAD_BYTES];
 	struct err err = ERR_INIT;
 	struct buf bytes = BUF_INIT, tmp = BUF_INIT;
@@ -229,7 +231,8 @@ static void all_kinds(const struct window_spec *window, bool is_filling)
 	static const enum engine_emit emits[] = {ENGINE_FINAL, ENGINE_UPDATE, ENGINE_EVERY};
 
 	for (unsigned i = 0; i < 3 * 20; i++) {
-		struct engine_opts opts = {.window = *window, .grace_us = i % 2 ? 8 * S_US : 0, .emit = emits[i % 3]};
+		struct engine_opts opts = {
+			.window = *window, .has_time = true, .grace_us = i % 2 ? 8 * S_US : 0, .emit = emits[i % 3]};
 
 		opts.emit_every_us = opts.emit == ENGINE_EVERY ? 7 * S_US : 0;
 		opts.is_filling = is_filling && opts.emit == ENGINE_FINAL;
@@ -267,18 +270,49 @@ static void the_whole_stream_comes_back(void **state)
 
 	(void)state;
 	for (unsigned i = 0; i < 20; i++) {
-		struct engine_opts opts = {.window = all, .emit = i % 2 ? ENGINE_EVERY : ENGINE_FINAL};
+		struct engine_opts opts = {
+			.window = all, .has_time = true, .emit = i % 2 ? ENGINE_EVERY : ENGINE_FINAL};
 
 		opts.emit_every_us = i % 2 ? 7 * S_US : 0;
 		compare(&opts, i);
 	}
 }
 
+/* In the order of times, with grace or not, and in that of lines. */
+static void runs(const struct window_spec *window, bool can_have_time)
+{
+	for (unsigned i = 0; i < 30; i++) {
+		struct engine_opts opts = {.window = *window, .has_time = can_have_time || i % 3};
+
+		opts.grace_us = opts.has_time && i % 2 ? 8 * S_US : 0;
+		compare(&opts, i);
+	}
+}
+
+static void count_windows_come_back(void **state)
+{
+	(void)state;
+	runs(&(struct window_spec){.every_n = 7}, false);
+	runs(&(struct window_spec){.every_n = 2}, false);
+}
+
+static void trips_come_back(void **state)
+{
+	(void)state;
+	runs(&(struct window_spec){.has_start = true, .has_end = true}, false);
+	runs(&(struct window_spec){.has_start = true, .session_us = 9 * S_US}, true);
+	runs(&(struct window_spec){.has_end = true, .session_max_us = 20 * S_US}, true);
+	runs(
+		&(struct window_spec){
+			.has_start = true, .has_end = true, .session_us = 40 * S_US, .session_max_us = 10 * S_US},
+		true);
+}
+
 static void what_was_not_written_is_refused(void **state)
 {
 	static const char *const values[] = {"{}", "{\"n\":1}", "{\"n\":0,\"state\":{}}", "{\"n\":1,\"state\":{}}",
 		"[]", "{\"n\":1,\"state\":{\"count\":{\"n\":1}}}"};
-	struct engine_opts opts = {.window = {.size_us = 10, .advance_us = 10}};
+	struct engine_opts opts = {.window = {.size_us = 10, .advance_us = 10}, .has_time = true};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
@@ -303,6 +337,8 @@ int main(void)
 		cmocka_unit_test(windows_that_hop_come_back),
 		cmocka_unit_test(sessions_come_back),
 		cmocka_unit_test(the_whole_stream_comes_back),
+		cmocka_unit_test(count_windows_come_back),
+		cmocka_unit_test(trips_come_back),
 		cmocka_unit_test(what_was_not_written_is_refused),
 	};
 

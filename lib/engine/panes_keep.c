@@ -19,14 +19,9 @@ static void write_group(void *writer, const struct group_entry *e, struct buf *o
 	const struct agg_list *list = to->w->opts->list;
 
 	keep_add_int(out, "n", (int64_t)e->state[list->state_bytes / sizeof(uint64_t)]);
-	if (to->p->at.end_us != window_pane_at(&to->w->opts->window, to->p->at.start_us).end_us) {
-		json_add_key(out, "window");
-		buf_add_str(out, "true");
-	}
-	if (e->spare & EARLY_CHANGED) {
-		json_add_key(out, "changed");
-		buf_add_str(out, "true");
-	}
+	keep_add_bool(
+		out, "window", to->p->at.end_us != window_pane_at(&to->w->opts->window, to->p->at.start_us).end_us);
+	keep_add_bool(out, "changed", e->spare & EARLY_CHANGED);
 	keep_add_states(out, list, e->state);
 }
 

@@ -3,59 +3,9 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "engine/owners.h"
-#include "engine/waiting.h"
+#include "engine/runs_impl.h"
 #include "group/group.h"
 #include "mem/mem.h"
-
-/*
- * A hash table leads from a key to its owner, who has at most one open run. Records with times wait in one heap over
- * all groups, each with a state of its own, which is merged into that of its run when it is folded. A second heap says
- * which runs end without a record: one entry for each owner that has such a run, a lower bound as in sessions.c.
- */
-struct run {
-	struct owner *owner;
-	int64_t first_us, last_us;
-	uint64_t n_records;
-	uint64_t number;   /* of those that close together: keeps the runs of one time in order */
-	int64_t closes_us; /* W from which it leaves */
-	int64_t border_us; /* where session_max cuts it, or WINDOW_FOREVER */
-	bool is_cut;
-	uint64_t charged; /* see windows_charge() */
-	uint64_t states[];
-};
-
-struct owner {
-	struct owners_head head;
-	struct run *open;    /* NULL: none, or one that goes on behind a border without a record yet */
-	int64_t last_us;     /* of the last record in a run */
-	uint32_t n_holds;    /* waiting and closing things that point here */
-	bool is_going;       /* inside a run */
-	bool is_counted;     /* by the limits: something is open or waits */
-	bool is_cut, is_due; /* the run goes on behind a border; the heap knows this owner */
-};
-
-/* A record that waits. */
-struct held {
-	struct owner *owner;
-	uint64_t charged;
-	bool is_start, is_end;
-	uint64_t states[];
-};
-
-struct runs {
-	struct engine_windows windows;
-	const struct engine_opts *opts;
-	const struct window_spec *spec;
-	struct window_spec borders; /* of session_max */
-	struct owners owners;
-	struct waiting held, due;
-	struct run **closing;
-	size_t n_closing, cap_closing, closing_at;
-	size_t n_runs;
-	struct engine_late *late;
-	struct engine_counts *counts;
-};
 
 /* W is so far that no record of this time is taken any more. */
 static bool is_past(const struct runs *r, int64_t us, int64_t watermark_us)
@@ -65,7 +15,7 @@ static bool is_past(const struct runs *r, int64_t us, int64_t watermark_us)
 
 /* ---- owners ---- */
 
-static struct owner *get_owner(struct runs *r, struct slice key, uint64_t hash)
+struct owner *runs_owner(struct runs *r, struct slice key, uint64_t hash)
 {
 	struct owner *o = owners_find(&r->owners, key, hash);
 
@@ -73,7 +23,7 @@ static struct owner *get_owner(struct runs *r, struct slice key, uint64_t hash)
 }
 
 /* The limits count a group of which something is open or waits. */
-static void count_owner(struct runs *r, struct owner *o)
+void runs_count_owner(struct runs *r, struct owner *o)
 {
 	bool is_busy = o->is_going || o->n_holds;
 
@@ -85,9 +35,12 @@ static void count_owner(struct runs *r, struct owner *o)
 /* Forgets an owner that nothing needs any more. */
 static void drop_if_idle(struct runs *r, struct owner *o)
 {
-	count_owner(r, o);
-	if (!o->is_counted && !o->is_due)
-		owners_drop(&r->owners, o);
+	runs_count_owner(r, o);
+	if (o->is_counted || o->is_due)
+		return;
+	if (o->is_there)
+		keep_drop(&r->keep, RUNS_KIND, 0, o->head.key);
+	owners_drop(&r->owners, o);
 }
 
 /* ---- runs ---- */
@@ -106,7 +59,7 @@ static int64_t end_of(const struct runs *r, const struct owner *o)
 											      : us;
 }
 
-static struct run *open_run(struct runs *r, struct owner *o, int64_t us)
+struct run *runs_open_run(struct runs *r, struct owner *o, int64_t us)
 {
 	o->open = mem_alloc(1, sizeof *o->open + r->opts->list->state_bytes);
 	*o->open = (struct run){.owner = o,
@@ -114,7 +67,7 @@ static struct run *open_run(struct runs *r, struct owner *o, int64_t us)
 		.last_us = us,
 		.border_us = r->spec->session_max_us ? window_pane_at(&r->borders, us).end_us : WINDOW_FOREVER,
 		.is_cut = o->is_cut};
-	o->is_going = true;
+	o->is_going = o->is_touched = true;
 	o->is_cut = false;
 	r->n_runs++;
 	return o->open;
@@ -139,6 +92,7 @@ static void close_run(struct runs *r, struct owner *o, int64_t us, bool is_cut)
 	}
 	o->open = NULL;
 	o->is_going = o->is_cut = is_cut;
+	o->is_touched = true;
 }
 
 /* What is over before the time of the next record. */
@@ -158,51 +112,17 @@ static struct run *find_run(struct runs *r, struct owner *o, int64_t us, bool is
 		if (is_start && !s->has_end)
 			close_run(r, o, us, false);
 		if (o->is_going)
-			return o->open ? o->open : open_run(r, o, us);
+			return o->open ? o->open : runs_open_run(r, o, us);
 	}
-	return is_start || !s->has_start ? open_run(r, o, us) : NULL;
+	return is_start || !s->has_start ? runs_open_run(r, o, us) : NULL;
 }
 
-static void charge_run(struct runs *r, struct run *run)
+void runs_charge_run(struct runs *r, struct run *run)
 {
 	const struct owner *o = run->owner;
 
 	windows_charge(r->opts, r->counts, &run->charged,
 		sizeof *run + r->opts->list->state_bytes + sizeof *o + o->head.key.len, run->states);
-}
-
-/* Behind the record that was folded. */
-static void end_record(struct runs *r, struct owner *o, int64_t us, bool is_end)
-{
-	struct run *run = o->open;
-
-	run->last_us = o->last_us = us;
-	run->n_records++;
-	if (is_end || (r->spec->every_n && run->n_records == r->spec->every_n)) {
-		close_run(r, o, us, false);
-	} else if (!o->is_due && (r->spec->session_us || r->spec->session_max_us)) {
-		o->is_due = true;
-		waiting_add(&r->due, &(struct agg_place){.time_us = end_of(r, o)}, o);
-	}
-}
-
-static void fold_held(struct runs *r, struct held *h, int64_t us)
-{
-	struct owner *o = h->owner;
-	struct run *run = find_run(r, o, us, h->is_start);
-
-	if (run) {
-		agg_states_merge(r->opts->list, run->states, h->states);
-		charge_run(r, run);
-		end_record(r, o, us, h->is_end);
-	} else {
-		r->counts->outside++;
-	}
-	r->counts->bytes -= h->charged;
-	agg_states_release(r->opts->list, h->states);
-	free(h);
-	o->n_holds--;
-	drop_if_idle(r, o);
 }
 
 /*
@@ -220,6 +140,49 @@ static int64_t bound_of(const struct runs *r, const struct owner *o, int64_t wat
 	return border_us - 1 < us ? border_us - 1 : us;
 }
 
+void runs_push_due(struct runs *r, struct owner *o, int64_t watermark_us)
+{
+	o->is_due = o->is_going && end_of(r, o) != WINDOW_FOREVER;
+	if (o->is_due)
+		waiting_add(&r->due, &(struct agg_place){.time_us = bound_of(r, o, watermark_us)}, o);
+}
+
+/* Behind the record that was folded. */
+static void end_record(struct runs *r, struct owner *o, int64_t us, bool is_end)
+{
+	struct run *run = o->open;
+
+	run->last_us = o->last_us = us;
+	run->n_records++;
+	o->is_touched = true;
+	if (is_end || (r->spec->every_n && run->n_records == r->spec->every_n)) {
+		close_run(r, o, us, false);
+	} else if (!o->is_due) {
+		runs_push_due(r, o, WINDOW_NEVER); /* its run is open: W does not matter */
+	}
+}
+
+static void fold_held(struct runs *r, struct held *h, const struct agg_place *place)
+{
+	struct owner *o = h->owner;
+	struct run *run = find_run(r, o, place->time_us, h->is_start);
+
+	if (run) {
+		agg_states_merge(r->opts->list, run->states, h->states);
+		runs_charge_run(r, run);
+		end_record(r, o, place->time_us, h->is_end);
+	} else {
+		r->counts->outside++;
+	}
+	if (h->is_there)
+		keep_drop(&r->keep, HELD_KIND, (int64_t)place->line, o->head.key);
+	r->counts->bytes -= h->charged;
+	agg_states_release(r->opts->list, h->states);
+	free(h);
+	o->n_holds--;
+	drop_if_idle(r, o);
+}
+
 /* Runs that end without a record. */
 static void close_due(struct runs *r, int64_t watermark_us)
 {
@@ -229,10 +192,8 @@ static void close_due(struct runs *r, int64_t watermark_us)
 		waiting_pop(&r->due);
 		if (o->is_going && is_past(r, end_of(r, o), watermark_us))
 			close_over(r, o, end_of(r, o) + (end_of(r, o) != WINDOW_FOREVER));
-		o->is_due = o->is_going && end_of(r, o) != WINDOW_FOREVER;
-		if (o->is_due)
-			waiting_add(&r->due, &(struct agg_place){.time_us = bound_of(r, o, watermark_us)}, o);
-		else
+		runs_push_due(r, o, watermark_us);
+		if (!o->is_due)
 			drop_if_idle(r, o);
 	}
 }
@@ -324,7 +285,7 @@ static int advance(
 		struct waiting_item first = r->held.items[0];
 
 		waiting_pop(&r->held);
-		fold_held(r, first.thing, first.place.time_us);
+		fold_held(r, first.thing, &first.place);
 	}
 	if (watermark_us == WINDOW_FOREVER)
 		close_all(r);
@@ -363,20 +324,38 @@ static bool has_room(const struct runs *r, const struct engine_record *record)
 /* Without times the order of records is that in which they come. */
 static enum engine_fate fold_now(struct runs *r, const struct engine_record *record, struct err *err)
 {
-	struct owner *o = get_owner(r, record->key, record->hash);
+	struct owner *o = runs_owner(r, record->key, record->hash);
 	struct run *run = find_run(r, o, 0, record->is_start);
 
 	r->counts->taken++;
 	if (run) {
 		agg_states_add(r->opts->list, run->states, record->values, &record->place);
-		charge_run(r, run);
+		runs_charge_run(r, run);
 		end_record(r, o, 0, record->is_end);
-		count_owner(r, o);
+		runs_count_owner(r, o);
 	} else {
 		r->counts->outside++;
 		drop_if_idle(r, o);
 	}
 	return r->n_closing && emit_closing(r, true, err) ? ENGINE_ERROR : ENGINE_TAKEN;
+}
+
+struct held *runs_hold(struct runs *r, struct slice key, uint64_t hash, const struct agg_place *place)
+{
+	struct held *h = mem_alloc(1, sizeof *h + r->opts->list->state_bytes);
+
+	h->owner = runs_owner(r, key, hash);
+	h->owner->n_holds++;
+	runs_count_owner(r, h->owner);
+	waiting_add(&r->held, place, h);
+	r->counts->taken++;
+	return h;
+}
+
+void runs_charge_held(struct runs *r, struct held *h)
+{
+	windows_charge(r->opts, r->counts, &h->charged, sizeof *h + r->opts->list->state_bytes + sizeof *r->held.items,
+		h->states);
 }
 
 static enum engine_fate add(
@@ -393,15 +372,11 @@ static enum engine_fate add(
 		return refuse(r, record->place.time_us, watermark_us);
 	if (!has_room(r, record))
 		return ENGINE_FULL;
-	h = mem_alloc(1, sizeof *h + r->opts->list->state_bytes);
-	*h = (struct held){get_owner(r, record->key, record->hash), 0, record->is_start, record->is_end};
-	h->owner->n_holds++;
-	count_owner(r, h->owner);
+	h = runs_hold(r, record->key, record->hash, &record->place);
+	h->is_start = record->is_start;
+	h->is_end = record->is_end;
 	agg_states_add(r->opts->list, h->states, record->values, &record->place);
-	windows_charge(r->opts, r->counts, &h->charged, sizeof *h + r->opts->list->state_bytes + sizeof *r->held.items,
-		h->states);
-	waiting_add(&r->held, &record->place, h);
-	r->counts->taken++;
+	runs_charge_held(r, h);
 	return ENGINE_TAKEN;
 }
 
@@ -442,6 +417,7 @@ static void close_runs(struct engine_windows *windows)
 			free_run(r, o->open);
 	}
 	owners_release(&r->owners);
+	keep_release(&r->keep);
 	free(r->closing);
 	waiting_release(&r->held);
 	waiting_release(&r->due);
@@ -449,7 +425,16 @@ static void close_runs(struct engine_windows *windows)
 }
 
 static const struct engine_windows_ops ops = {
-	.add = add, .advance = advance, .oldest_start = oldest_start, .memory = memory, .close = close_runs};
+	.add = add,
+	.advance = advance,
+	.oldest_start = oldest_start,
+	.digest = runs_digest,
+	.save = runs_save,
+	.load = runs_load,
+	.loaded = runs_loaded,
+	.memory = memory,
+	.close = close_runs,
+};
 
 struct engine_windows *runs_open(const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
 {
@@ -462,6 +447,7 @@ struct engine_windows *runs_open(const struct engine_opts *opts, struct engine_l
 	r->borders = (struct window_spec){
 		.calendar = WINDOW_MULTIPLE, .size_us = opts->window.session_max_us, .zone = opts->window.zone};
 	owners_init(&r->owners, sizeof(struct owner));
+	r->keep.is_on = opts->is_kept;
 	r->late = late;
 	r->counts = counts;
 	return &r->windows;

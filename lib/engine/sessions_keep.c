@@ -25,8 +25,7 @@ static void write_session(const struct sessions *s, const struct session *x, str
 	keep_add_int(out, "n", (int64_t)x->n_records);
 	if (s->opts->emit != ENGINE_FINAL) {
 		keep_add_int(out, "rev", x->rev);
-		json_add_key(out, "changed");
-		buf_add_str(out, x->is_changed ? "true" : "false");
+		keep_add_bool(out, "changed", x->is_changed);
 		write_told(x, out);
 	}
 	keep_add_states(out, s->opts->list, x->states);

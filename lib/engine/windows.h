@@ -62,8 +62,9 @@ struct engine_windows_ops {
 	void (*prefetch)(const struct engine_windows *windows, const struct engine_record *record);
 	void (*span)(const struct engine_windows *windows, int64_t *first_us, int64_t *last_us);
 	void (*widen)(struct engine_windows *windows, int64_t first_us, int64_t last_us);
-	uint64_t (*digest)(const struct engine_windows *windows); /* as engine_digest() */
-	/* engine_save(), engine_load() and engine_loaded(); NULL where nothing can be kept. */
+	/* As engine_digest(). */
+	uint64_t (*digest)(const struct engine_windows *windows);
+	/* engine_save(), engine_load() and engine_loaded(). */
 	void (*save)(struct engine_windows *windows, engine_piece_fn *save, void *context);
 	int (*load)(struct engine_windows *windows, const struct engine_piece *piece, struct json_span value,
 		struct err *err);

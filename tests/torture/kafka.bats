@@ -28,6 +28,8 @@ MANY=${FAULTS:-300} FEW=$((${FAULTS:-300} / 5))
 @test "windows kept in a state topic" { torture "$FEW" --state; }
 @test "hopping windows kept in a state topic" { torture "$FEW" --state --windows hopping; }
 @test "sessions kept in a state topic" { torture "$FEW" --state --windows session; }
+@test "count windows kept in a state topic" { torture "$FEW" --windows count; }
+@test "trips kept in a state topic" { torture "$FEW" --windows trip; }
 @test "windows that the clock closes, kept in a state topic" { torture "$FEW" --state --windows idle; }
 @test "partial rows of one group, merged by another" { torture "$FEW" --tool merge --members 4; }
 @test "partial rows of one group, merged by another, kept in a state topic" { torture "$FEW" --tool merge --members 4 --state; }

@@ -11,7 +11,7 @@ be fenced), broker (kill -9 of a broker, restarted on its data), cut (Toxiproxy 
 resets, swallows, slows or breaks connections off for a while). No fault is a reason for a member to end by itself. A
 failure prints the seed that repeats its choices. FAULTS is how many of --counted (all kinds) there are.
 
-With --state what is open is kept in a state topic. With --tool merge there are two groups, one that writes partial rows of
+With --state what is open is kept in a state topic, and always for --windows count and trip. With --tool merge there are two groups, one that writes partial rows of
 keys that lie in all partitions and one that merges them; a member is of the one or the other.
 
 With --windows idle the clock decides which records are late: then each window of a key has one row, and every record is
@@ -27,7 +27,9 @@ SESSION_S = 2.0
 AGG = ["--time", "ms:ms", "--delay", "2s", "-g", "k", "count, sum(v) as s, first(n) as f, last(n) as l"]
 WINDOWS = {"tumbling": ["-w", "5s"], "hopping": ["-w", "6s", "--every", "2s", "--grace", "1s"],
            "session": ["--session", "800ms"], "idle": ["-w", "5s", "--idle", "300ms", "--idle-close", "jump"],
-           "update": ["-w", "4s", "--grace", "2s", "--emit", "update"]}
+           "update": ["-w", "4s", "--grace", "2s", "--emit", "update"], "count": ["--every-n", "7"],
+           "trip": ["--start", ".v < 100", "--end", ".v > 900", "--session", "20s", "--session-max", "1m"]}
+STATE_ONLY = ("count", "trip")  # these can be had with a state topic alone
 PARTS = ["-w", "2s", *AGG[4:]]
 
 
@@ -154,7 +156,7 @@ class Torture:
                     "--manifest", self.o.place + "/_manifests", "kafka:" + self.name, "-o", self.o.place + "/h=%H/t={value.t}"]
         if self.o.tool == "filter":
             return [f"{BIN}/tlm-filter", *common, "select(.v % 3 > 0) | {k, n}", *place]
-        if self.o.state and group.startswith("g-"):
+        if self.o.state and group.startswith("g-") or self.o.windows in STATE_ONLY:
             common += ["--state-topic", self.name + "-state"]
         if self.o.tool == "merge":
             return [f"{BIN}/tlm-agg", "-q", *common, *AGG[:2], "--delay", "3s", "--partial", *PARTS, *place]
@@ -398,7 +400,7 @@ class Torture:
             self.admin("create", self.name + topic, "3", "retention.ms=-1")
         for topic in ("-out-late", "-one-late"):
             self.admin("create", self.name + topic, "1", "retention.ms=-1")
-        if o.state:
+        if o.state or o.windows in STATE_ONLY:
             self.admin("create", self.name + "-state", "3", "cleanup.policy=compact", "segment.ms=1000", "min.cleanable.dirty.ratio=0.01",
                        "delete.retention.ms=1000")
         self.merge_s = 120 if "broker" in o.kinds or "cut" in o.kinds else 60
