@@ -1,5 +1,6 @@
 #include "group.h"
 
+#include "num/num.h"
 #include "rebuild/rebuild.h"
 
 #define MAX_AGE_US (INT64_C(600) * 1000000)
@@ -89,6 +90,8 @@ static uint64_t hash_options(const struct tool *t, const struct s3put_options *o
 	add_text(&hash, t->common.output);
 	add_text(&hash, o->time);
 	add_text(&hash, o->tz);
+	if (o->max_ahead_us)
+		hash = rebuild_hash(hash, (struct slice){(const char *)&o->max_ahead_us, sizeof o->max_ahead_us});
 	return hash;
 }
 
@@ -129,6 +132,10 @@ static void name_options(struct buf *out, const struct tool *t, const struct s3p
 	if (o->tz)
 		add_word(out, "--tz", o->tz);
 	add_word(out, "-o", t->common.output);
+	if (o->max_ahead_us) {
+		buf_add_str(out, " --max-ahead ");
+		out->len += num_print_duration(buf_reserve(out, NUM_DOUBLE_BYTES), o->max_ahead_us);
+	}
 	buf_add_str(out, compressions[o->compression]);
 	buf_add_str(out, o->has_marks ? " --marks" : "");
 	buf_add_str(out, t->common.kafka.is_envelope ? " -J" : "");

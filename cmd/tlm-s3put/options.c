@@ -23,6 +23,9 @@ static const struct opt options[] = {
 	 .help = "the time zone of the % codes, as Europe/Warsaw. Default: UTC."},
 	{.name = "max-open", .kind = OPT_INT, .offset = AT(max_open), .arg = "N", .min = 1, .max = LAKE_OPEN_MAX, .is_short = true,
 	 .help = "how many directories are open at once; one more closes the object of the one least recently used. Default: 256."},
+	{.name = "max-ahead", .kind = OPT_DURATION, .offset = AT(max_ahead_us), .arg = "DURATION", .min = 1, .max = INT64_MAX,
+	 .help = "with -G: a record that is later than all before it in its partition by more than this is rejected (ahead): a wrong clock "
+		 "completes no hours. Default: no limit."},
 	{.name = "marks", .kind = OPT_FLAG, .offset = AT(has_marks),
 	 .help = "lines that begin with {\"_tlm\": are marks of tlm-replay --marks: they are not stored."},
 	{.kind = OPT_HEADING, .help = "Objects (with -G: all objects of a batch of a partition)"},

@@ -35,6 +35,8 @@ static int check_options(const struct s3put_options *o, bool has_group, struct e
 {
 	if (o->is_planning_anew && !has_group)
 		return err_set(err, ERR_USAGE, "--forget-plan: there is no group, see -G");
+	if (o->max_ahead_us && !has_group)
+		return err_set(err, ERR_USAGE, "--max-ahead: only the partitions of a group have a time, see -G");
 	if (o->spool && !*o->spool)
 		return err_set(err, ERR_USAGE, "--spool: the name is empty");
 	if (!o->run_id)
@@ -91,6 +93,7 @@ static struct lake_opts lake_options(struct s3put *s, struct tool *t, const stru
 		.max_records = (uint64_t)o->max_records,
 		.max_age_us = o->max_age_us,
 		.max_span_us = o->max_span_us,
+		.max_ahead_us = o->max_ahead_us,
 		.sync_us = o->sync_us >= 0 ? o->sync_us : LAKE_SYNC_DEFAULT_US,
 		.depth_max = (int)t->common.max_depth,
 		.has_marks = o->has_marks,

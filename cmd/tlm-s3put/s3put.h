@@ -20,8 +20,8 @@ struct s3put_options {
 	int64_t jobs;    /* 0: not given */
 	int64_t max_open, max_records;
 	uint64_t max_size_bytes;
-	int64_t max_age_us, max_span_us;
-	int64_t sync_us; /* -1: not given */
+	int64_t max_age_us, max_span_us, max_ahead_us; /* 0: no limit */
+	int64_t sync_us;                               /* -1: not given */
 	bool has_marks, is_planning_anew;
 	uint64_t max_spool_bytes;
 	const char *manifest, *audit;

@@ -103,12 +103,22 @@ static bool is_older(int major, int minor)
 	return has_major < major || (has_major == major && strtol(rest + (*rest == '.'), NULL, 10) < minor);
 }
 
-/* Before 2.3 an assertion of the library ends the process where such a member leaves before it was assigned anything.
+/*
+ * What a way of sharing partitions needs that this library has not, with *has, what that has instead; or NULL.
+ * Before 2.3 an assertion of it ends the process where a cooperative member leaves before it was assigned anything. The
+ * new protocol is there from 2.4 on, but not meant for more than trials before 2.12.
  */
-static bool is_deadly(const struct props *p, const char *name, const char *value)
+static const char *needs_newer(const struct props *p, const char *name, const char *value, const char **has)
 {
-	return p->kind == PROPS_SOURCE && strcmp(name, "partition.assignment.strategy") == 0 &&
-	       strstr(value, "cooperative-sticky") && is_older(2, 3);
+	*has = "aborts when a member leaves early";
+	if (p->kind != PROPS_SOURCE)
+		return NULL;
+	if (strcmp(name, "partition.assignment.strategy") == 0 && strstr(value, "cooperative-sticky") && is_older(2, 3))
+		return "cooperative-sticky needs librdkafka 2.3 or newer";
+	*has = is_older(2, 4) ? "has no such protocol" : "has a preview of it";
+	if (strcmp(name, "group.protocol") == 0 && strcasecmp(value, "consumer") == 0 && is_older(2, 12))
+		return "group.protocol=consumer needs librdkafka 2.12 or newer";
+	return NULL;
 }
 
 static void warn_of_secret(struct props *p, const char *name)
@@ -137,6 +147,7 @@ static bool is_known(struct props *p, const char *name)
 static int take(struct props *p, char *name, const char *value, const struct origin *from, struct err *err)
 {
 	char message[256];
+	const char *needs, *has;
 
 	/* "topic.acks", as kcat takes it; others begin so by themselves */
 	if (strncmp(name, "topic.", 6) == 0 && !is_known(p, name))
@@ -149,10 +160,9 @@ static int take(struct props *p, char *name, const char *value, const struct ori
 		snprintf(message, sizeof message, "property %s: %s", name, instead[i].value);
 		return fail(from, err, message);
 	}
-	if (is_deadly(p, name, value)) {
-		snprintf(message, sizeof message,
-			"cooperative-sticky needs librdkafka 2.3 or newer: %s aborts when a member leaves early",
-			rd.version_str());
+	needs = needs_newer(p, name, value, &has);
+	if (needs) {
+		snprintf(message, sizeof message, "%s: %s %s", needs, rd.version_str(), has);
 		return fail(from, err, message);
 	}
 	if (from->is_command_line)

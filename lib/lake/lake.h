@@ -69,9 +69,10 @@ struct lake_opts {
 	unsigned n_lanes; /* threads that compress beside the caller's (segment.h) */
 	size_t max_open;
 	uint64_t max_size_bytes; /* raw bytes of an object; a longer record makes a longer object */
-	uint64_t max_records;    /* 0: no limit, as for the next two */
+	uint64_t max_records;    /* 0: no limit, as for the next three */
 	int64_t max_age_us;      /* since its first record came, monotonic clock */
 	int64_t max_span_us;     /* of event time since its first record */
+	int64_t max_ahead_us;    /* with a group: records later than T of their partition by more are rejected */
 	int64_t sync_us;         /* how often open segments are flushed to disk; not with run_id */
 	int depth_max;           /* of a record */
 	bool has_marks;          /* lines that are marks (mark.h) are dropped, in no ledger */

@@ -4,6 +4,7 @@
 
 #include "mark/mark.h"
 #include "mem/mem.h"
+#include "num/num.h"
 
 /* ---- event time ---- */
 
@@ -50,7 +51,7 @@ void lake_add_paths(struct lake *l)
 
 static bool needs_time(const struct lake *l)
 {
-	return template_has_time(l->template) || l->opts.max_span_us;
+	return template_has_time(l->template) || l->opts.max_span_us || l->opts.max_ahead_us;
 }
 
 /* Without --time the first record decides: rows of tlm-agg carry their own time. */
@@ -64,7 +65,9 @@ static int choose_clock(struct lake *l, const struct json_span *spans, struct er
 		l->clock = LAKE_CLOCK_NONE;
 	if (l->clock == LAKE_CLOCK_NONE && needs_time(l))
 		return err_set(err, ERR_USAGE, "no --time: the %s the event time of a record, say --time FIELD:FORMAT",
-			template_has_time(l->template) ? "'%' codes of the place need" : "option --max-span needs");
+			template_has_time(l->template) ? "'%' codes of the place need"
+			: l->opts.max_span_us          ? "option --max-span needs"
+						       : "option --max-ahead needs");
 	return 0;
 }
 
@@ -117,6 +120,28 @@ static int reject(struct lake *l, const struct batch *b, const struct json_recor
 	}
 	return reject_add(l->opts.reject, reason, b, b->first_line + r->line, byte, (struct slice){r->p, r->len},
 		r->len, err, "%.80s%s%s", field ? field : "", field ? " " : "", what);
+}
+
+/* A clock that is wrong must not pass hours that others are still in. It moves nothing itself. */
+static bool is_ahead(const struct lake *l, int64_t us)
+{
+	int64_t stream_us = l->part ? l->part->stream_us : LAKE_NO_TIME;
+
+	return l->opts.max_ahead_us && stream_us != LAKE_NO_TIME && us > stream_us &&
+	       us - stream_us > l->opts.max_ahead_us;
+}
+
+static int reject_ahead(struct lake *l, const struct batch *b, const struct json_record *r, const char *field,
+	int64_t us, struct err *err)
+{
+	struct buf what = BUF_INIT;
+	int result;
+
+	what.len += num_print_rough_duration(buf_reserve(&what, NUM_DOUBLE_BYTES), us - l->part->stream_us);
+	buf_add_str(&what, " ahead of the partition, more than --max-ahead");
+	result = reject(l, b, r, REJECT_AHEAD, 0, field, buf_cstr(&what), err);
+	buf_release(&what);
+	return result;
 }
 
 static void tell_hidden(struct lake *l, const struct json_span *spans)
@@ -219,7 +244,7 @@ static bool is_key_long(const struct lake *l)
 static int take_object(struct lake *l, const struct batch *b, const struct json_record *r, struct err *err)
 {
 	struct template_fault fault;
-	const char *field, *why;
+	const char *field = "the message is", *why;
 	int64_t us = 0;
 	bool has_time;
 
@@ -228,6 +253,8 @@ static int take_object(struct lake *l, const struct batch *b, const struct json_
 	has_time = l->clock != LAKE_CLOCK_NONE && lake_time(l, r->spans, &us, &field, &why) == 0;
 	if (!has_time && (l->opts.time || l->opts.is_message_time || needs_time(l)))
 		return reject(l, b, r, REJECT_NO_TIME, 0, field, why, err);
+	if (has_time && is_ahead(l, us))
+		return reject_ahead(l, b, r, field, us, err);
 	if (!template_is_same(l->template, us)) {
 		buf_reset(&l->name);
 		if (template_render(l->template, us, r->spans, &l->name, &fault) < 0)

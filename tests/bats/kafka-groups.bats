@@ -316,7 +316,7 @@ ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; 
 			kafka_admin commit "$T" "$T" 0 0
 		else
 			[ "$status" = 3 ]
-			grep -q "librdkafka $version\|$version.* aborts" err
+			grep -q "needs librdkafka $1 or newer: $version" err
 		fi
 	}
 	since 2.3 partition.assignment.strategy=cooperative-sticky

@@ -111,6 +111,30 @@ plan_only() {
 	same 1000 "$(committed)"
 }
 
+@test "--max-ahead: a wrong clock is rejected and completes no hour, and the plan stays the same" {
+	topic
+	records 0 1999 >in
+	{ head -1000 in; echo '{"d":"v1","ms":4102444800000,"n":-1}'; tail -1000 in; } | put
+	plan_only --max-ahead 90m --max-records 1200 --rejects bad
+	has planned '--max-ahead 1.5h'
+	status_of lake --max-ahead 1h --rejects bad
+	[ "$status" = 6 ]
+	lake --max-ahead 90m --max-records 500 --rejects bad >rows
+	all_once in
+	same 0-1200 "$(jq -r '"\(.first)-\(.last)"' rows | head -1)"
+	same 'ahead' "$(jq -r .reason bad)"
+	grep -q 'ms .* ahead of the partition, more than --max-ahead' bad
+	[ ! -e lake/_complete ]
+	status_of tlm-s3put --max-ahead 1h --time ms:ms -o "file://$PWD/other/" in
+	[ "$status" = 2 ]
+	has err 'only the partitions of a group have a time'
+	T=none$T topic
+	echo '{}' | T=none$T put
+	T=none$T status_of put_all --max-ahead 1h -o "file://$PWD/other/" "kafka:none$T"
+	[ "$status" = 2 ]
+	has err 'no --time: the option --max-ahead needs'
+}
+
 @test "a plan of other options is refused, as are offsets of another tool, and records that are gone" {
 	topic
 	records 0 999 >in
