@@ -133,7 +133,7 @@ enum { N_LISTS = sizeof lists / sizeof *lists };
 
 static const char *const odd[] = {"9007199254740993", "-9223372036854775808", "9223372036854775807",
 	"9223372036854775808", "1152921504606846976", "0.1", "-0.0", "5e-324", "1e22", "1.7976931348623157e308", "-2.5",
-	"0", "123456789012.34567", "72057594037927937", "1e17"};
+	"0", "123456789012.34567", "72057594037927937", "1e17", "1e999", "-1e999"};
 enum { N_ODD = sizeof odd / sizeof *odd };
 
 /* Numbers of all sorts; within 90 where they are degrees. */
@@ -206,6 +206,30 @@ static void numbers_come_back_to_the_bit(void **state)
 		fold_close(&from);
 		fold_close(&to);
 	}
+	buf_release(&text);
+}
+
+/* What a sum has of numbers that are far apart shows when the large ones are taken away. */
+static void sums_come_back_in_all_their_parts(void **state)
+{
+	static const char *const values[] = {"1e300", "1", "1e-300", "-1e300", "-1"};
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct fold from, to;
+
+	(void)state;
+	fold_open(&from, "sum(x)", 8);
+	fold_open(&to, "sum(x)", 8);
+	for (size_t i = 0; i < 3; i++)
+		fold_add(&from, values[i], 1, 0);
+	write_states(&from, NULL, &text);
+	assert_int_equal(read_states(&to, buf_slice(&text), 0, &err), 0);
+	for (size_t i = 3; i < 5; i++)
+		fold_add(&to, values[i], 1, 0);
+	print_results(&to, &text);
+	assert_string_equal(buf_cstr(&text), "1e-300\n");
+	fold_close(&from);
+	fold_close(&to);
 	buf_release(&text);
 }
 
@@ -347,6 +371,7 @@ static void bad_states_are_refused(void **state)
 		{"first(x) as s", "\"x\":[1,0,-1,2]"},
 		{"first(x) as s", "\"x\":[9223372036854775807,0,1,2]"},
 		{"first(x) as s", "\"x\":[1,0,1]"},
+		{"first(x) as s", "\"x\":[1,0,1,2,3]"},
 		{"last(x) as s", "\"x\":1"},
 		{"argmin(x, y) as s", "\"by\":null,\"x\":[1,0,1,2]"},
 		{"argmin(x, y) as s", "\"x\":[1,0,1,2]"},
@@ -417,6 +442,26 @@ static void bad_states_are_refused(void **state)
 	refuse("count", "{\"count\":{\"n\":1},\"sum\":{}}", "_state.sum belongs to no aggregate");
 	refuse("values(x, 9), p50(x)", "{\"values_x_9\":{\"x\":[[1,0,1,5]]},\"p50_x\":{\"x\":[]}}", "p50_x is damaged");
 	buf_release(&text);
+}
+
+/* A member that is missing is not what the state before left where it would be. */
+static void members_are_not_those_of_the_state_before(void **state)
+{
+	static const char *const good = "{\"s\":{\"first\":[1,0,1,1],\"last\":[1,0,1,1],\"n\":     1}}";
+	struct err err = ERR_INIT;
+	struct fold f;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		fold_open(&f, "delta(x) as s", 3);
+		assert_int_equal(read_states(&f, slice_str(good), 0, &err), 0);
+		fold_close(&f);
+		if (i)
+			refuse("delta(x) as s", "{\"s\":{\"first\":[1,0,1,1],\"last\":[1,0,1,1]}}", "is damaged");
+		else
+			refuse("delta(x) as s", "{\"s\":{\"first\":[1,0,1,1],\"first\":[1,0,1,1],\"last\":[1,0,1,1]}}",
+				"is damaged");
+	}
 }
 
 /* Whatever is done to the text of a state: it is refused, or can be worked with. Run it under the sanitizers. */
@@ -545,9 +590,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(states_come_back_as_they_were),
 		cmocka_unit_test(numbers_come_back_to_the_bit),
+		cmocka_unit_test(sums_come_back_in_all_their_parts),
 		cmocka_unit_test(split_states_answer_as_one),
 		cmocka_unit_test(inputs_are_numbered_through),
 		cmocka_unit_test(bad_states_are_refused),
+		cmocka_unit_test(members_are_not_those_of_the_state_before),
 		cmocka_unit_test(damaged_states_do_no_harm),
 		cmocka_unit_test(config_is_what_decides_the_meaning),
 		cmocka_unit_test(heads_come_back),

@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,10 @@ static void names_and_states_are_shared(void **state)
 	assert_string_equal(list.calls[4].name, "values_x_3");
 	assert_int_equal(list.n_states, 5);
 	agg_list_release(&list);
+	/* another second field is another state */
+	assert_int_equal(agg_list_parse(&list, "corr(x, y), slope(x, z), argmax(x, y), argmax(x, z)", &err), 0);
+	assert_int_equal(list.n_states, 4);
+	agg_list_release(&list);
 	/* equal programs are one condition, and what is under one condition shares a state */
 	assert_int_equal(
 		agg_list_parse(&list,
@@ -150,7 +155,7 @@ static void numbers_read_alike(void **state)
 	static const char *const texts[] = {"0", "-0", "7", "-12", "1.0", "1.5", "-0.5", "84.253", "0.1", "1e2",
 		"25E-1", "9007199254740993", "9223372036854775807", "-9223372036854775808", "9223372036854775808",
 		"1e400", "0.000000000000001", "123456789012.34567", "1.50", "-0.0", "9007199254740991.5",
-		"900719925474099.25"};
+		"900719925474099.25", "-0.00000000"};
 	char text[64 + JSON_PAD_BYTES] = "";
 
 	(void)state;
@@ -172,6 +177,7 @@ static void numbers_read_alike(void **state)
 		agg_read_number(padded, strlen(t), &a);
 		agg_read_number_plain(t, strlen(t), &b);
 		assert_memory_equal(&a, &b, sizeof a);
+		assert_false(a.num.value == 0 && signbit(a.num.value)); /* no minus zero */
 	}
 }
 
@@ -193,24 +199,33 @@ static void fold_open(struct fold *f, const char *list)
 	f->line = 0;
 }
 
-static void fold_add(struct fold *f, const char *json)
+/* A record whose first field is one value and whose others are another. */
+static void fold_add_pair(struct fold *f, const char *first, const char *other, int64_t time_us)
 {
 	struct agg_value values[12];
-	struct agg_place place = {.line = ++f->line};
+	struct agg_place place = {.line = ++f->line, .time_us = time_us};
+	char padded[2][64 + JSON_PAD_BYTES] = {"", ""};
+	struct json_record r[2];
 
-	place.time_us = (int64_t)f->line * 1000000; /* a record a second */
-	char padded[64 + JSON_PAD_BYTES] = "";
-	struct json_record r;
+	for (size_t i = 0; i < 2; i++) {
+		const char *json = i ? other : first;
 
-	memcpy(padded, json, strlen(json));
-	padded[strlen(json)] = '\n';
-	json_check(padded, strlen(json), 8, &r);
+		memcpy(padded[i], json, strlen(json));
+		padded[i][strlen(json)] = '\n';
+		json_check(padded[i], strlen(json), 8, &r[i]);
+		r[i].p = padded[i];
+		r[i].len = strlen(json);
+	}
 	for (size_t i = 0; i < f->list.n_fields; i++)
-		assert_null(agg_read(&f->list, i, r.value, &values[i]));
-	r.p = padded;
-	r.len = strlen(json);
-	assert_null(agg_judge(&f->list, &r, values));
+		assert_null(agg_read(&f->list, i, r[i ? 1 : 0].value, &values[i]));
+	assert_null(agg_judge(&f->list, r, values));
 	agg_states_add(&f->list, f->states, values, &place);
+}
+
+/* A record a second. */
+static void fold_add(struct fold *f, const char *json)
+{
+	fold_add_pair(f, json, json, (int64_t)(f->line + 1) * 1000000);
 }
 
 static void fold_close(struct fold *f)
@@ -278,17 +293,21 @@ static void results_are_exact(void **state)
 	check_fold("mean(x)", "9007199254740993 9007199254740993", "9007199254740993");
 	check_fold("min(x)", "9007199254740993 9007199254740994 9007199254740992.0", "9007199254740992");
 	check_fold("max(x)", "9007199254740993 9007199254740992", "9007199254740993");
+	check_fold("max(x)", "9007199254740992 9007199254740993", "9007199254740993");
 	check_fold("max(x)", "-9223372036854775808", "-9223372036854775808");
 	check_fold("min(x)", "1.10 1.1", "1.1");
 	check_fold("range(x)", "-3 4.5", "7.5");
+	check_fold("range(x)", "-9007199254740993 0.5", "9007199254740994");
 	check_fold("stddev(x)", "1", "null");
 	check_fold("stddev(x)", "2 4 4 4 5 5 7 9", "2.1380899353");
 	check_fold("var(x)", "1000000000.25 1000000000.5 1000000000.75", "0.0625");
+	check_fold("var(x)", "9007199254740993 9007299254740993", "5e+21");
 	check_fold("first(x)", "null 1.10 2", "1.10");
 	check_fold("last(x)", "1 \"\\u0041\" null", "\"\\u0041\"");
 	check_fold("median(x)", "3 1 2", "2");
 	check_fold("median(x)", "1 2", "1.5");
 	check_fold("median(x)", "9007199254740993 9007199254740995", "9007199254740994");
+	check_fold("median(x)", "1.5e308 1.7e308", "1.6e+308");
 	check_fold("p50(x)", "1 2 3 4", "2");
 	check_fold("p51(x)", "1 2 3 4", "3");
 	check_fold("p0(x)", "3 1 2", "1");
@@ -356,6 +375,7 @@ static void results_are_exact(void **state)
 	check_fold("lttb(x, 4)", "0 9 1 null 1 9.5 0", "[[1000,0],[2000,9],[6000,9.5],[7000,0]]");
 	check_fold("lttb(x, 3)", "1 1 1 1", "[[1000,1],[2000,1],[4000,1]]");
 	check_fold("lttb(x, 4)", "3 7 4 0 6 8 1 2", "[[1000,3],[4000,0],[6000,8],[8000,2]]");
+	check_fold("lttb(x, 5)", "3 7 4 0 6 1 2 8 5", "[[1000,3],[2000,7],[4000,0],[8000,8],[9000,5]]");
 	check_fold("lttb(x, 2)", "1 2 3", "[[1000,1],[3000,3]]");
 	check_fold("lttb(x, 5)", "1 2 3", "[[1000,1],[2000,2],[3000,3]]");
 	check_fold("lttb(x, 5)", "1", "[[1000,1]]");
@@ -404,8 +424,74 @@ static void results_are_exact(void **state)
 	check_fold("distinct(x)", "1 1.0 1e0 \"1\" \"\\u0031\" true null", "3");
 }
 
-/* Whatever the split, the merged states give the same bytes. */
-/* The values are scale times what they would be. */
+/* Sums of squares of a constant leave what their roundings have added up to. */
+static void constants_have_no_spread(void **state)
+{
+	static const char *const constants[] = {"0.1", "0.3", "0.7", "1.1", "1000000000.1"};
+
+	(void)state;
+	for (size_t k = 0; k < sizeof constants / sizeof *constants; k++) {
+		const char *x = constants[k];
+		struct fold f;
+
+		fold_open(&f, "corr(x, y), r2(x, y), slope(y, x), stddev(x), skew(x), kurt(x)");
+		for (int i = 0; i < 5000; i++)
+			fold_add_pair(&f, x, i % 3 ? "1.7" : "2", i);
+		for (size_t call = 0; call < f.list.n_calls; call++)
+			check_result(&f, call, strcmp(f.list.calls[call].name, "stddev_x") == 0 ? "0" : "null");
+		fold_close(&f);
+	}
+}
+
+/* What is left of large numbers that nearly cancel is not exact, but no correlation is larger than 1. */
+static void correlations_end_at_1(void **state)
+{
+	static const char *const pairs[][2] = {{"1.0000000000000071", "3.0000000000000213"},
+		{"1.0000000000000107", "3.000000000000032"}, {"1.0000000000000018", "3.0000000000000053"},
+		{"1.0000000000000036", "3.0000000000000107"}};
+	struct fold f;
+
+	(void)state;
+	fold_open(&f, "corr(x, y), r2(x, y)");
+	for (size_t i = 0; i < 5; i++)
+		fold_add_pair(&f, pairs[i < 2 ? i : i - 1][0], pairs[i < 2 ? i : i - 1][1], 0);
+	check_result(&f, 0, "1");
+	check_result(&f, 1, "1");
+	fold_close(&f);
+}
+
+static void records_of_equal_numbers_come_in_any_order(void **state)
+{
+	struct fold f;
+
+	(void)state;
+	fold_open(&f, "argmin(x, y), argmax(x, y)");
+	fold_add_pair(&f, "\"b\"", "5", 2);
+	fold_add_pair(&f, "\"a\"", "5", 1);
+	fold_add_pair(&f, "\"c\"", "5.0", 3);
+	check_result(&f, 0, "\"a\"");
+	check_result(&f, 1, "\"a\"");
+	fold_close(&f);
+}
+
+/* Samples of a part that are in disorder stay so, also where the first of them fits. */
+static void samples_are_put_in_order_when_merged(void **state)
+{
+	struct fold parts[2];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++)
+		fold_open(&parts[i], "ewma(x, 1)");
+	fold_add_pair(&parts[0], "1", "1", 1);
+	fold_add_pair(&parts[1], "3", "3", 3);
+	fold_add_pair(&parts[1], "2", "2", 2);
+	agg_states_merge(&parts[0].list, parts[0].states, parts[1].states);
+	check_result(&parts[0], 0, "3");
+	fold_close(&parts[0]);
+	fold_close(&parts[1]);
+}
+
+/* Whatever the split, the merged states give the same bytes. The values are scale times what they would be. */
 static void check_merging(const char *all, double scale)
 {
 	struct fold one, parts[2];
@@ -559,6 +645,10 @@ static void positions_are_on_the_earth(void **state)
 	assert_int_equal(agg_list_parse(&list, "distance(lat, lon), max(lat)", &err), 0);
 	check_padded("-90.0", &r);
 	assert_null(agg_read(&list, 0, r.value, &v));
+	check_padded("90", &r);
+	assert_null(agg_read(&list, 0, r.value, &v));
+	check_padded("-180", &r);
+	assert_null(agg_read(&list, 1, r.value, &v));
 	check_padded("90.0001", &r);
 	assert_string_equal(agg_read(&list, 0, r.value, &v), "is no latitude: beyond 90 degrees");
 	assert_null(agg_read(&list, 1, r.value, &v));
@@ -576,6 +666,10 @@ int main(void)
 		cmocka_unit_test(conditions_that_fail_are_told),
 		cmocka_unit_test(numbers_read_alike),
 		cmocka_unit_test(results_are_exact),
+		cmocka_unit_test(constants_have_no_spread),
+		cmocka_unit_test(correlations_end_at_1),
+		cmocka_unit_test(records_of_equal_numbers_come_in_any_order),
+		cmocka_unit_test(samples_are_put_in_order_when_merged),
 		cmocka_unit_test(merging_changes_nothing),
 		cmocka_unit_test(approximate_results_say_so),
 		cmocka_unit_test(tallies_end),

@@ -250,8 +250,29 @@ static void integers_join_exactly(void **state)
 	check_bits(xsum_divide(&sum, 0, 2), 0, "half of the smallest number: to even");
 	xsum_add(&sum, 1e-323);
 	check_bits(xsum_divide(&sum, 0, 2), 1e-323, "1.5 of the smallest number: to even");
-	check_bits(xsum_divide(&sum, -I128_MAX - 1, UINT64_MAX), -0x1p63, "the largest of all");
+	check_bits(xsum_divide(&sum, -I128_MAX - 1, INT64_MAX), -0x1p64, "the largest of all");
 	xsum_release(&sum);
+}
+
+/* Two doubles hold such a sum, but a quotient below 2^-1022 has fewer bits: it must not be rounded twice. */
+static void check_tiny(double units, double more, uint64_t n, double quotient)
+{
+	struct xsum sum = {{0, 0}, NULL};
+
+	xsum_add(&sum, ldexp(units, -1074));
+	xsum_add(&sum, ldexp(more, -1074));
+	check_bits(xsum_divide(&sum, 0, n), ldexp(quotient, -1074), "a tiny quotient");
+	assert_null(sum.wide);
+	xsum_release(&sum);
+}
+
+static void tiny_quotients_are_rounded_once(void **state)
+{
+	(void)state;
+	/* (2^53 + 11) / 8 = 2^50 + 1.375, but the larger of the two doubles is 2^53 + 12 */
+	check_tiny(0x1p53 + 8, 3, 8, 0x1p50 + 1);
+	/* 9007199254741005 / 6 is a tie; the larger of the two doubles is one less */
+	check_tiny(9007199254741004, 1, 6, 1501199875790168);
 }
 
 /* ---- beyond ---- */
@@ -284,6 +305,27 @@ static void sums_come_back_from_beyond_the_largest_double(void **state)
 		xsum_add(&sum, -1e308);
 		xsum_add(&sum, -1e308);
 		assert_true(isinf(xsum_divide(&sum, 0, 1)) && xsum_divide(&sum, 0, 1) < 0);
+		check_parts(&sum);
+		xsum_release(&sum);
+	}
+}
+
+/* So near below 2 * 2^1024 that what is left above 2^1024 is no double either: the multiple is the nearest one. */
+static void the_nearest_multiple_of_2_to_1024_goes(void **state)
+{
+	static const double values[] = {DBL_MAX, DBL_MAX, 0x1p971, 0x1p970};
+	double parts[XSUM_PARTS_MAX];
+	int64_t over;
+
+	(void)state;
+	for (int sign = -1; sign <= 1; sign += 2) {
+		struct xsum sum = {{0, 0}, NULL};
+
+		for (size_t i = 0; i < 4; i++)
+			xsum_add(&sum, sign * values[i]);
+		assert_int_equal(xsum_parts(&sum, parts, &over), 2);
+		assert_int_equal(over, 2 * sign);
+		check_bits(parts[0], sign * -0x1p970, "the rest");
 		check_parts(&sum);
 		xsum_release(&sum);
 	}
@@ -335,7 +377,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums_are_those_of_fsum_in_any_order),
 		cmocka_unit_test(integers_join_exactly),
+		cmocka_unit_test(tiny_quotients_are_rounded_once),
 		cmocka_unit_test(sums_come_back_from_beyond_the_largest_double),
+		cmocka_unit_test(the_nearest_multiple_of_2_to_1024_goes),
 		cmocka_unit_test(numbers_that_are_not_finite_stay),
 		cmocka_unit_test(memory_is_only_for_what_two_doubles_do_not_hold),
 	};

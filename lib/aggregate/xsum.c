@@ -1,5 +1,6 @@
 #include "aggregate/xsum.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -118,21 +119,22 @@ static bool has_bits_below(const uint64_t *words, unsigned bit)
 	return words[bit / 64] & ((UINT64_C(1) << bit % 64) - 1);
 }
 
-/* The quotient stays in the words, the remainder is returned. */
-static uint64_t divide(uint64_t *words, uint64_t n)
+/* The quotient stays in the words. What it leaves is in no bit below its last one only where there is none: all that
+ * was added stands at SMALLEST_BIT or higher, and the divisor has fewer bits than stand below. */
+static void divide(uint64_t *words, uint64_t n)
 {
 	u128 rest = 0;
 
+	assert(n <= INT64_MAX);
 	for (unsigned i = N_WORDS; i-- > 0;) {
 		rest = rest << 64 | words[i];
 		words[i] = (uint64_t)(rest / n);
 		rest -= (u128)words[i] * n;
 	}
-	return (uint64_t)rest;
 }
 
-/* The nearest double to a positive number, ties to even; more: it is a little larger than the words say. */
-static double round_words(const uint64_t *words, bool more)
+/* The nearest double to a positive number, ties to even. */
+static double round_words(const uint64_t *words)
 {
 	unsigned i = N_WORDS - 1, top, last;
 	uint64_t digits;
@@ -144,7 +146,7 @@ static double round_words(const uint64_t *words, bool more)
 	digits = bits_from(words, last) & ((UINT64_C(1) << 53) - 1);
 	/* half a last bit: up if there is more of it, or to even */
 	if (bits_from(words, last - 1) & 1)
-		digits += more || has_bits_below(words, last - 1) || digits & 1;
+		digits += has_bits_below(words, last - 1) || digits & 1;
 	return ldexp((double)digits, (int)last - UNIT_BIT);
 }
 
@@ -270,7 +272,7 @@ static bool gather_near(const struct xsum *sum, num_i128 whole, struct dd *all)
 
 double xsum_divide(const struct xsum *sum, num_i128 whole, uint64_t n)
 {
-	uint64_t words[N_WORDS], rest;
+	uint64_t words[N_WORDS];
 	double quotient;
 	struct dd near;
 	bool is_negative;
@@ -285,8 +287,9 @@ double xsum_divide(const struct xsum *sum, num_i128 whole, uint64_t n)
 	if (!gather(sum, whole, words))
 		return INFINITY;
 	is_negative = take_sign(words);
-	rest = n > 1 ? divide(words, n) : 0;
-	quotient = round_words(words, rest != 0);
+	if (n > 1)
+		divide(words, n);
+	quotient = round_words(words);
 	return is_negative ? -quotient : quotient;
 }
 
@@ -319,7 +322,7 @@ static double round_signed(const uint64_t *words)
 
 	memcpy(size, words, sizeof size);
 	is_negative = take_sign(size);
-	x = round_words(size, false);
+	x = round_words(size);
 	return is_negative ? -x : x;
 }
 

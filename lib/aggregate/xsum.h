@@ -63,7 +63,8 @@ bool xsum_is_zero(const struct xsum *sum);
 /* Whether whole + sum is an integer of 128 bits, and which. */
 bool xsum_integer(const struct xsum *sum, num_i128 whole, num_i128 *total);
 
-/* The double nearest to (whole + sum) / n, ties to even; infinity where it is beyond, or the sum is not finite. */
+/* The double nearest to (whole + sum) / n, ties to even; infinity where it is beyond, or the sum is not finite.
+ * n: up to INT64_MAX. */
 double xsum_divide(const struct xsum *sum, num_i128 whole, uint64_t n);
 
 /*
