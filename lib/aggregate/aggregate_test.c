@@ -474,6 +474,22 @@ static void records_of_equal_numbers_come_in_any_order(void **state)
 	fold_close(&f);
 }
 
+/* Behind exactly --max-gap a value holds no longer. */
+static void increases_end_with_the_gap(void **state)
+{
+	struct fold f;
+
+	(void)state;
+	for (int64_t more_us = 0; more_us < 2; more_us++) {
+		fold_open(&f, "increase(x)");
+		agg_list_hold(&f.list, 1000000 + more_us);
+		fold_add(&f, "1");
+		fold_add(&f, "3");
+		check_result(&f, 0, more_us ? "2" : "0");
+		fold_close(&f);
+	}
+}
+
 /* Samples of a part that are in disorder stay so, also where the first of them fits. */
 static void samples_are_put_in_order_when_merged(void **state)
 {
@@ -555,6 +571,8 @@ static void approximate_results_say_so(void **state)
 	agg_result(&f.list, 1, f.states, &r);
 	assert_false(r.is_approximate); /* two different values */
 	fold_add(&f, "3");
+	agg_result(&f.list, 1, f.states, &r);
+	assert_false(r.is_approximate); /* as many as are allowed */
 	fold_add(&f, "4");
 	agg_result(&f.list, 1, f.states, &r);
 	assert_true(r.is_approximate);
@@ -669,6 +687,7 @@ int main(void)
 		cmocka_unit_test(constants_have_no_spread),
 		cmocka_unit_test(correlations_end_at_1),
 		cmocka_unit_test(records_of_equal_numbers_come_in_any_order),
+		cmocka_unit_test(increases_end_with_the_gap),
 		cmocka_unit_test(samples_are_put_in_order_when_merged),
 		cmocka_unit_test(merging_changes_nothing),
 		cmocka_unit_test(approximate_results_say_so),

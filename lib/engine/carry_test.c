@@ -23,21 +23,28 @@ static void open_carry(struct carry *c, struct agg_list *list, const char *text,
 	carry_init(c, list, &no_keep);
 }
 
-/* A value of group key at us, alone in its table. */
-static void take(struct carry *c, struct agg_list *list, const char *key, int64_t us, double number, int64_t end_us)
+/* A value of group key at us in one of two fields, alone in its table. */
+static void take_field(struct carry *c, struct agg_list *list, size_t field, const char *key, int64_t us, double number,
+	int64_t end_us)
 {
-	struct agg_value values[2] = {{.is_present = true, .num = {number, 0}}, {.is_present = false}};
+	struct agg_value values[2] = {{.is_present = false}, {.is_present = false}};
 	struct agg_place place = {.time_us = us, .line = 1};
 	struct group_table groups;
 	struct group_entry *entry;
 	bool is_new;
 
+	values[field] = (struct agg_value){.is_present = true, .num = {number, 0}};
 	group_table_init(&groups, list->state_bytes);
 	entry = group_table_get(&groups, slice_str(key), group_hash(slice_str(key)), &is_new);
 	agg_states_add(list, entry->state, values, &place);
 	carry_take(c, &groups, end_us);
 	agg_states_release(list, entry->state);
 	group_table_release(&groups);
+}
+
+static void take(struct carry *c, struct agg_list *list, const char *key, int64_t us, double number, int64_t end_us)
+{
+	take_field(c, list, 0, key, us, number, end_us);
 }
 
 /* Group "a" of a window of 30 s with a value in the middle of every 10 of them; the next window begins at next_us. */
@@ -93,6 +100,43 @@ static void the_latest_value_goes_over(void **state)
 	expect(&c, "c", (struct agg_bounds){10000000, 20000000}, "null");
 	carry_release(&c);
 	agg_list_release(&list);
+}
+
+/* Whatever comes later: of equal times the one that comes last. */
+static void older_values_do_not_take_its_place(void **state)
+{
+	struct agg_list list;
+	struct carry c;
+
+	(void)state;
+	open_carry(&c, &list, "integral(x)", INT64_MAX);
+	take(&c, &list, "a", -2000000, 3, 0);
+	take(&c, &list, "a", -5000000, 9, 0);
+	expect(&c, "a", (struct agg_bounds){0, 10000000}, "30");
+	take(&c, &list, "a", -2000000, 5, 0);
+	expect(&c, "a", (struct agg_bounds){0, 10000000}, "50");
+	carry_release(&c);
+	agg_list_release(&list);
+}
+
+/* A group is forgotten when the last of its fields has ended. */
+static void each_field_holds_for_itself(void **state)
+{
+	struct agg_list list;
+	struct carry c;
+
+	(void)state;
+	for (size_t later = 0; later < 2; later++) {
+		open_carry(&c, &list, "integral(x), integral(y)", 100);
+		take_field(&c, &list, !later, "a", 10, 1, 11);
+		take_field(&c, &list, later, "a", 90, 1, 100);
+		take(&c, &list, "b", 115, 1, 120); /* 111 has gone: time to sweep */
+		assert_non_null(carry_find(&c, SLICE_LIT("a")));
+		take(&c, &list, "b", 255, 1, 260);
+		assert_null(carry_find(&c, SLICE_LIT("a")));
+		carry_release(&c);
+		agg_list_release(&list);
+	}
 }
 
 static void it_holds_for_a_while(void **state)
@@ -168,6 +212,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_window_takes_what_was_before_its_start_out_of_those_that_overlap),
 		cmocka_unit_test(the_latest_value_goes_over),
+		cmocka_unit_test(older_values_do_not_take_its_place),
+		cmocka_unit_test(each_field_holds_for_itself),
 		cmocka_unit_test(it_holds_for_a_while),
 		cmocka_unit_test(memory_is_that_of_live_groups),
 		cmocka_unit_test(without_such_aggregates_nothing_is_kept),

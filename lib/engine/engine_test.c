@@ -172,6 +172,7 @@ static void delay_and_grace_keep_it_open(void **state)
 	add(&s, 6);
 	add(&s, -1);
 	flush(&s, true);
+	assert_int_equal(engine_counts(s.e)->late_max_us, 1);
 	story_end(&s, "[-10,0)=2 late(-10,0,1,0) late(-10,0,1,1) [0,10)=3 ");
 }
 
@@ -191,6 +192,21 @@ static void hopping_windows_refuse_one_by_one(void **state)
 	assert_int_equal(engine_counts(s.e)->late, 1);
 	assert_int_equal(engine_counts(s.e)->kept, 3);
 	story_end(&s, "[0,10)=1 late(0,10,2,0) [5,15)=3 [10,20)=1 ");
+}
+
+/* Also the second record of a pane that came too late for its first window. */
+static void each_record_that_some_windows_refuse_counts(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 5}}, (struct window_clock){0});
+	add(&s, 10); /* [0,10) is over */
+	add(&s, 7);
+	add(&s, 8);
+	flush(&s, true);
+	assert_int_equal(engine_counts(s.e)->late_partial, 2);
+	story_end(&s, "[5,15)=3 [10,20)=1 ");
 }
 
 /* A window that closed without records stays closed when a late one comes for its neighbours. */
@@ -486,6 +502,20 @@ static void sessions_merge_and_close(void **state)
 	story_end(&s, "| [11,11)b=1 late(9,9,1,3) [12,12)b=1 [0,17)a=8 [28,29)c=2 ");
 }
 
+/* Not by group: of two that end together the one that began first. */
+static void sessions_of_one_end_leave_by_their_start(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.session_us = 5}}, (struct window_clock){0});
+	for (int64_t us = 1; us <= 10; us++)
+		add_key(&s, 0, us, us % 5 ? "b" : "a");
+	add_key(&s, 0, 10, "b");
+	flush(&s, true);
+	story_end(&s, "[1,10)b=9 [5,10)a=2 ");
+}
+
 static void sessions_are_cut_at_borders(void **state)
 {
 	struct story s;
@@ -733,6 +763,46 @@ static void sessions_make_rows_void(void **state)
 		      "[5,9)b=3#1 [0,13)a=5#4 [19,19)b=1#0 ");
 }
 
+/* The revisions of the session that is merged into another go on, where it had more. */
+static void revisions_go_on_when_sessions_merge(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.session_us = 5}, .grace_us = 20, .emit = ENGINE_UPDATE},
+		(struct window_clock){0});
+	add_key(&s, 0, 0, "a");
+	add_key(&s, 0, 10, "a");
+	add_key(&s, 0, 19, "b");
+	add_key(&s, 0, 10, "a");
+	add_key(&s, 0, 10, "a");
+	buf_add_str(&s.text, "| ");
+	add_key(&s, 0, 5, "a");
+	flush(&s, true);
+	story_end(&s, "[0,0?)a=1#0 [10,10?)a=1#0 [10,10?)a=2#1 [10,10?)a=3#2 | [0,10?)a=5#3<0,0><10,10> [0,10)a=5#4 "
+		      "[19,19)b=1#0 ");
+}
+
+/* W is at the border: that is enough. */
+static void borders_tell_which_sessions_have_changed(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s,
+		(struct engine_opts){
+			.window = {.session_us = 5}, .grace_us = 20, .emit = ENGINE_EVERY, .emit_every_us = 10},
+		(struct window_clock){0});
+	add_key(&s, 0, 3, "a");
+	buf_add_str(&s.text, "| ");
+	add_key(&s, 0, 10, "b");
+	buf_add_str(&s.text, "| ");
+	add_key(&s, 0, 11, "b");
+	add_key(&s, 0, 20, "c");
+	flush(&s, true);
+	story_end(&s, "| [3,3?)a=1#0 | [10,11?)b=2#0 [3,3)a=1#1 [10,11)b=2#1 [20,20)c=1#0 ");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -740,6 +810,7 @@ int main(void)
 		cmocka_unit_test(the_first_and_the_last_row_of_a_window_say_so),
 		cmocka_unit_test(delay_and_grace_keep_it_open),
 		cmocka_unit_test(hopping_windows_refuse_one_by_one),
+		cmocka_unit_test(each_record_that_some_windows_refuse_counts),
 		cmocka_unit_test(an_empty_window_does_not_open_again),
 		cmocka_unit_test(sizes_need_not_fit_the_advance),
 		cmocka_unit_test(rows_leave_by_end_and_group),
@@ -758,6 +829,9 @@ int main(void)
 		cmocka_unit_test(a_session_that_grew_is_complete_later),
 		cmocka_unit_test(sessions_make_rows_void),
 		cmocka_unit_test(sessions_merge_and_close),
+		cmocka_unit_test(revisions_go_on_when_sessions_merge),
+		cmocka_unit_test(borders_tell_which_sessions_have_changed),
+		cmocka_unit_test(sessions_of_one_end_leave_by_their_start),
 		cmocka_unit_test(sessions_are_cut_at_borders),
 		cmocka_unit_test(no_session_spans_a_border),
 		cmocka_unit_test(sessions_agree_with_the_definition),

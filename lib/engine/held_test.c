@@ -80,9 +80,42 @@ static void rows_before_the_final_one_hold_as_far_as_is_known(void **state)
 		"0?=140 0?=150 0=150 60?=150 60=150 120=155 ");
 }
 
+/* A value of a whole stream holds up to the last of its group, though the stream goes on. */
+static void a_whole_stream_ends_for_each_group(void **state)
+{
+	static const struct {
+		const char *key;
+		int64_t s;
+	} records[] = {{"a", 0}, {"a", 10}, {"b", 20}, {"b", 50}};
+	struct story s = {.text = BUF_INIT};
+	struct engine_opts opts = {
+		.window.is_all = true, .has_time = true, .list = &s.list, .row = take_row, .context = &s};
+	struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(agg_list_parse(&s.list, "integral(x)", &err), 0);
+	s.e = engine_open(&opts);
+	for (size_t i = 0; i < sizeof records / sizeof *records; i++) {
+		struct agg_value value = {.is_present = true, .num = {2, 0}};
+		struct slice key = slice_str(records[i].key);
+		struct engine_record r = {.place = {.time_us = records[i].s * SECOND_US, .line = i},
+			.key = key,
+			.hash = group_hash(key),
+			.values = &value};
+
+		assert_int_equal(engine_add(s.e, &r, r.place.time_us, &err), ENGINE_TAKEN);
+	}
+	assert_int_equal(engine_flush(s.e, WINDOW_FOREVER, true, &err), 0);
+	assert_string_equal(buf_cstr(&s.text), "0=20 0=60 ");
+	engine_close(s.e);
+	agg_list_release(&s.list);
+	buf_release(&s.text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_whole_stream_ends_for_each_group),
 		cmocka_unit_test(final_rows_hold_over_borders),
 		cmocka_unit_test(rows_before_the_final_one_hold_as_far_as_is_known),
 	};

@@ -62,9 +62,28 @@ static void owners_come_and_go(void **state)
 	owners_release(&t);
 }
 
+/* Two keys of one hash. */
+static void keys_tell_owners_of_one_hash_apart(void **state)
+{
+	struct owners t;
+	struct owner *a, *b;
+
+	(void)state;
+	owners_init(&t, sizeof(struct owner));
+	a = owners_add(&t, SLICE_LIT("a"), 7);
+	assert_null(owners_find(&t, SLICE_LIT("b"), 7));
+	b = owners_add(&t, SLICE_LIT("b"), 7);
+	assert_ptr_equal(owners_find(&t, SLICE_LIT("a"), 7), a);
+	assert_ptr_equal(owners_find(&t, SLICE_LIT("b"), 7), b);
+	owners_release(&t);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(owners_come_and_go)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(owners_come_and_go),
+		cmocka_unit_test(keys_tell_owners_of_one_hash_apart),
+	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);
 	return cmocka_run_group_tests_name("owners", tests, NULL, NULL);

@@ -10,7 +10,6 @@
 
 #include "engine/engine.h"
 #include "group/group.h"
-#include "group/group.h"
 
 /* A story is told as text: records of a group at a time, and the rows that came out where they came out. */
 struct story {
@@ -20,6 +19,10 @@ struct story {
 	struct buf text;
 	uint64_t line;
 	bool has_time;
+	uint64_t n_kept; /* in final rows */
+	int64_t late_max_us;
+	int64_t closes_us;     /* of the last row */
+	bool is_telling_start; /* rows say which start is the oldest that is open still */
 };
 
 static int tell_row(void *context, const struct engine_row *row, struct err *err)
@@ -32,6 +35,10 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 	buf_addf(&s->text, "[%lld,%lld%s%s]%.*s=", (long long)row->start_us, (long long)row->end_us,
 		row->is_final ? "" : "?", row->is_cut ? "!" : "", (int)row->key.len, row->key.p);
 	agg_result_print(&s->text, &r);
+	s->n_kept += row->is_final ? (uint64_t)r.integer : 0;
+	s->closes_us = row->closes_us;
+	if (s->is_telling_start)
+		buf_addf(&s->text, "<%lld", (long long)engine_oldest_start(s->e));
 	buf_add_char(&s->text, ' ');
 	return 0;
 }
@@ -55,10 +62,11 @@ static void story_open(struct story *s, struct window_spec window, int64_t delay
 	open_engine(s, (struct engine_opts){.window = window, .grace_us = grace_us}, delay_us, has_time);
 }
 
-/* Records: key, time, and "<" or ">" where a trip begins or ends: "a5< a7 b7 a9>". */
+/* Records: key, time, and "<" or ">" where a trip begins or ends: "a5< a7 b7 a9>". A line of dashes behind that is the
+ * number of the input. */
 static void add(struct story *s, const char *records)
 {
-	char key[2] = "", sides[3];
+	char key[2] = "", sides[3], dashes[4];
 	enum engine_fate fate;
 	int us, n;
 
@@ -68,9 +76,11 @@ static void add(struct story *s, const char *records)
 
 		sides[0] = '\0';
 		assert_true(sscanf(p, "%1[a-z]%d%n%2[<>]%n", key, &us, &n, sides, &n) >= 2);
+		sprintf(dashes, "%.*s", (int)strspn(p + n, "-"), p + n);
+		n += (int)strlen(dashes);
 		n += (int)strspn(p + n, " ");
-		r.hash = group_hash(r.key);
-		r.place = (struct agg_place){.time_us = s->has_time ? us : 0, .line = ++s->line};
+		r.place = (struct agg_place){
+			.time_us = s->has_time ? us : 0, .line = ++s->line, .input = (uint32_t)strlen(dashes)};
 		r.hash = group_hash(r.key);
 		r.is_start = strchr(sides, '<');
 		r.is_end = strchr(sides, '>');
@@ -79,6 +89,8 @@ static void add(struct story *s, const char *records)
 		fate = engine_add(s->e, &r, s->clock.watermark_us, &err);
 		if (fate == ENGINE_FULL)
 			buf_add_str(&s->text, "full ");
+		if (fate == ENGINE_LATE && engine_late(s->e)->late_us > s->late_max_us)
+			s->late_max_us = engine_late(s->e)->late_us;
 		if (fate == ENGINE_LATE)
 			buf_addf(&s->text, "late(%lld,%lld) ", (long long)engine_late(s->e)->start_us,
 				(long long)engine_late(s->e)->late_us);
@@ -95,7 +107,11 @@ static void story_end(struct story *s, bool is_final, const char *text, uint64_t
 	assert_int_equal(engine_flush(s->e, s->clock.max_us, is_final, &err), 0);
 	assert_string_equal(buf_cstr(&s->text), text);
 	assert_int_equal(c->outside, n_outside);
+	assert_int_equal(c->kept, s->n_kept);
 	assert_true(!is_final || c->kept == c->taken - n_outside);
+	assert_int_equal(c->late_max_us, s->late_max_us);
+	assert_int_equal(c->groups, 0);
+	assert_int_equal(c->bytes, 0);
 	engine_memory(s->e, &bytes, &groups);
 	assert_int_equal(groups, 0);
 	assert_int_equal(bytes, 0);
@@ -138,6 +154,7 @@ static void grace_waits_longer(void **state)
 	story_open(&s, (struct window_spec){.every_n = 1}, 1, 2, true);
 	add(&s, "a1 a4 ");
 	add(&s, "a5 a1 ");
+	assert_int_equal(s.closes_us, 1 + 2 + 1); /* W is more than the grace behind it */
 	story_end(&s, false, "| [1,1]a=1 late(1,1) | [4,4?]a=1 [5,5?]a=1 ", 0);
 }
 
@@ -173,6 +190,42 @@ static void an_end_alone_begins_the_next(void **state)
 }
 
 /* Equality belongs to the trip; without a record it ends when W passes the gap. */
+static void a_trip_needs_no_times(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct window_spec){.has_start = true}, 0, 0, false);
+	add(&s, "a0 a0< a0 b0 ");
+	story_end(&s, true, "| [0,0]a=2 ", 2);
+}
+
+/* The start comes second, but from an earlier input. */
+static void records_of_one_time_are_in_the_order_of_inputs(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct window_spec){.has_start = true}, 0, 0, true);
+	add(&s, "a5- a5< ");
+	story_end(&s, true, "| [5,5]a=2 ", 0);
+}
+
+/* What closes with the row, what is open, and what waits. */
+static void the_oldest_start_is_known_at_each_row(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct window_spec){.has_start = true, .has_end = true}, 10, 0, true);
+	s.is_telling_start = true;
+	add(&s, "a1< b2< a3> b4> c12< c20 ");
+	assert_int_equal(engine_oldest_start(s.e), 12);
+	add(&s, "d40<> "); /* c is open since 12 */
+	add(&s, "e60 ");
+	story_end(&s, true, "[1,3]a=2<2 [2,4]b=2<12 | | [40,40]d=1<12 | [12,20]c=2<9223372036854775807 ", 1);
+}
+
 static void a_gap_ends_a_trip(void **state)
 {
 	struct story s;
@@ -206,6 +259,20 @@ static void a_group_needs_room(void **state)
 	add(&s, "b6< b7 b8> ");
 	add(&s, "a9< ");
 	story_end(&s, true, "full | [1,5]a=4 | [6,8]b=3 | [9,9]a=1 ", 0);
+}
+
+/* A record that waits needs it too. */
+static void what_waits_needs_room(void **state)
+{
+	struct story s;
+
+	(void)state;
+	open_engine(&s, (struct engine_opts){.window = {.every_n = 2}, .limits = {.groups = 1}}, 9, true);
+	add(&s, "a1 b1 a2 ");
+	story_end(&s, true, "full | [1,2]a=2 ", 0);
+	open_engine(&s, (struct engine_opts){.window = {.every_n = 2}, .limits = {.bytes = 1}}, 9, true);
+	add(&s, "a1 a2 ");
+	story_end(&s, true, "full | [1,1]a=1 ", 0);
 }
 
 /* A gap that ends just at a border ends the trip there. */
@@ -247,6 +314,10 @@ int main(void)
 		cmocka_unit_test(a_gap_wins_at_a_border),
 		cmocka_unit_test(the_next_border_cuts_it_again),
 		cmocka_unit_test(a_group_needs_room),
+		cmocka_unit_test(what_waits_needs_room),
+		cmocka_unit_test(a_trip_needs_no_times),
+		cmocka_unit_test(records_of_one_time_are_in_the_order_of_inputs),
+		cmocka_unit_test(the_oldest_start_is_known_at_each_row),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

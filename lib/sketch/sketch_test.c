@@ -102,6 +102,42 @@ static void order_and_splitting_change_nothing(void **state)
 	ddsketch_close(back);
 }
 
+/* The middle of a bucket may lie beyond all values. */
+static void nothing_is_beyond_what_was_seen(void **state)
+{
+	(void)state;
+	for (double x = 1; x < 1.1; x += 0.0007) {
+		for (int sign = -1; sign <= 1; sign += 2) {
+			struct ddsketch *s = ddsketch_open();
+
+			for (int i = 0; i < 3; i++)
+				ddsketch_add(s, sign * x);
+			assert_true(ddsketch_rank(s, 2) == sign * x);
+			ddsketch_close(s);
+		}
+	}
+}
+
+/* As many values as no test can add: registers as they would be, by their distribution, a third of them at the largest
+ * rank. */
+static void so_many_that_registers_are_full(void **state)
+{
+	const double q = HLL_RANK_MAX - 1, rate = ldexp(0.43, (int)q); /* values for each register */
+	struct hll h = {{0}};
+
+	(void)state;
+	for (int i = 0; i < HLL_REGISTERS; i++) {
+		double share = (i + 0.5) / HLL_REGISTERS;
+		int k = 0;
+
+		while (k <= q && exp(-rate * ldexp(1, -k)) < share)
+			k++;
+		h.registers[i] = (uint8_t)k;
+	}
+	assert_int_equal(h.registers[HLL_REGISTERS - 1], HLL_RANK_MAX);
+	assert_true(fabs((double)hll_count(&h) / (rate * HLL_REGISTERS) - 1) < 0.01);
+}
+
 static void infinity_has_a_place(void **state)
 {
 	struct ddsketch *s = ddsketch_open();
@@ -161,6 +197,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(quantiles_keep_their_promise),
 		cmocka_unit_test(order_and_splitting_change_nothing),
+		cmocka_unit_test(nothing_is_beyond_what_was_seen),
+		cmocka_unit_test(so_many_that_registers_are_full),
 		cmocka_unit_test(infinity_has_a_place),
 		cmocka_unit_test(distinct_keeps_its_promise),
 		cmocka_unit_test(registers_merge),

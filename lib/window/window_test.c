@@ -245,6 +245,24 @@ static void without_a_vote_nothing_moves(void **state)
 	window_clock_release(&c);
 }
 
+/* A mark moves T beyond the votes that there were: they do not pull it back. */
+static void votes_do_not_undo_a_mark(void **state)
+{
+	struct window_clock c;
+
+	(void)state;
+	window_clock_init(&c, 1, 0, WINDOW_FOREVER);
+	window_clock_set_quorum(&c, 2);
+	assert_true(window_clock_vote(&c, 0, 5, SLICE_LIT("a")));
+	assert_true(window_clock_vote(&c, 0, 6, SLICE_LIT("b")));
+	assert_true(window_clock_mark(&c, 0, 9));
+	assert_true(window_clock_vote(&c, 0, 20, SLICE_LIT("a")));
+	assert_int_equal(c.inputs[0].stream_us, 9);
+	assert_true(window_clock_vote(&c, 0, 15, SLICE_LIT("b")));
+	assert_int_equal(c.inputs[0].stream_us, 15);
+	window_clock_release(&c);
+}
+
 static void an_idle_input_holds_nothing_back(void **state)
 {
 	struct window_clock c;
@@ -301,6 +319,7 @@ int main(void)
 		cmocka_unit_test(panes_agree_with_the_definition),
 		cmocka_unit_test(a_quorum_keeps_all_that_the_rule_needs),
 		cmocka_unit_test(without_a_vote_nothing_moves),
+		cmocka_unit_test(votes_do_not_undo_a_mark),
 		cmocka_unit_test(calendars_follow_the_clocks_of_a_zone),
 		cmocka_unit_test(watermark_is_the_least_of_the_inputs),
 		cmocka_unit_test(a_silent_input_holds_until_it_ends),

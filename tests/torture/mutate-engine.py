@@ -4,12 +4,12 @@
     mutate-engine.py --texts                               only looks whether the text of each entry stands where it says
     mutate-engine.py [-q] [-j N] [-n STREAMS] [WORD...]    N entries side by side (default 2), up to STREAMS random streams
                                                            for each (default 300); only those whose "section: rule
-                                                           (file)" holds a WORD; -q: only the tests of their section and 25
-                                                           streams, as a first look
+                                                           (file)" holds a WORD; -q: only what stands with their section, and
+                                                           25 streams, as a first look; -n 0: only its unit tests
 
 The entries stand in mutations_windows.py and mutations_values.py. Each changes one place of a copy of the sources, which
 is built anew as far as it must be. The tests of its section come first, then random streams that use what it is about,
-then all that is known of tlm-agg. What none of them notices is listed as a survivor, and the status is 1; so it is when
+then the tests of the command line that stand with its section, then all that is known of tlm-agg. What none of them notices is listed as a survivor, and the status is 1; so it is when
 the text of an entry no longer stands in its files exactly once. An entry that names a reason behind it changes no answer:
 it is not run.
 """
@@ -27,7 +27,7 @@ import mutations_windows
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SECTIONS = mutations_windows.SECTIONS + mutations_values.SECTIONS
-ALL_TESTS = ["window_test", "engine_test", "runs_test", "merge_test", "fill_test", "carry_test", "held_test", "owners_test",
+ALL_TESTS = ["window_test", "engine_test", "limits_test", "runs_test", "merge_test", "fill_test", "carry_test", "held_test", "owners_test",
              "aggregate_test", "aggregate_form_test", "aggregate_xsum_test", "sketch_test", "group_test", "rows_test",
              "etime_test", "timefield_test", "mark_test"]
 ALL_BATS = [("agg-emit", ""), ("agg", ""), ("partial", ""), ("jobs", ""), ("properties", ""), ("examples", ""), ("golden", "")]
@@ -121,14 +121,14 @@ def run_streams(folder, streams, first, section):
 
 
 def killer(folder, section, streams, build):
-    """What notices, or None: the likely and the quick first. Only those of the section for less than CHUNK streams."""
+    """What notices, or None: the likely and the quick first. Only what stands with the section for less than CHUNK
+    streams."""
     by = run_tests(folder, section["tests"], build)
     if not by and build.make("bin/tlm-agg"):
         return "the compiler"
-    by = by or run_streams(folder, min(streams, CHUNK), 1, section)
-    if by or streams < CHUNK and section["words"]:
+    if by or not streams:
         return by
-    by = run_bats(folder, section["bats"])
+    by = run_streams(folder, min(streams, CHUNK), 1, section) or run_bats(folder, section["bats"])
     if by or streams < CHUNK:
         return by
     rest = [t for t in ALL_TESTS if t not in section["tests"]]
@@ -195,6 +195,13 @@ def hunt(picked, streams, jobs, top):
     for i in range(jobs):
         folders.put(os.path.join(top, str(i)))
         copy_sources(os.path.join(top, str(i)))
+
+    # a test that fails without any mutation would seem to notice each
+    files = sorted({f for s, _ in picked for f in s["bats"]})
+    by = streams and run_bats(os.path.join(top, "0"), files + (ALL_BATS if streams >= CHUNK else []))
+    if by:
+        print("without any mutation there is a complaint of " + by)
+        return [by]
 
     def one(section, mutation):
         folder = folders.get()
