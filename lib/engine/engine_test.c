@@ -677,6 +677,45 @@ static void complete_windows_slide_over_late_records(void **state)
 		      "[5,15)=2#2 [10,20)=1#1 [35,45)=1#1 [40,50)=1#1 [45,55)=1#0 [50,60)=1#0 ");
 }
 
+/* A pane that comes before those of the newest complete window moves them, and none counts twice. */
+static void a_late_pane_moves_those_that_were_told(void **state)
+{
+	struct story s;
+
+	(void)state;
+	story_open(&s,
+		(struct engine_opts){
+			.window = {.size_us = 10, .advance_us = 5}, .grace_us = 100, .emit = ENGINE_UPDATE},
+		(struct window_clock){0});
+	add(&s, 12);
+	add(&s, 17);
+	add(&s, 20);
+	add(&s, 7);
+	buf_add_str(&s.text, "| ");
+	add(&s, 25);
+	flush(&s, true);
+	story_end(&s, "[5,15?)=1#0 [10,20?)=2#0 [0,10?)=1#0 [5,15?)=2#1 | [15,25?)=2#0 [0,10)=1#1 [5,15)=2#2 "
+		      "[10,20)=2#1 [15,25)=2#1 [20,30)=2#0 [25,35)=1#0 ");
+}
+
+/* Without a record, and without a pane. */
+static void silent_windows_close_one_by_one(void **state)
+{
+	struct err err = ERR_INIT;
+	struct story s;
+
+	(void)state;
+	story_open(&s, (struct engine_opts){.window = {.size_us = 10, .advance_us = 10}, .is_filling = true},
+		(struct window_clock){0});
+	add(&s, 1);
+	for (int64_t us = 15; us <= 35; us += 5) {
+		assert_int_equal(engine_advance(s.e, us, &err), 0);
+		buf_add_str(&s.text, "| ");
+	}
+	flush(&s, true);
+	story_end(&s, "[0,10)=1 | [10,20)=0 | | [20,30)=0 | | ");
+}
+
 static void borders_tell_what_has_changed(void **state)
 {
 	struct story s;
@@ -824,6 +863,8 @@ int main(void)
 		cmocka_unit_test(complete_windows_are_told_and_told_again),
 		cmocka_unit_test(a_change_is_told_of_each_open_complete_window),
 		cmocka_unit_test(complete_windows_slide_over_late_records),
+		cmocka_unit_test(a_late_pane_moves_those_that_were_told),
+		cmocka_unit_test(silent_windows_close_one_by_one),
 		cmocka_unit_test(borders_tell_what_has_changed),
 		cmocka_unit_test(borders_see_each_pane_of_a_window),
 		cmocka_unit_test(a_session_that_grew_is_complete_later),

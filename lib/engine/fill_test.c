@@ -90,11 +90,36 @@ static void a_silence_is_not_filled_for_ever(void **state)
 	fill_release(&f);
 }
 
+/* Windows that hop: however many have gone, those with records are no silence. */
+static void what_is_said_is_no_silence(void **state)
+{
+	struct agg_list list;
+	struct err err = ERR_INIT;
+	struct fill f;
+	uint64_t count = 1;
+	const struct roll_row row = {SLICE_LIT("a"), &count};
+
+	(void)state;
+	assert_int_equal(agg_list_parse(&list, "count", &err), 0);
+	fill_init(&f, true);
+	for (int64_t k = 0; k <= FILL_MAX; k++) {
+		size_t n = 1;
+
+		assert_ptr_equal(fill_rows(&f, k, &list, &row, &n)->states, &count);
+		assert_int_equal(n, 1);
+		fill_release_rows(&f, &list);
+	}
+	assert_true(fill_goes_on(&f));
+	fill_release(&f);
+	agg_list_release(&list);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(groups_stay_from_their_first_window_on),
 		cmocka_unit_test(nothing_is_filled_unasked),
+		cmocka_unit_test(what_is_said_is_no_silence),
 		cmocka_unit_test(a_silence_is_not_filled_for_ever),
 	};
 
