@@ -45,5 +45,7 @@ real() {
 @test "values that hold, and all that depends on the order of records, against DuckDB's window functions" {
 	need_data f1-testing.ndjson.zst
 	need_data warsaw-buses.ndjson.zst
+	need_data automobile-telematics.ndjson.zst
+	need_data kit-obd2.tar.zst
 	real series
 }

@@ -252,6 +252,24 @@ def series():
                 " length(Time) = 19".replace("}})", "})"))
     tool = f"tlm-filter '{{k: .VehicleNumber, Time, Lat}}' {f} | tlm-agg --time Time:iso --delay 20d --rejects bad"
     compare_series("warsaw", tool, "Lat", 52.2, 600, 300)
+    f = unpack("automobile-telematics.ndjson.zst")
+    con.execute("create or replace table s as select deviceId || ' ' || variable k, epoch_us(cast(timestamp as timestamp)) us,"
+                " row_number() over () n, try_cast(value as double) x from read_json(?, columns={deviceId: 'VARCHAR', timestamp:"
+                " 'VARCHAR', value: 'VARCHAR', variable: 'VARCHAR'}) where variable != 'POSITION' and try_cast(value as double)"
+                " is not null", [str(f)])
+    tool = (f"tlm-filter 'select(.variable != \"POSITION\") | {{k: \"\\(.deviceId) \\(.variable)\", timestamp, value: (.value |"
+            f" tonumber?)}}' {f} | tlm-agg --time timestamp:iso --delay 2h")
+    compare_series("automobile", tool, "value", 50, 3600, 600)
+    # trips of one week, by the hour of the day: a group has the samples of several days one between the other
+    subprocess.run(["tar", "--zstd", "-xf", data / "kit-obd2.tar.zst", "-C", work], check=True)
+    trips = sorted(str(p) for p in (work / "kit_obd2").glob("2018-02-2*.csv"))
+    speed = "Vehicle Speed Sensor [km/h]"
+    con.execute("create or replace table s as select * from (select substr(Time, 1, 2) k, epoch_us(date '1970-01-01' + Time::time) us,"
+                f" row_number() over () n, \"{speed}\"::double x from read_csv(?, header = true, union_by_name = true, all_varchar ="
+                " true, null_padding = true, ignore_errors = true)) where x is not null", [trips])
+    tool = (f"tlm-replay {' '.join(trips)} | tlm-filter '{{k: .Time[0:2], Time, x: .[\"{speed}\"]}} | select(.x != null)'"
+            " | tlm-agg --time 'Time:%H:%M:%S.%f' --delay 1d")
+    compare_series("kit", tool, "x", 50, 900, 2)
 
 
 {"series": series, "statistics": statistics, "automobile": automobile, "automobile-csv": automobile_csv, "warsaw": warsaw, "kit": kit, "f1": f1}[case]()
