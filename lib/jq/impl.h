@@ -159,11 +159,12 @@ enum test_kind {
 	TEST_NUMBER,
 	TEST_STRING,
 	TEST_LITERAL,
+	TEST_VALUE,
+	/* of others, which are asked in turn: */
 	TEST_AND,
 	TEST_OR,
 	TEST_NOT,
-	TEST_ALWAYS,
-	TEST_VALUE
+	TEST_END /* the answer is literal: JSON_TRUE or JSON_FALSE */
 };
 
 struct test {
@@ -174,8 +175,9 @@ struct test {
 	uint32_t slot;
 	double number;
 	struct slice string;
-	const struct test *a, *b;
-	const struct node *value; /* TEST_VALUE: of this, single */
+	struct test *a, *b;          /* TEST_AND, TEST_OR, TEST_NOT */
+	const struct test *yes, *no; /* what is asked then */
+	const struct node *value;    /* TEST_VALUE: of this, single */
 };
 
 /* One piece of a template: literal text, then the value of a slot (slot >= 0), or of a node. */
@@ -207,7 +209,8 @@ struct jq_program {
 	enum jq_dialect dialect;
 	struct function *functions; /* newest first */
 	struct match *matches;      /* newest first */
-	const struct test *test;    /* the program is select(test), perhaps with a template behind; NULL: neither */
+	const struct test *test;    /* the program is select(test), perhaps with a template behind: what is asked first;
+				     * NULL: neither */
 	struct piece *pieces;       /* template of the one output; NULL: the record */
 	uint32_t n_pieces;
 	struct splice splice; /* instead of pieces */

@@ -68,7 +68,7 @@ static enum op mirror(enum op op)
 	}
 }
 
-static const struct test *make_value_test(struct jq_program *program, const struct node *n)
+static struct test *make_value_test(struct jq_program *program, const struct node *n)
 {
 	struct test *t;
 
@@ -80,7 +80,7 @@ static const struct test *make_value_test(struct jq_program *program, const stru
 	return t;
 }
 
-static const struct test *make_test(struct jq_program *program, const struct node *n)
+static struct test *make_test(struct jq_program *program, const struct node *n)
 {
 	struct test *t = new_test(program, TEST_TRUTH);
 
@@ -236,10 +236,9 @@ static bool make_splice(struct jq_program *program, const struct node *n)
 }
 
 /* select(..) | select(..) | template or assignment, each part optional. */
-static bool add_stage(struct jq_program *program, const struct node *n, const struct test **test)
+static bool add_stage(struct jq_program *program, const struct node *n, struct test **test)
 {
-	const struct test *more;
-	struct test *both;
+	struct test *more, *both;
 
 	if (program->pieces || program->splice.assignment)
 		return false;
@@ -265,9 +264,29 @@ static bool add_stage(struct jq_program *program, const struct node *n, const st
 	return true;
 }
 
+/* What is asked first of a test whose answers lead to yes and no: of `and`, `or` and `not` nothing is left but the
+ * way through the tests below them. */
+static const struct test *link_test(struct test *t, const struct test *yes, const struct test *no)
+{
+	switch (t->kind) {
+	case TEST_AND:
+		return link_test(t->a, link_test(t->b, yes, no), no);
+	case TEST_OR:
+		return link_test(t->a, yes, link_test(t->b, yes, no));
+	case TEST_NOT:
+		return link_test(t->a, no, yes);
+	default:
+		t->yes = yes;
+		t->no = no;
+		return t;
+	}
+}
+
 void jq_simplify(struct jq_program *program)
 {
-	const struct test *test = NULL;
+	static const struct test yes = {.kind = TEST_END, .literal = JSON_TRUE};
+	static const struct test no = {.kind = TEST_END, .literal = JSON_FALSE};
+	struct test *test = NULL;
 
 	if (!add_stage(program, program->root, &test)) {
 		program->pieces = NULL;
@@ -276,7 +295,7 @@ void jq_simplify(struct jq_program *program)
 		program->has_values = false;
 		return;
 	}
-	program->test = test ? test : new_test(program, TEST_ALWAYS);
+	program->test = test ? link_test(test, &yes, &no) : &yes;
 }
 
 /* ---- judgement ---- */
@@ -339,28 +358,12 @@ static enum answer answer_value(struct run *r, const struct test *t)
 	return eval_one(r, t->value, r->root, &v) ? UNSURE : value_is_true(v) ? YES : NO;
 }
 
-static enum answer answer(struct run *r, const struct test *t, const struct json_record *record)
+static inline enum answer answer_one(struct run *r, const struct test *t, const struct json_record *record)
 {
 	struct json_span s;
-	enum answer a;
 
-	switch (t->kind) {
-	case TEST_ALWAYS:
-		return YES;
-	case TEST_AND:
-	case TEST_OR:
-		a = answer(r, t->a, record);
-		if (a == UNSURE || (a == YES) == (t->kind == TEST_OR))
-			return a;
-		return answer(r, t->b, record);
-	case TEST_VALUE:
+	if (t->kind == TEST_VALUE)
 		return answer_value(r, t);
-	case TEST_NOT:
-		a = answer(r, t->a, record);
-		return a == UNSURE ? UNSURE : a == NO;
-	default:
-		break;
-	}
 	s = record->spans[t->slot];
 	if (s.type == JSON_ABSENT) {
 		if (t->is_deep || record->type != JSON_OBJECT)
@@ -375,6 +378,18 @@ static enum answer answer(struct run *r, const struct test *t, const struct json
 	if (t->kind == TEST_STRING)
 		return s.type == JSON_STRING ? answer_string(t, s) : answer_order(t->op, (int)s.type - JSON_STRING);
 	return answer_order(t->op, (int)s.type - t->literal);
+}
+
+static enum answer answer(struct run *r, const struct test *t, const struct json_record *record)
+{
+	while (t->kind != TEST_END) {
+		enum answer a = answer_one(r, t, record);
+
+		if (a == UNSURE)
+			return UNSURE;
+		t = a == YES ? t->yes : t->no;
+	}
+	return t->literal == JSON_TRUE ? YES : NO;
 }
 
 static bool write_value(struct run *r, const struct node *n, struct buf *out)

@@ -142,8 +142,9 @@ struct json_scan {
 	int tracked;          /* open containers that stand on a wanted path, during a walk */
 	uint64_t line;        /* of the next record */
 	size_t n_spans;
-	struct json_span *spans; /* n_spans + 1 of them, owned */
-	size_t window_bytes;     /* JSON_WINDOW_BYTES; a test takes less, a multiple of 64 */
+	struct json_span *spans;                /* n_spans + 1 of them, owned */
+	const char *bases[STRAIGHT_VALUES + 1]; /* of the record that goes without an index */
+	size_t window_bytes;                    /* JSON_WINDOW_BYTES; a test takes less, a multiple of 64 */
 	struct json_shapes shapes;
 	struct json_hint hints[JSON_HINTS];
 	struct json_plain plain;

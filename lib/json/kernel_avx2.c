@@ -19,6 +19,10 @@ static struct {
 	uint8_t zeros[32], nines[32], dots[32];
 } number_bytes __attribute__((aligned(32)));
 
+static struct {
+	uint8_t quotes[32], slashes[32], spaces[32];
+} text_bytes __attribute__((aligned(32)));
+
 /* A plain decimal of up to 32 bytes is judged at once by its masks of digits and dots: it begins (behind a minus) and
  * ends with a digit, has one dot at most, and no digit follows a leading zero. */
 TARGET static inline const char *skip_digits(const char *p, uint32_t *wrong)
@@ -77,6 +81,15 @@ TARGET static inline __m256i quotes_and_slashes(__m256i v)
 
 TARGET static inline void add_straight(struct unlike *u, const char *p, const struct straight_piece *piece)
 {
+	__m256i v = _mm256_loadu_si256((const void *)p);
+
+	v = _mm256_sub_epi8(v, *(const __m256i *)(const void *)piece->low);
+	v = _mm256_subs_epu8(v, *(const __m256i *)(const void *)piece->span);
+	u->bytes = _mm256_or_si256(u->bytes, v);
+}
+
+TARGET static inline void add_inside(struct unlike *u, const char *p, const struct straight_piece *piece)
+{
 	__m256i v = _mm256_loadu_si256((const void *)p), x;
 
 	x = _mm256_sub_epi8(v, *(const __m256i *)(const void *)piece->low);
@@ -87,11 +100,15 @@ TARGET static inline void add_straight(struct unlike *u, const char *p, const st
 
 TARGET static inline size_t skip_text(const char *p)
 {
+	const __m256i *quotes = (const void *)text_bytes.quotes, *slashes = (const void *)text_bytes.slashes;
+	const __m256i *spaces = (const void *)text_bytes.spaces;
+
 	for (size_t n = 0;; n += 32) {
 		__m256i v = _mm256_loadu_si256((const void *)(p + n));
 		/* as signed bytes, what is >= 0x80 is below a space too */
-		__m256i below = _mm256_cmpgt_epi8(_mm256_set1_epi8(' '), v);
-		uint32_t stops = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(quotes_and_slashes(v), below));
+		__m256i below = _mm256_cmpgt_epi8(*spaces, v);
+		__m256i end = _mm256_or_si256(_mm256_cmpeq_epi8(v, *quotes), _mm256_cmpeq_epi8(v, *slashes));
+		uint32_t stops = (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(end, below));
 
 		if (__builtin_expect(stops || n == STRAIGHT_VALUE_MAX - 32, 1))
 			return n + _tzcnt_u32(stops);
@@ -108,6 +125,9 @@ void json_kernel_avx2_init(void)
 	memset(number_bytes.zeros, '0', sizeof number_bytes.zeros);
 	memset(number_bytes.nines, 9, sizeof number_bytes.nines);
 	memset(number_bytes.dots, '.', sizeof number_bytes.dots);
+	memset(text_bytes.quotes, '"', sizeof text_bytes.quotes);
+	memset(text_bytes.slashes, '\\', sizeof text_bytes.slashes);
+	memset(text_bytes.spaces, ' ', sizeof text_bytes.spaces);
 	for (unsigned byte = 0; byte < 256; byte++)
 		for (unsigned bit = 0, n = 0; bit < 8; bit++)
 			if (byte >> bit & 1)

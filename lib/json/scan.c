@@ -211,26 +211,17 @@ static inline bool compare(struct json_scan *scan, struct json_record *record, c
 	return true;
 }
 
-/* The next record without an index: mostly by the shape that followed the last time. */
-static inline bool go_straight(struct json_scan *scan, struct json_record *record)
+/* Whether the next record may go without an index. */
+static inline bool is_straight(const struct json_scan *scan)
 {
-	struct json_shapes *s = &scan->shapes;
-	struct json_shape *expected = s->last->next;
-
-	if (s->rest || s->straight_rest || !scan->kernel->straight) {
-		s->straight_rest -= s->straight_rest > 0;
-		return false;
-	}
-	if (__builtin_expect(!scan->kernel->straight(scan, expected, record), 0))
-		return json_shapes_straight(scan, expected, record);
-	s->last = expected;
-	s->hits++;
-	s->straight_hits++;
-	return true;
+	return scan->mark == scan->marks_end && !(scan->shapes.rest | scan->shapes.straight_rest) &&
+	       scan->kernel->straight;
 }
 
-int json_scan_next(struct json_scan *scan, struct json_record *record)
+/* The next record where the shape that followed the last time does not fit it as it stands. */
+static __attribute__((noinline)) int next_otherwise(struct json_scan *scan, struct json_record *record)
 {
+	struct json_shapes *s = &scan->shapes;
 	const char *p = scan->at, *base;
 	const uint16_t *mark;
 	bool is_good = true;
@@ -238,7 +229,9 @@ int json_scan_next(struct json_scan *scan, struct json_record *record)
 	if (scan->mark == scan->marks_end) {
 		if (p == scan->end)
 			return 0;
-		if (go_straight(scan, record)) {
+		if (!is_straight(scan)) {
+			s->straight_rest -= s->straight_rest > 0;
+		} else if (json_shapes_straight(scan, s->last->next, record)) {
 			record->line = scan->line++;
 			return 1;
 		}
@@ -254,6 +247,22 @@ int json_scan_next(struct json_scan *scan, struct json_record *record)
 		judge(scan, p, base == scan->base ? mark : NULL, record);
 	else if (scan->inside.has_escapes)
 		mark_escaped(scan, record);
+	record->line = scan->line++;
+	return 1;
+}
+
+/* Mostly the record goes without an index, by the shape that followed the last time: this and nothing else is done
+ * here. At the end of the batch no shape fits. */
+int json_scan_next(struct json_scan *scan, struct json_record *record)
+{
+	struct json_shapes *s = &scan->shapes;
+	struct json_shape *expected = s->last->next;
+
+	if (!is_straight(scan) || !scan->kernel->straight(scan, expected, record))
+		return next_otherwise(scan, record);
+	s->last = expected;
+	s->hits++;
+	s->straight_hits++;
 	record->line = scan->line++;
 	return 1;
 }

@@ -163,9 +163,25 @@ static void write_pattern(const char *p, const char *end, struct json_value *v)
 		v->pattern[minus] = '1';
 }
 
-/* What the shape knows of its values, with those of one more record. */
-static void widen(struct json_shape *shape, struct lesson *l, bool is_new)
+const struct json_text_range json_text_ranges[JSON_TEXT_RANGES] = {{' ', '!'}, {'#', '['}, {']', 0x7f}};
+
+static void write_ranges(const char *p, const char *end, struct json_value *v)
 {
+	v->text_bytes = (uint16_t)(end - p);
+	for (size_t i = 0; ++p < end - 1 && i < 64; i++)
+		v->seen[(uint8_t)*p > '"' ? 1 + ((uint8_t)*p > '\\') : 0] |= UINT64_C(1) << i;
+}
+
+static bool is_same_pattern(const struct json_value *a, const struct json_value *b)
+{
+	return a->kind == b->kind && a->len == b->len && memcmp(a->pattern, b->pattern, sizeof a->pattern) == 0;
+}
+
+/* What the shape knows of its values, with those of one more record. Whether it knew a text otherwise. */
+static bool widen(struct json_shape *shape, struct lesson *l, bool is_new)
+{
+	bool has_changed = false;
+
 	shape->n_values = l->n_values;
 	for (uint32_t i = 0; i < l->n_values; i++) {
 		struct json_value seen = {.kind = l->values[i].kind}, *known = &shape->values[i];
@@ -173,17 +189,22 @@ static void widen(struct json_shape *shape, struct lesson *l, bool is_new)
 		if (seen.kind == JSON_KIND_FIXED)
 			write_pattern(l->values[i].start, l->values[i].end, &seen);
 		else if (seen.kind == JSON_KIND_STRING)
-			seen.text_bytes = (uint16_t)(l->values[i].end - l->values[i].start);
+			write_ranges(l->values[i].start, l->values[i].end, &seen);
 		if (is_new)
 			*known = seen;
 		else if (seen.kind == JSON_KIND_STRING && known->text_bytes != seen.text_bytes)
 			known->text_bytes = JSON_TEXT_VARIES;
-		else if (known->kind == JSON_KIND_FIXED && memcmp(known, &seen, sizeof seen) != 0)
+		else if (known->kind == JSON_KIND_FIXED && !is_same_pattern(known, &seen))
 			known->kind = JSON_KIND_NUMBER;
 		if (known->kind < seen.kind)
 			known->kind = seen.kind;
+		for (size_t k = 0; k < JSON_TEXT_RANGES; k++) {
+			has_changed |= (seen.seen[k] & ~known->seen[k]) != 0;
+			known->seen[k] |= seen.seen[k];
+		}
 		l->values[i].kind = known->kind;
 	}
+	return has_changed;
 }
 
 /* ---- learning: the places of a shape ---- */
@@ -378,13 +399,13 @@ static bool is_worth_it(struct json_shapes *s)
 	return s->rest == 0;
 }
 
-/* A shape of the record, or what it adds to the one that is known. */
-static void teach(struct json_scan *scan, const struct json_record *record, const uint16_t *mark)
+/* A shape of the record, or what it adds to the one that is known. Whether some text of it is known otherwise now. */
+static bool teach(struct json_scan *scan, const struct json_record *record, const uint16_t *mark)
 {
 	struct json_shapes *s = &scan->shapes;
 	struct lesson l;
 	struct json_shape *shape;
-	bool is_new;
+	bool is_new, has_changed;
 
 	l.base = scan->base;
 	l.marks = mark;
@@ -393,16 +414,17 @@ static void teach(struct json_scan *scan, const struct json_record *record, cons
 	l.n_marks = l.n_values = l.skeleton_bytes = 0;
 	/* the arrays of it are filled there: clearing them first would cost each record that is learned */
 	if (!find_values(&l))
-		return;
+		return false;
 	shape = find_shape(s, &l, &is_new);
 	memcpy(shape->skeleton, l.skeleton, l.skeleton_bytes);
 	shape->skeleton_bytes = l.skeleton_bytes;
-	widen(shape, &l, is_new);
+	has_changed = widen(shape, &l, is_new);
 	shape->n_marks = build(scan, record, &l, shape) ? l.n_marks : UINT32_MAX;
 	straight_build(scan, record, &l, shape);
 	if (is_new)
 		shape->next = shape;
 	s->last = s->last->next = shape;
+	return has_changed;
 }
 
 void json_shapes_learn(struct json_scan *scan, const struct json_record *record, const uint16_t *mark)
@@ -433,8 +455,7 @@ void json_shapes_relearn(struct json_scan *scan, const struct json_record *recor
 	uint32_t known = way->n_values;
 
 	s->is_lesson = false;
-	teach(scan, record, mark);
-	if (s->last->straight.n_values == known)
+	if (!teach(scan, record, mark) && s->last->straight.n_values == known)
 		return;
 	s->straight_rest = 0;
 	s->straight_pause = 1;

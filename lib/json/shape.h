@@ -43,6 +43,12 @@ struct json_piece {
 	struct json_spot at;
 };
 
+/* What a byte of a text may be that is plain ASCII, cut by the quote and the backslash. */
+enum { JSON_TEXT_RANGES = 3 };
+extern const struct json_text_range {
+	uint8_t low, high;
+} json_text_ranges[JSON_TEXT_RANGES];
+
 /* What a value has been so far; each one takes in those before it, but for strings. */
 enum json_kind { JSON_KIND_STRING, JSON_KIND_FIXED, JSON_KIND_NUMBER, JSON_KIND_ANY };
 
@@ -51,6 +57,8 @@ struct json_value {
 	uint8_t len;                      /* JSON_KIND_FIXED: of its pattern */
 	uint16_t text_bytes;              /* JSON_KIND_STRING: with its quotes, or JSON_TEXT_VARIES */
 	char pattern[JSON_PATTERN_BYTES]; /* 0 any digit, 1 any but zero, else itself */
+	/* JSON_KIND_STRING: which of its first 64 bytes was in which range so far */
+	uint64_t seen[JSON_TEXT_RANGES];
 };
 
 /* A number that varies, or a value that may be a word. */

@@ -28,16 +28,10 @@ TARGET static inline ALWAYS bool is_good_bare(const char *base, const uint16_t *
 	return json_bare_type(start, end) >= (bare->is_any ? JSON_NULL : JSON_NUMBER);
 }
 
-/* The record ends at `end` and has the shape; where its spans stand. */
-TARGET static inline ALWAYS void take(struct json_scan *scan, const struct json_shape *shape, const char *base,
-	const uint16_t *mark, const struct json_shape_span *spans, const struct json_shape_span *value, const char *end,
-	struct json_record *record)
+/* The record ends at `end` and has the shape; where its spans stand is known. */
+TARGET static inline ALWAYS void finish_record(
+	struct json_scan *scan, const struct json_shape *shape, const char *end, struct json_record *record)
 {
-	for (size_t i = 0; i < scan->n_spans; i++)
-		scan->plain.spans[i] = span_at(base, mark, &spans[i]);
-	if (shape->has_any)
-		json_shape_types(shape, scan->plain.spans, scan->n_spans);
-	record->value = span_at(base, mark, value);
 	record->p = scan->at;
 	record->len = (size_t)(end - record->p) - 1 - shape->has_return;
 	record->status = JSON_OK;
@@ -66,7 +60,12 @@ TARGET static bool match(struct json_scan *scan, const struct json_shape *shape,
 		if (__builtin_expect(!is_good_bare(base, mark, &shape->bares[i]), 0))
 			return false;
 	}
-	take(scan, shape, base, mark, shape->spans, &shape->value, base + mark[shape->n_marks - 1] + 1, record);
+	for (size_t i = 0; i < scan->n_spans; i++)
+		scan->plain.spans[i] = span_at(base, mark, &shape->spans[i]);
+	if (shape->has_any)
+		json_shape_types(shape, scan->plain.spans, scan->n_spans);
+	record->value = span_at(base, mark, &shape->value);
+	finish_record(scan, shape, base + mark[shape->n_marks - 1] + 1, record);
 	scan->mark = mark + shape->n_marks;
 	return true;
 }

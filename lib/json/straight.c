@@ -12,21 +12,45 @@ static bool is_in_text(const struct json_value *known)
 	       (known->kind == JSON_KIND_STRING && known->text_bytes != JSON_TEXT_VARIES);
 }
 
-/* The inside of a string, as far as it is in the len bytes at p. */
-static void add_inside(struct straight_piece *piece, const char *p, size_t len, const struct lesson_value *v)
+/* The one range that the byte of the string has been in, or NULL. */
+static const struct json_text_range *range_of(const struct json_value *known, size_t byte)
 {
-	for (const char *c = v->start + 1; c < v->end - 1; c++) {
-		if (c < p || c >= p + len)
+	const struct json_text_range *range = NULL;
+
+	for (size_t i = 0; i < JSON_TEXT_RANGES && byte < 64; i++) {
+		if (!(known->seen[i] >> byte & 1))
 			continue;
-		piece->low[c - p] = ' ';
-		piece->span[c - p] = 0x7f - ' ';
-		piece->inside[c - p] = 0xff;
+		if (range)
+			return NULL;
+		range = &json_text_ranges[i];
 	}
+	return range;
 }
 
-static void fill_piece(
+/* The inside of a string, as far as it is in the len bytes at p. Whether any of it has no range. */
+static bool add_inside(struct straight_piece *piece, const char *p, size_t len, const struct lesson_value *v,
+	const struct json_value *known)
+{
+	bool has_inside = false;
+
+	for (const char *c = v->start + 1; c < v->end - 1; c++) {
+		const struct json_text_range *range = range_of(known, (size_t)(c - v->start - 1));
+
+		if (c < p || c >= p + len)
+			continue;
+		piece->low[c - p] = range ? range->low : ' ';
+		piece->span[c - p] = (uint8_t)(range ? range->high - range->low : 0x7f - ' ');
+		piece->inside[c - p] = range ? 0 : 0xff;
+		has_inside |= !range;
+	}
+	return has_inside;
+}
+
+static bool fill_piece(
 	struct straight_piece *piece, const char *p, size_t len, const struct lesson *l, const struct json_shape *shape)
 {
+	bool has_inside = false;
+
 	memset(piece->low, 0, sizeof piece->low);
 	memset(piece->span, 0xff, sizeof piece->span);
 	memset(piece->inside, 0, sizeof piece->inside);
@@ -38,8 +62,9 @@ static void fill_piece(
 		if (known->kind == JSON_KIND_FIXED)
 			lesson_add_ranges(piece->low, piece->span, p, len, &l->values[i], known);
 		else if (is_in_text(known))
-			add_inside(piece, p, len, &l->values[i]);
+			has_inside |= add_inside(piece, p, len, &l->values[i], known);
 	}
+	return has_inside;
 }
 
 /* The texts of a record while they are made. */
@@ -58,15 +83,16 @@ static bool add_text(struct making *m, const char *end, uint8_t kind)
 	struct json_straight *way = &m->shape->straight;
 	const char *start = m->starts[m->n];
 	size_t bytes = (size_t)(end - start);
+	bool has_inside = false;
 
 	if (m->n_pieces + bytes / 32 + 1 > STRAIGHT_PIECES)
 		return false;
-	way->steps[m->n] = (struct straight_step){(uint16_t)((bytes + 31) / 32), (uint16_t)bytes, kind};
 	for (; start < end; start += 32) {
 		size_t len = (size_t)(end - start);
 
-		fill_piece(&way->pieces[m->n_pieces++], start, len < 32 ? len : 32, m->l, m->shape);
+		has_inside |= fill_piece(&way->pieces[m->n_pieces++], start, len < 32 ? len : 32, m->l, m->shape);
 	}
+	way->steps[m->n] = (struct straight_step){(uint16_t)((bytes + 31) / 32), (uint16_t)bytes, kind, has_inside};
 	way->reach += (uint32_t)bytes;
 	return true;
 }
@@ -89,7 +115,7 @@ static bool add_texts(struct making *m)
 		m->starts[m->n] = m->bases[m->n] = v->end - is_string;
 		m->shape->straight.reach += STRAIGHT_VALUE_MAX;
 	}
-	return add_text(m, l->newline + 1, 0);
+	return add_text(m, l->newline + 1, STRAIGHT_END);
 }
 
 /* A place in a text, as seen from the base before it. */

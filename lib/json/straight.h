@@ -7,17 +7,21 @@
  * shape fits, and its records go by the index then.
  *
  * A text holds literals, numbers of a fixed form, and the insides of strings of a fixed length: bytes that may be
- * anything from a blank to DEL but a quote or a backslash. What is not ASCII, or escaped, goes by the index.
+ * anything from a blank to DEL but a quote or a backslash. Those two cut that into three ranges, and where a byte was
+ * always in one of them it has that range and needs no look at quotes (one of digits, one of small letters). What is
+ * not ASCII, or escaped, goes by the index.
  */
 #ifndef TLM_JSON_STRAIGHT_H
 #define TLM_JSON_STRAIGHT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum {
-	STRAIGHT_PIECES = 64,    /* of 32 bytes */
-	STRAIGHT_VALUES = 16,    /* of a length that varies: each one waits for the one before */
-	STRAIGHT_VALUE_MAX = 128 /* bytes of such a value, a multiple of 32 */
+	STRAIGHT_PIECES = 64,     /* of 32 bytes */
+	STRAIGHT_VALUES = 16,     /* of a length that varies: each one waits for the one before */
+	STRAIGHT_VALUE_MAX = 128, /* bytes of such a value, a multiple of 32 */
+	STRAIGHT_END = UINT8_MAX  /* instead of the kind of a value: the record ends */
 };
 
 /* Each byte is at least low and at most low + span; where inside is set it is no quote and no backslash. */
@@ -31,7 +35,8 @@ struct straight_piece {
 struct straight_step {
 	uint16_t n_pieces;
 	uint16_t bytes;
-	uint8_t kind; /* enum json_kind; the last step has no value */
+	uint8_t kind;    /* enum json_kind, or STRAIGHT_END */
+	bool has_inside; /* some piece has */
 };
 
 struct json_shape_span;

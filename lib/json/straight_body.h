@@ -1,53 +1,94 @@
 /*
  * straight_body: the next record without an index. Included by a kernel file behind shape_body.h, which defines before
  * it:
- *	struct unlike, add_straight(unlike, p, piece), is_unlike(unlike)    gathers in what the bytes at p differ
+ *	struct unlike, is_unlike(unlike)         gathers in what the bytes at p differ
+ *	add_straight(unlike, p, piece)           from a piece that has no inside
+ *	add_inside(unlike, p, piece)             from any piece
  *	skip_text(p)    bytes of the string at p up to its quote, or to what is no plain text; a few more than
  *			STRAIGHT_VALUE_MAX at most
  */
 
-/* Behind the number, or whatever a bare value may be. NULL: it is none, or too long. */
-TARGET static inline ALWAYS const char *skip_bare(const char *p, uint8_t kind)
+/* Behind whatever a bare value may be. NULL: it is none, or too long. */
+static __attribute__((noinline)) const char *skip_slowly(const char *p, uint8_t kind)
 {
-	uint32_t wrong = 0;
-	const char *end = p;
+	const char *end = kind == JSON_KIND_NUMBER ? json_walk_number(p) : json_bare_end(p);
 
-	if (kind == JSON_KIND_NUMBER) {
-		end = skip_digits(p, &wrong);
-		if (__builtin_expect(!wrong && (*end | 0x20) != 'e', 1))
-			return end;
-	}
-	end = kind == JSON_KIND_NUMBER ? json_walk_number(p) : json_bare_end(p);
 	return end && end - p < STRAIGHT_VALUE_MAX ? end : NULL;
 }
 
-/* Texts and values in turn, as if all fitted; nothing is read behind `reach`, so the batch has to go on so far. */
+/* A number that is read at once; NULL: not so. */
+TARGET static inline ALWAYS const char *skip_plain(const char *p)
+{
+	uint32_t wrong = 0;
+	const char *end = skip_digits(p, &wrong);
+
+	return __builtin_expect(!wrong && (*end | 0x20) != 'e', 1) ? end : NULL;
+}
+
+TARGET static inline ALWAYS struct json_span span_of(const char *const *bases, const struct json_shape_span *from)
+{
+	const char *start = bases[from->start.mark] + from->start.offset;
+	const char *end = bases[from->end.mark] + from->end.offset;
+
+	return (struct json_span){start, (uint32_t)(end - start), from->type, 0};
+}
+
+/* The record ends at `end` and has the shape: where its spans stand. */
+TARGET static inline ALWAYS void take_straight(
+	struct json_scan *scan, const struct json_shape *shape, const char *end, struct json_record *record)
+{
+	const struct json_straight *way = &shape->straight;
+	struct json_span *spans = scan->plain.spans;
+
+	for (size_t i = 0; i < scan->n_spans; i++)
+		spans[i] = span_of(scan->bases, &way->spans[i]);
+	if (__builtin_expect(shape->has_any, 0))
+		json_shape_types(shape, spans, scan->n_spans);
+	record->value = span_of(scan->bases, way->value);
+	finish_record(scan, shape, end, record);
+}
+
+/*
+ * Texts and values in turn, as if all fitted; nothing is read behind `reach`, so the batch has to go on so far. Bases
+ * are kept in the scan, and nothing is gathered across a call: the way has no frame to build and to check.
+ */
 TARGET static bool straight(struct json_scan *scan, const struct json_shape *shape, struct json_record *record)
 {
 	const struct json_straight *way = &shape->straight;
 	const struct straight_piece *piece = way->pieces;
 	const struct straight_step *step = way->steps;
-	const char *start = scan->at, *p = start;
-	uint16_t bases[STRAIGHT_VALUES + 1];
+	const char *p = scan->at, **base = scan->bases;
 	struct unlike unlike = {0};
 
-	if (way->n_values == UINT32_MAX || scan->end - start < way->reach)
+	if (way->n_values == UINT32_MAX || scan->end - p < way->reach)
 		return false;
-	bases[0] = 0;
-	for (uint32_t i = 0;; i++, step++) {
-		for (uint32_t k = 0; k < step->n_pieces; k++)
-			add_straight(&unlike, p + k * 32, piece++);
+	for (*base = p;; step++) {
+		const struct straight_piece *pieces_end = piece + step->n_pieces;
+		const char *text = p, *end;
+
+		if (step->has_inside) {
+			for (; piece < pieces_end; text += 32)
+				add_inside(&unlike, text, piece++);
+		} else {
+			for (; piece < pieces_end; text += 32)
+				add_straight(&unlike, text, piece++);
+		}
 		p += step->bytes;
-		if (i == way->n_values)
+		if (step->kind == STRAIGHT_END)
 			break;
-		if (step->kind == JSON_KIND_STRING)
+		if (step->kind == JSON_KIND_STRING) {
 			p += skip_text(p);
-		else if (!(p = skip_bare(p, step->kind)))
-			return false;
-		bases[i + 1] = (uint16_t)(p - start);
+		} else if (step->kind == JSON_KIND_NUMBER && (end = skip_plain(p))) {
+			p = end;
+		} else {
+			if (is_unlike(&unlike) || !(p = skip_slowly(p, step->kind)))
+				return false;
+			unlike = (struct unlike){0};
+		}
+		*++base = p;
 	}
 	if (is_unlike(&unlike))
 		return false;
-	take(scan, shape, start, bases, way->spans, way->value, p, record);
+	take_straight(scan, shape, p, record);
 	return true;
 }

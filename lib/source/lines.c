@@ -26,6 +26,7 @@ static inline __attribute__((always_inline)) uint64_t count(const char *p, size_
 
 		if (steps > ROUND_STEPS)
 			steps = ROUND_STEPS;
+#pragma GCC unroll 5
 		for (size_t i = 0; i < steps; i++) {
 			bytes32 v;
 
