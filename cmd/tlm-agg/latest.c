@@ -15,7 +15,7 @@ enum { LAZY_US = 1000000 };
 struct newest {
 	char *p;
 	size_t len;
-	int64_t start_us, end_us; /* of its window */
+	int64_t end_us; /* of its window */
 };
 
 struct latest {
@@ -116,20 +116,14 @@ static void add_updated(struct latest *t, const struct engine_row *row)
 	buf_add_char(text, '\n');
 }
 
-static bool is_older(const struct engine_row *row, const struct newest *newest)
-{
-	return row->end_us != newest->end_us ? row->end_us < newest->end_us : row->start_us < newest->start_us;
-}
-
 void latest_add(struct latest *t, const struct engine_row *row)
 {
 	bool is_new;
 	struct newest *newest = newest_of(group_table_get(&t->groups, row->key, group_hash(row->key), &is_new));
 
-	/* a change of an older window */
-	if (!is_new && row->has_rev && is_older(row, newest))
+	/* a change of an older window; a session that grows to its front is the one that is there */
+	if (!is_new && row->has_rev && row->end_us < newest->end_us)
 		return;
-	newest->start_us = row->start_us;
 	newest->end_us = row->end_us;
 	if (!t->header.len && t->form != ROWS_NDJSON) {
 		rows_add_header(t->rows, &t->header);

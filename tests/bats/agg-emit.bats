@@ -121,6 +121,9 @@ rows() { jq -c "[$(printf '.%s,' "$@" | sed 's/,$//')]" out; }
 	agg --time t:s --time-out s -w 10s --grace 30s --emit update --no-flush count in --latest now.csv
 	[ "$(wc -l <out)" = 3 ]
 	same '10,20,1,0,false,20' "$(sed 1d now.csv)"
+	printf '{"t":%s}\n' 3 5 12 1 >before # the session begins earlier than was told
+	agg --time t:s --time-out s --session 5s --grace 60s --emit update --no-flush count before --latest now.csv
+	same '1,5,3,1,false,"[[3,5]]",5' "$(sed 1d now.csv)"
 	agg --time t:s --time-out s -w 10s --grace 30s --emit update --having '.count == 2' count in
 	same '[0,2,1,false]
 [0,2,2,true]' "$(rows window_start count rev final)"
