@@ -212,7 +212,7 @@ static void numbers_come_back_to_the_bit(void **state)
 /* What a sum has of numbers that are far apart shows when the large ones are taken away. */
 static void sums_come_back_in_all_their_parts(void **state)
 {
-	static const char *const values[] = {"1e300", "1", "1e-300", "-1e300", "-1"};
+	static const char *const values[] = {"1e300", "1.5", "1e-300", "-1e300", "-1.5"};
 	struct buf text = BUF_INIT;
 	struct err err = ERR_INIT;
 	struct fold from, to;
@@ -435,6 +435,10 @@ static void bad_states_are_refused(void **state)
 		buf_addf(&text, "{\"%s\":{%s}}", strcmp(cases[i].list, "count") ? "s" : "count", cases[i].inside);
 		refuse(cases[i].list, buf_cstr(&text), "is damaged: it is no state of ");
 	}
+	buf_reset(&text);
+	buf_addf(&text, "{\"s\":{\"r\":\"%04096d\"}}", 0);
+	*(char *)memchr(text.p, '0', text.len) = 'S'; /* R, 53, is the largest rank */
+	refuse("distinct(x) as s", buf_cstr(&text), "is damaged");
 	refuse("count", "{\"count\":1}", "_state.count is damaged: it is no state of count");
 	refuse("count", "{}", "_state.count is missing");
 	refuse("count, max(x)", "{\"count\":{}}", "_state.max_x is missing");

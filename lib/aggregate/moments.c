@@ -5,9 +5,11 @@
 
 /*
  * Sums of x, x^2, ... are kept in double-double and multiplied out at the end without a division (n^2 m2 = n sum(x^2) -
- * sum(x)^2), so that integers stay exact. What is left of two numbers that cancel to the last bits is noise: zero.
+ * sum(x)^2), so that integers stay exact. What is left of two numbers that cancel to the last bits is noise: zero. So
+ * is what may be no more than the rounding of n additions of 104 bits.
  */
 #define NOISE 0x1p-96
+#define NOISE_OF_ONE 0x1p-104
 
 static struct dd multiply(struct dd a, struct dd b)
 {
@@ -22,8 +24,8 @@ static struct dd times(struct dd a, double b)
 	return multiply(a, (struct dd){b, 0});
 }
 
-/* sum(terms), or 0 where it is nothing against the largest of them */
-static double add_up(const struct dd *terms, size_t n)
+/* sum(terms), or 0 where it is nothing against the largest of them; n_records: that their sums have */
+static double add_up(const struct dd *terms, size_t n, double n_records)
 {
 	struct dd sum = {0, 0};
 	double largest = 0;
@@ -32,7 +34,7 @@ static double add_up(const struct dd *terms, size_t n)
 		dd_add_dd(&sum, terms[i]);
 		largest = fmax(largest, fabs(terms[i].high));
 	}
-	return fabs(sum.high) <= largest * NOISE ? 0 : sum.high;
+	return fabs(sum.high) <= largest * fmax(NOISE, n_records * NOISE_OF_ONE) ? 0 : sum.high;
 }
 
 /* ---- the written form: n, the range, the sums ---- */
@@ -159,7 +161,7 @@ static double cross(double n, struct dd xy, struct dd x, struct dd y)
 {
 	struct dd terms[] = {times(xy, n), times(multiply(x, y), -1)};
 
-	return add_up(terms, 2);
+	return add_up(terms, 2, n);
 }
 
 /* The adjusted coefficient of Fisher and Pearson: sqrt(n (n - 1)) / (n - 2) * m3 / m2^1.5. */
@@ -175,7 +177,7 @@ void agg_finish_skew(const struct agg_call *call, const void *state, struct agg_
 	m2 = cross(n, p[1], p[0], p[0]);
 	m3 = add_up((struct dd[]){times(p[2], n * n), times(multiply(p[0], p[1]), -3 * n),
 			    times(multiply(multiply(p[0], p[0]), p[0]), 2)},
-		3);
+		3, n);
 	agg_set_digits(r, sqrt(n * (n - 1)) / (n - 2) * (m3 / m2 / sqrt(m2)));
 }
 
@@ -193,7 +195,7 @@ void agg_finish_kurt(const struct agg_call *call, const void *state, struct agg_
 	m2 = cross(n, p[1], p[0], p[0]);
 	m4 = add_up((struct dd[]){times(times(p[3], n * n), n), times(multiply(p[0], p[2]), -4 * n * n),
 			    times(multiply(square, p[1]), 6 * n), times(multiply(square, square), -3)},
-		4);
+		4, n);
 	agg_set_digits(r, (n - 1) / ((n - 2) * (n - 3)) * ((n + 1) * (m4 / m2 / m2) - 3 * (n - 1)));
 }
 
@@ -306,6 +308,8 @@ static bool find_correlation(const struct pairs_state *s, double *correlation)
 		return false;
 	a = cross(n, s->sums[AA], s->sums[A], s->sums[A]);
 	b = cross(n, s->sums[BB], s->sums[B], s->sums[B]);
+	if (a <= 0 || b <= 0) /* no more than rounding */
+		return false;
 	*correlation = cross_ab(s) / sqrt(a) / sqrt(b);
 	if (fabs(*correlation) > 1)
 		*correlation = copysign(1, *correlation);

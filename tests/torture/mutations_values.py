@@ -10,6 +10,8 @@ DDSKETCH, HLL = "lib/sketch/ddsketch.c", "lib/sketch/hll.c"
 MERGE, PARTIAL, READ = ("cmd/tlm-agg/" + f for f in ("agg_merge.c", "agg_partial.c", "agg_read.c"))
 PANES, SESSIONS = "lib/engine/panes*.[ch]", "lib/engine/sessions*.[ch]"
 
+NO_SPREAD = "what is left of it is within the rounding of its sums, so 0, and 0 / 0 is null"
+
 # (rule, file, text, what stands there instead[, why that changes no answer])
 GROUPS = [
     ("absent is before null", KEY, "TAG_ABSENT = 1, TAG_NULL,", "TAG_NULL = 1, TAG_ABSENT,"),
@@ -117,17 +119,20 @@ SPREADS = [
     ("skew: adjusted", MOMENTS, "sqrt(n * (n - 1)) / (n - 2) * (m3", "(m3"),
     ("kurt: of four or more", MOMENTS, "s->n < 4 ||", "s->n < 3 ||", "a division by n - 3 = 0 is not finite, and null"),
     ("kurt: the excess", MOMENTS, "- 3 * (n - 1)));", "- 0 * (n - 1)));"),
-    ("skew and kurt of a constant are null", MOMENTS, "if (s->n < 3 || s->range[0] == s->range[1])", "if (s->n < 3)"),
+    ("skew and kurt of a constant are null", MOMENTS, "if (s->n < 3 || s->range[0] == s->range[1])", "if (s->n < 3)", NO_SPREAD),
     ("powers are merged", MOMENTS, "\tfor (size_t i = 0; i < 4; i++)\n\t\tdd_add_dd(&s->sums[i], f->sums[i]);", ""),
     ("covariance of a sample", MOMENTS, "cross_ab(s) / n / (n - 1)", "cross_ab(s) / n / n"),
     ("slope: of the first over the second", MOMENTS, "cross((double)s->n, s->sums[BB], s->sums[B], s->sums[B]));", "cross((double)s->n, s->sums[AA], s->sums[A], s->sums[A]));"),
-    ("slope of a constant is null", MOMENTS, "s->n >= 2 && s->range[B_MIN] != s->range[B_MAX]", "s->n >= 2"),
-    ("corr of a constant is null", MOMENTS, "s->range[A_MIN] == s->range[A_MAX] || ", ""),
+    ("slope of a constant is null", MOMENTS, "s->n >= 2 && s->range[B_MIN] != s->range[B_MAX]", "s->n >= 2",
+     NO_SPREAD),
+    ("corr of a constant is null", MOMENTS, "s->range[A_MIN] == s->range[A_MAX] || ", "", NO_SPREAD),
+    ("corr of what is constant but for its rounding is null", MOMENTS, "\tif (a <= 0 || b <= 0) /* no more than rounding */\n\t\treturn false;\n", ""),
     ("corr is 1 at most", MOMENTS, "if (fabs(*correlation) > 1)", "if (false)"),
     ("r2 is a square", MOMENTS, "correlation * correlation);", "correlation);"),
     ("pairs are merged", MOMENTS, "\tfor (size_t i = 0; i < N_SUMS; i++)\n\t\tdd_add_dd(&s->sums[i], f->sums[i]);", ""),
     ("the range of pairs is merged", MOMENTS, "\twiden_range(s, f->range);", ""),
-    ("what cancels to the last bits is zero", MOMENTS, "fabs(sum.high) <= largest * NOISE ? 0 : sum.high", "sum.high"),
+    ("what cancels to the last bits is zero", MOMENTS, "fabs(sum.high) <= largest * fmax(NOISE, n_records * NOISE_OF_ONE) ? 0 : sum.high", "sum.high"),
+    ("what n additions may have rounded is zero", MOMENTS, "fmax(NOISE, n_records * NOISE_OF_ONE)", "NOISE"),
 ]
 
 QUANTILES = [
