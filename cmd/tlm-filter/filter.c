@@ -6,7 +6,9 @@
 
 #include "mem/mem.h"
 
-enum { PARTS_A_JOB = 4 }; /* in the ring, and as many more */
+/* Batches in the ring: so many for each job, and as many more. Of threads few, so that they stay in the cache; workers
+ * of libjq are slow enough to wait for. */
+enum { PARTS_A_THREAD = 2, PARTS_A_WORKER = 4 };
 
 static int take_batch(struct stage *g, struct batch *in, struct buf *out, struct err *err)
 {
@@ -82,7 +84,7 @@ static void open_lanes(struct filter *f, bool is_native)
 	}
 	if (f->opts.is_reading || (is_native && f->n_lanes == 1))
 		return;
-	f->cap_ring = (size_t)f->opts.jobs * PARTS_A_JOB + PARTS_A_JOB;
+	f->cap_ring = ((size_t)f->opts.jobs + 1) * (is_native ? PARTS_A_THREAD : PARTS_A_WORKER);
 	f->ring = mem_alloc(f->cap_ring, sizeof *f->ring);
 	if (is_native)
 		f->jobs = jobs_open(f->n_lanes);

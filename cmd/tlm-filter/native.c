@@ -154,16 +154,17 @@ void filter_work(struct part *p, struct lane *lane)
 		place(p, lane, 0);
 		work_on_records(p, lane);
 	}
-	filter_flush_copy(p);
 }
 
-/* Settles a part that was worked on, and does what is left of it. Its last output stays in out. */
+/* Settles a part that was worked on, and does what is left of it. Its last output stays in out, or in the input. */
 int filter_finish_native(struct filter *f, struct part *p, struct err *err)
 {
 	int result;
 
 	for (;;) {
 		result = filter_settle(f, p, err);
+		if (p->is_elsewhere)
+			filter_flush_copy(p);
 		if (result == 0 && p->is_elsewhere)
 			result = filter_ask_worker(f, p, err);
 		if (result || filter_part_is_done(p))
@@ -184,5 +185,8 @@ int filter_take_here(struct filter *f, struct batch *in, struct buf *out, struct
 	filter_part_begin(p, f, (struct slice){in->p, in->len}, 0);
 	filter_work(p, &f->lanes[0]);
 	result = filter_finish_native(f, p, err);
+	if (result >= 0 && p->copy_from && !out->len)
+		return filter_write(f, p, err) ? -1 : result;
+	filter_flush_copy(p);
 	return result < 0 ? result : filter_spill(f, p, err) ? -1 : result;
 }

@@ -163,6 +163,7 @@ static void count(struct filter *f, const struct fates *fates)
 /* The run ends at this record: what was made behind it is no part of it. */
 static void cut(struct part *p, const struct failure *e)
 {
+	p->copy_from = p->copy_to = NULL;
 	p->out->len = e->out_bytes;
 	if (p->in.origins)
 		p->in.origins->len = e->origins_bytes;
@@ -187,7 +188,6 @@ int filter_settle(struct filter *f, struct part *p, struct err *err)
 {
 	int result = 0;
 
-	filter_flush_copy(p);
 	for (size_t i = 0; i < p->n_failures && result == 0; i++) {
 		result = tell(f, p, &p->failures[i], err);
 		if (result)
@@ -200,14 +200,21 @@ int filter_settle(struct filter *f, struct part *p, struct err *err)
 	return result;
 }
 
+/* Lines that leave as they are, and nothing beside them, leave from where they were read. */
 int filter_write(struct filter *f, struct part *p, struct err *err)
 {
 	struct batch b = p->in;
 
-	filter_flush_copy(p);
-	buf_reserve(p->out, JSON_PAD_BYTES);
-	b.p = p->out->p;
-	b.len = p->out->len;
+	if (p->copy_from && !p->out->len) {
+		b.p = p->copy_from;
+		b.len = (size_t)(p->copy_to - p->copy_from);
+		p->copy_from = p->copy_to = NULL;
+	} else {
+		filter_flush_copy(p);
+		buf_reserve(p->out, JSON_PAD_BYTES);
+		b.p = p->out->p;
+		b.len = p->out->len;
+	}
 	if (!b.origins || !b.origins->len)
 		b.records = NULL;
 	if (b.len && f->sink->ops->write(f->sink, &b, err))
@@ -225,5 +232,6 @@ int filter_write(struct filter *f, struct part *p, struct err *err)
 /* What a batch of any number of large outputs gives is written in constant memory. */
 int filter_spill(struct filter *f, struct part *p, struct err *err)
 {
+	filter_flush_copy(p);
 	return p->out->len < FILTER_SPILL_BYTES ? 0 : filter_write(f, p, err);
 }

@@ -17,7 +17,7 @@
 #include "sink/sink.h"
 #include "stop/stop.h"
 
-enum { OUT_BYTES = 64 << 10, MODE_NEW = 0666, BLOCKED_MS = 1000 };
+enum { OUT_BYTES = 64 << 10, PIPE_BYTES = 1 << 20, MODE_NEW = 0666, BLOCKED_MS = 1000 };
 
 struct file_sink {
 	struct sink base;
@@ -28,7 +28,8 @@ struct file_sink {
 	bool is_stdout;
 	bool is_appended; /* a regular file under its own name */
 	bool has_failed;
-	struct buf out; /* collected bytes */
+	bool is_widened; /* where it is a pipe */
+	struct buf out;  /* collected bytes */
 	struct encoder *encoder;
 	uint64_t bytes_out;
 };
@@ -89,6 +90,15 @@ static int write_out(struct file_sink *f, struct err *err)
 	return rc;
 }
 
+/* A pipe of the usual size holds a quarter of a batch: with more room, writer and reader wait for each other less. What
+ * is no pipe stays as it is. */
+static void widen(struct file_sink *f)
+{
+	if (!f->is_widened && !f->base.on_blocked)
+		fcntl(f->fd, F_SETPIPE_SZ, PIPE_BYTES);
+	f->is_widened = true;
+}
+
 /* Stored bytes: large ones leave at once, small ones are collected. */
 static int put(void *ctx, const char *p, size_t len, struct err *err)
 {
@@ -100,8 +110,10 @@ static int put(void *ctx, const char *p, size_t len, struct err *err)
 	}
 	if (write_out(f, err) != 0)
 		return -1;
-	if (len >= OUT_BYTES)
+	if (len >= OUT_BYTES) {
+		widen(f);
 		return write_all(f, p, len, err);
+	}
 	buf_add(&f->out, p, len);
 	return 0;
 }
