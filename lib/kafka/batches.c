@@ -397,6 +397,7 @@ static enum source_result give_rest(struct reader *r, struct batch *b, struct er
 enum source_result reader_batch(struct reader *r, struct batch *b, struct err *err)
 {
 	reader_give_back(r);
+	reader_rewind(r);
 	if (r->has_failed)
 		return tell_failure(r, err);
 	for (;;) {
@@ -406,6 +407,7 @@ enum source_result reader_batch(struct reader *r, struct batch *b, struct err *e
 		if (r->at == r->n_messages) {
 			reader_give_back(r);
 			fill(r);
+			reader_rewind(r);
 			if (!r->n_messages)
 				return give_rest(r, b, err);
 			if (r->has_failed)

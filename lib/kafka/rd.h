@@ -74,6 +74,8 @@
 	F(incremental_unassign)                                                                                        \
 	F(rebalance_protocol)                                                                                          \
 	F(assignment_lost)                                                                                             \
+	F(memberid)                                                                                                    \
+	F(seek_partitions)                                                                                             \
 	F(committed)                                                                                                   \
 	F(commit_queue)                                                                                                \
 	F(consumer_close)                                                                                              \

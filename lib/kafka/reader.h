@@ -33,6 +33,7 @@ struct part {
 	bool is_done;      /* its range has ended */
 	bool is_caught_up; /* its end was seen, and nothing came since */
 	bool is_paused;
+	bool is_to_rewind; /* still ours, but its output was given up: it is as not assigned until reader_rewind() */
 	bool has_end_news, has_caught_up_news; /* BATCH_INPUT_END, BATCH_CAUGHT_UP are due */
 };
 
@@ -72,6 +73,7 @@ struct reader {
 	rd_kafka_consumer_group_metadata_t *member; /* of the assignment at hand; NULL: none */
 	rd_kafka_queue_t *commits;
 	bool is_commit_pending, was_assigned, is_blocked, is_closing;
+	bool has_to_rewind; /* some part is_to_rewind */
 	int64_t heartbeat_us;
 	int64_t commit_at_us; /* -1: nothing to commit */
 	int (*deliver)(void *ctx, struct err *err);
@@ -95,11 +97,23 @@ int64_t reader_lag(const struct reader *r);
  */
 int reader_settle(struct reader *r, struct err *err);
 
-/* group.c */
+/*
+ * group.c: commits. What the group has committed of a list is asked again until end_us where brokers are out of reach
+ * or a transaction that is open must be decided first. COMMIT_HANDING_OVER may give output up: the parcel stands then.
+ */
+enum commit_when { COMMIT_BETWEEN, COMMIT_AT_END, COMMIT_HANDING_OVER };
+int reader_commit_exactly(struct reader *r, enum commit_when when, struct err *err);
+bool reader_is_cooperative(const struct reader *r);
+int reader_ask_committed(struct reader *r, rd_kafka_topic_partition_list_t *list, int64_t end_us, struct err *err);
+int reader_commit(struct reader *r, bool is_final, struct err *err);
+
+/* assign.c */
 int reader_subscribe(struct reader *r, struct err *err);
 void reader_on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t what, rd_kafka_topic_partition_list_t *list, void *opaque);
-int reader_commit(struct reader *r, bool is_final, struct err *err);
 void reader_keep_alive(struct source *s);
+
+/* After callbacks, before a message is given: partitions whose output was given up are read again. It may fail. */
+void reader_rewind(struct reader *r);
 
 /* batches.c */
 enum source_result reader_batch(struct reader *r, struct batch *b, struct err *err); /* as source_next() */

@@ -34,6 +34,30 @@ torture() { # LIBRARIES PROPERTY OPTION...
 		--kinds kill,term,more,stop,broker --property "$2" "${@:3}"
 }
 
+# joined PROPERTY...: who joins takes partitions from those that have much uncommitted, and keep some: nothing is lost.
+joined() {
+	local name=joined-$BATS_TEST_NUMBER pids=() i
+	kafka_admin create "$name" 6
+	kafka_admin create "$name-out" 6
+	member() {
+		LD_LIBRARY_PATH=$NEW "$TLM_BIN/tlm-filter" -G "$name" --commit-interval 60s "$@" . "kafka:$name" -o "kafka:$name-out"
+	}
+	has_committed() { [ "$(kafka_admin committed "$name" "$name" | awk '$2 > 0 { n += $2 } END { print n + 0 }')" -ge "$1" ]; }
+	for i in 1 2 3; do
+		seq $(((i - 1) * 30000 + 1)) $((i * 30000)) | "$TLM_BIN/tlm-filter" -q . -o "kafka:$name"
+		member "$@" 3>&- &
+		pids+=($!)
+		# all that came before the next one came is committed as it takes its part
+		[ "$i" = 1 ] || within 60 has_committed $(((i - 1) * 5000))
+		sleep 3
+	done
+	kill -TERM "${pids[@]}"
+	wait "${pids[@]}" || true
+	member "$@" --until-end
+	consume "$name-out" -X isolation.level=read_committed | sort -n >"$BATS_TEST_TMPDIR/out"
+	seq 1 90000 | cmp - "$BATS_TEST_TMPDIR/out"
+}
+
 @test "it is the newest library that answers" {
 	same 'librdkafka 2.16.0' "$(LD_LIBRARY_PATH=$NEW kcat -V | grep -o 'librdkafka [0-9.]*')"
 }
@@ -52,6 +76,14 @@ torture() { # LIBRARIES PROPERTY OPTION...
 @test "the newest library: windows that are rebuilt" { newer rebuild; }
 @test "the newest library: passwords, SCRAM among them" { newer secure; }
 
+@test "cooperative members that hand over what is not committed" {
+	joined -X heartbeat.interval.ms=200 -X session.timeout.ms=6000 -X partition.assignment.strategy=cooperative-sticky
+}
+@test "the same by the new protocol" { joined -X group.protocol=consumer; }
+
 @test "cooperative members" { torture "$NEW" partition.assignment.strategy=cooperative-sticky; }
+@test "cooperative members with a state topic" {
+	torture "$NEW" partition.assignment.strategy=cooperative-sticky --state --windows hopping
+}
 @test "members by the new protocol" { torture "$NEW" group.protocol=consumer; }
 @test "records by the new protocol" { torture "$NEW" group.protocol=consumer --tool filter; }
