@@ -281,7 +281,7 @@ static void the_whole_stream_comes_back(void **state)
 /* In the order of times, with grace or not, and in that of lines. */
 static void runs(const struct window_spec *window, bool can_have_time)
 {
-	for (unsigned i = 0; i < 30; i++) {
+	for (unsigned i = 0; i < 15; i++) {
 		struct engine_opts opts = {.window = *window, .has_time = can_have_time || i % 3};
 
 		opts.grace_us = opts.has_time && i % 2 ? 8 * S_US : 0;
