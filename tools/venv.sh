@@ -7,7 +7,7 @@ packages='duckdb==2.0.1 numpy boto3==1.44.8'
 venv=${TLM_VENV:-build/venv}
 
 if [ "${1-}" = bench ]; then
-	packages="$packages polars==2.1.0 chdb==4.4.0"
+	packages="$packages polars==2.1.0 chdb==4.4.0 pyarrow==26.0.1"
 	venv=$venv-bench
 fi
 if [ "$(cat "$venv/packages" 2>/dev/null)" != "$packages" ]; then

@@ -11,8 +11,8 @@ teardown_file() { kafka_stop; }
 setup() { kafka_need; }
 
 torture() { # OPTION...
-	OWNER=$PPID timeout 3000 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" "${FAULTS:-100}" --counted kill --tool lake --members 2 \
-		--every 0.3-1.2 "$@"
+	OWNER=$PPID timeout 6000 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" "${FAULTS:-100}" --counted kill --tool lake --members 2 \
+		--every 0.3-1.2 --rate 400 "$@"
 }
 
 @test "into a directory" {

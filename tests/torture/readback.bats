@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# The lake in S3 read by others, as docs/lake.md tells their users: ClickHouse's engine and polars from tools/venv.sh bench,
-# Spark where $SPARK_PYTHON is a python that has pyspark.
+# The lake in S3 read by others, as docs/lake.md tells their users: ClickHouse's engine, polars and pyarrow from tools/venv.sh
+# bench, Spark where $SPARK_PYTHON is a python that has pyspark, rclone where it is installed.
 
 load ../bats/common
 
@@ -30,8 +30,23 @@ readback() { "${python:-$(cd "$TLM_TOP" && tools/venv.sh bench)}" "$TLM_TOP/test
 
 @test "ClickHouse: rows, sums, partition columns with their types" { readback chdb lake/zst "$S3_HOME/in"; }
 @test "polars: rows, sums, partition columns with their types" { readback polars lake/zst "$S3_HOME/in"; }
+@test "pyarrow, a dataset: rows, sums, partition columns with their types" { readback arrow lake/gz "$S3_HOME/in"; }
+@test "pyarrow, objects of zst one by one: rows and sums" { readback arrow-zst lake/zst "$S3_HOME/in"; }
+@test "rclone: a copy is whole" {
+	need rclone
+	cd "$BATS_TEST_TMPDIR"
+	export RCLONE_CONFIG_S_TYPE=s3 RCLONE_CONFIG_S_PROVIDER=Other RCLONE_CONFIG_S_ENV_AUTH=true RCLONE_CONFIG_S_ENDPOINT=$AWS_ENDPOINT_URL
+	rclone --config /dev/null copy S:lake/zst copy
+	rclone --config /dev/null check S:lake/zst copy
+	find copy -name '*.zst' -exec zstd -dcq {} + | sort | cmp - <(sort "$S3_HOME/in")
+	tlm-s3put -q --audit "file://$PWD/copy" 2>err || { cat err; false; }
+}
 @test "Spark: the table of docs/lake.md: rows, sums, partition columns with their types" {
 	[ -n "${SPARK_PYTHON:-}" ] || skip "no SPARK_PYTHON"
 	cd "$BATS_TEST_TMPDIR"
-	python=$SPARK_PYTHON readback spark lake/gz "$S3_HOME/in" "$S3_HOME/s3/data/lake/gz"
+	for kind in zst gz; do
+		mkdir $kind && cd $kind
+		python=$SPARK_PYTHON readback spark lake/$kind "$S3_HOME/in" "$S3_HOME/s3/data/lake/$kind"
+		cd ..
+	done
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The lake read by others, as docs/lake.md says: readback.py WHO BUCKET/PREFIX INPUT [DIRECTORY]
 
-WHO is chdb, polars (both over S3, from AWS_ENDPOINT_URL) or spark (from the files in DIRECTORY, with the table of the page).
+WHO is chdb, polars, arrow, arrow-zst (all over S3, from AWS_ENDPOINT_URL) or spark (from the files in DIRECTORY, with the table of the page).
 Rows, sums and partition columns with their types must be those of INPUT.
 """
 
@@ -18,11 +18,11 @@ key, secret = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY
 endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
 
 
-def page(language, heading):
-    """The first block of that language below a heading of docs/lake.md."""
+def page(language, heading, number=0):
+    """A block of that language below a heading of docs/lake.md, by default the first."""
     with open(os.path.join(TOP, "docs/lake.md")) as f:
         text = f.read().split(f"\n## {heading}\n")[1]
-    return re.search(rf"```{language}\n(.*?)```", text, re.S).group(1)
+    return re.findall(rf"```{language}\n(.*?)```", text, re.S)[number]
 
 
 def want():
@@ -64,6 +64,37 @@ def by_polars():
     return {(dt, hour, None if v == "__HIVE_DEFAULT_PARTITION__" else v): (n, int(cents)) for dt, hour, v, n, cents in rows}
 
 
+def arrow_names(until):
+    names = {}
+    code = page("python", "pyarrow").rsplit(until, 1)[0].replace("lake/telemetry", place)
+    exec(code.replace('region="eu-central-1"', f'endpoint_override="{endpoint}", region="us-east-1"'), names)
+    return names
+
+
+def by_arrow():
+    import pyarrow.compute as pc
+
+    table = arrow_names("\nlake.to_table")["lake"].to_table()
+    table = table.append_column("cents", pc.round(pc.multiply(table["value"], 100)))
+    rows = table.group_by(["dt", "hour", "vehicle"]).aggregate([("cents", "count"), ("cents", "sum")]).to_pylist()
+    return {(r["dt"], r["hour"], r["vehicle"]): (r["cents_count"], int(r["cents_sum"])) for r in rows}
+
+
+def by_arrow_zst():
+    """The objects one by one; their directories by our own means."""
+    names, got = arrow_names("\nlake = "), {}
+    names["see"] = lambda path, table: got.update({path: table})
+    exec(page("python", "pyarrow", 1).replace("lake/telemetry", place).rstrip() + "\n            see(info.path, table)\n", names)
+    sums = {}
+    for path, table in got.items():
+        dt, hour, vehicle = re.search("/dt=([^/]*)/hour=([^/]*)/vehicle=([^/]*)/", path).groups()
+        vehicle = None if vehicle == "__HIVE_DEFAULT_PARTITION__" else unquote(vehicle)
+        k = datetime.date.fromisoformat(dt), int(hour), vehicle
+        n, cents = sums.get(k, (0, 0))
+        sums[k] = n + table.num_rows, cents + sum(round(v * 100) for v in table["value"].to_pylist())
+    return sums
+
+
 def by_spark():
     from pyspark.sql import SparkSession
 
@@ -74,11 +105,12 @@ def by_spark():
             spark.sql(statement)
     kinds = dict(spark.table("telemetry").dtypes)
     assert (kinds["dt"], kinds["hour"], kinds["vehicle"]) == ("date", "int", "string"), kinds
-    rows = spark.sql("SELECT dt, hour, vehicle, count(*), sum(round(value * 100)) FROM telemetry GROUP BY dt, hour, vehicle").collect()
+    query = page("sql", "Spark", 1).replace("max(value)", "sum(round(value * 100))")
+    rows = spark.sql(query.rstrip().rstrip(";")).collect()
     return {(dt, hour, v): (n, int(cents)) for dt, hour, v, n, cents in rows}
 
 
-got, expected = {"chdb": by_chdb, "polars": by_polars, "spark": by_spark}[who](), want()
+got, expected = {"chdb": by_chdb, "polars": by_polars, "arrow": by_arrow, "arrow-zst": by_arrow_zst, "spark": by_spark}[who](), want()
 for k in expected.keys() | got.keys():
     if got.get(k) != expected.get(k):
         sys.exit(f"readback.py {who}: {k}: {got.get(k)} in place of {expected.get(k)}")
