@@ -20,7 +20,7 @@ def feed(argv, lines, inject=None, log=None):
         except BrokenPipeError:
             break
     try:
-        out, err = p.communicate(timeout=60)
+        out, err = p.communicate(timeout=600)
     except BrokenPipeError:
         out, err = p.stdout.read(), p.stderr.read()
         p.wait()
