@@ -69,7 +69,8 @@ int agg_start_engine(struct agg *g, struct err *err)
 		return -1;
 	for (unsigned i = 0; i < g->n_workers; i++)
 		agg_worker_begin(&g->workers[i]);
-	g->usual = agg_usual_open(&g->list);
+	g->has_runs = g->n_workers > 1 && g->workers[0].is_usual && !g->lateness && g->list.merges_exactly &&
+		      engine_has_runs(g->workers[0].engine);
 	g->has_begun = true;
 	return 0;
 }
@@ -113,7 +114,7 @@ static void read_whole(void *context, unsigned thread)
 	struct agg_worker *w = &block->agg->workers[thread];
 
 	agg_block_start(w, block);
-	agg_block_read(w, block, SIZE_MAX);
+	agg_run_read(w, block);
 }
 
 static int settle(struct stage *stage, struct buf *out, struct err *err)
@@ -139,6 +140,9 @@ static int hold(struct agg *g, struct batch *in, struct buf *out, struct err *er
 	block->in = &block->own;
 	block->from = block->own.p;
 	block->first_line = block->own.first_line;
+	block->watermark_us = g->clock.watermark_us;
+	block->may_run = g->has_runs && !g->n_without_runs;
+	g->n_without_runs -= g->n_without_runs > 0;
 	jobs_add(g->jobs, read_whole, block);
 	return g->n_blocks < g->max_blocks ? 0 : settle(&g->stage, out, err);
 }
@@ -327,7 +331,6 @@ void agg_close(struct agg *g)
 		agg_worker_close(&g->workers[i]);
 	for (size_t i = 0; i < g->max_blocks; i++)
 		agg_block_release(&g->blocks[i]);
-	agg_usual_close(g->usual);
 	lateness_close(g->lateness);
 	rows_close(g->rows);
 	rows_close(g->having_rows);

@@ -2,12 +2,14 @@
  * agg_impl: what the files of the stage share.
  *
  * A batch goes this way:
- *	read    agg_read.c: a worker reads its lines into a block: time, key, values, or what is wrong (many threads)
- *	judge   agg_round.c: in the order of the input the clock sees the times and fixes W for each record, and what is
- *	        wrong goes to the rejects (one thread)
- *	fold    agg_round.c: each lane, an engine with the groups of its own, takes its records in the order of the
- *	        input with their W (one thread for each lane)
- *	write   agg_rows.c: rows, which several lanes have made into texts, in their order (one thread); agg_late.c
+ *	read    agg_run.c, agg_read.c: a worker reads its lines into a block: time, key, values, or what is wrong (many
+ *threads) judge   agg_round.c: in the order of the input the clock sees the times and fixes W for each record, and what
+ *is wrong goes to the rejects (one thread) fold    agg_round.c: each lane, an engine with the groups of its own, takes
+ *its records in the order of the input with their W (one thread for each lane) write   agg_rows.c: rows, which several
+ *lanes have made into texts, in their order (one thread); agg_late.c
+ *
+ * Most records are usual ones: nothing is to be judged but that time goes on in a window that is open. They are folded
+ * where they are read: by one thread into the engine (agg_usual.c), by many into runs, which lanes merge (agg_run.c).
  *
  * So what comes out is the same for any number of threads. One thread does a few hundred lines of a batch at a time;
  * -j N holds some batches back and does them as one round. What has to see all rows in turn (--top, --latest, --having,
@@ -72,6 +74,25 @@ struct agg_item {
 	uint8_t reason;
 };
 
+struct agg_tally {
+	uint64_t n, digest; /* records, and the sum of the hashes of their groups */
+};
+
+/* Usual records of one pane behind each other, folded where they were read: agg_run.c. */
+struct agg_run {
+	size_t at;        /* so many items of the block come before it */
+	const char *from; /* its first line, and the number of that */
+	uint64_t first_line;
+	struct window_pane pane;
+	int64_t closes_us; /* W below it: all windows of the pane are open */
+	int64_t min_us, max_us;
+	uint64_t n;
+	struct group_table groups;
+	struct agg_tally *tallies; /* by lane */
+	uint64_t seq;              /* as of a line of the round */
+	int64_t watermark_us;      /* W, which its records raised */
+};
+
 /* Lines that were read: of a batch or a part of one. */
 struct agg_block {
 	struct agg *agg;
@@ -85,7 +106,11 @@ struct agg_block {
 	struct agg_item *items;
 	size_t n, cap;
 	struct agg_value *values; /* of all items in turn */
-	struct buf text;          /* keys, votes, messages */
+	bool may_run;             /* runs are worth a try */
+	int64_t watermark_us;     /* W when it was given to a thread */
+	struct agg_run *runs;
+	size_t n_runs, cap_runs;
+	struct buf text; /* keys, votes, messages */
 };
 
 /* A row of one of several lanes: its place in the order of rows, and its text. */
@@ -106,7 +131,10 @@ struct agg_worker {
 	struct json_paths *paths;      /* what the scanner looks for: of where, if there is one */
 	struct json_scan *scan;
 	bool is_usual; /* a record is a time, groups and values, and nothing else is asked of it */
-	bool is_ahead; /* the next record was taken from the scanner already */
+	struct agg_usual *usual;
+	struct window_pane pane; /* of the last record that was no part of a run */
+	unsigned n_without_runs; /* blocks to come that this worker reads without */
+	bool is_ahead;           /* the next record was taken from the scanner already */
 	struct json_record ahead;
 	struct buf tmp;
 
@@ -158,7 +186,8 @@ struct agg {
 	struct agg_books told;     /* what the books know */
 	struct rows *rows;
 
-	struct agg_usual *usual;
+	bool has_runs;            /* several threads make runs of usual records */
+	unsigned n_without_runs;  /* blocks to come without */
 	struct agg_block *blocks; /* batches that are held back for the next round */
 	size_t n_blocks, max_blocks;
 	struct agg_block *round; /* the round that runs */
@@ -237,19 +266,48 @@ int agg_start_engine(struct agg *g, struct err *err);
 void agg_forget_books(struct agg *g); /* what is open was rebuilt, and is all that counts of what came so far */
 
 /* agg_read.c */
+static inline uint16_t agg_lane_of(const struct agg *g, uint64_t hash)
+{
+	return g->n_lanes == 1 ? 0 : (uint16_t)((hash >> 32) % g->n_lanes);
+}
+
 /* Begins with the lines of block->in from block->from on, the number of which is block->first_line. */
 void agg_block_start(struct agg_worker *w, struct agg_block *block);
-/* The next lines, up to max of them, into the block. False: these are the last. Where block->first is a record, nothing
+/* The next lines, up to max of them, into the block: agg_block_read() has emptied it before; behind the last
+ * agg_block_add() items are where they will stay. False: these are the last. Where block->first is a record, nothing
  * was planned for it yet: it comes next, after another start. */
 bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max);
+bool agg_block_add(struct agg_worker *w, struct agg_block *block, size_t max);
+void agg_block_reset(struct agg_block *block);
+void agg_block_settle(const struct agg_worker *w, struct agg_block *block);
 void agg_block_release(struct agg_block *block);
 
 /* agg_usual.c */
-struct agg_usual *agg_usual_open(const struct agg_list *list);
+struct agg_usual *agg_usual_open(struct agg_worker *w);
 void agg_usual_close(struct agg_usual *u); /* does nothing for NULL */
 bool agg_usual_fits(const struct agg *g);  /* whether agg_usual_fold() is worth its call now */
 /* Usual records of the block's lines, up to one that is not, which then is ahead. False: there is none. */
 bool agg_usual_fold(struct agg *g, const struct agg_block *block);
+
+/* The same into a run, as far as it is of use. */
+bool agg_usual_gather(struct agg_worker *w, const struct agg_block *block, struct agg_run *run);
+
+/* agg_run.c */
+void agg_run_read(struct agg_worker *w, struct agg_block *block); /* all lines of a block that has started */
+/* Its turn has come. False: its records must be judged one by one, and it is gone with all behind it, in their place
+ * are items. */
+bool agg_run_judge(struct agg *g, struct agg_block *block, size_t i);
+int agg_run_fold(struct agg_worker *w, struct agg_run *run); /* the groups of the lane: 0, or -1 with w->err */
+void agg_runs_reset(struct agg_block *block);
+void agg_runs_release(struct agg_block *block);
+
+/* So many groups that to fold them twice is more work than items are. */
+static inline bool agg_run_is_sparse(const struct agg_run *run)
+{
+	enum { FREE_GROUPS = 64, RECORDS_PER_GROUP = 4 };
+
+	return run->groups.n > FREE_GROUPS + run->n / RECORDS_PER_GROUP;
+}
 
 /* agg_round.c */
 void agg_note_newest(struct agg *g, int64_t us); /* every record and part that the clock has taken passes here */

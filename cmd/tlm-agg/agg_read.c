@@ -105,7 +105,7 @@ static bool read_group(struct line *l)
 	}
 	r->key.len = text->len - l->item->key_at;
 	r->hash = group_hash((struct slice){text->p + l->item->key_at, r->key.len});
-	l->item->lane = (uint16_t)(g->n_lanes == 1 ? 0 : (r->hash >> 32) % g->n_lanes);
+	l->item->lane = agg_lane_of(g, r->hash);
 	return true;
 }
 
@@ -176,7 +176,7 @@ static bool read_usual(const struct line *l)
 	item->key_at = at;
 	item->record.key.len = text->len - at;
 	item->record.hash = group_hash((struct slice){text->p + at, text->len - at});
-	item->lane = g->n_lanes == 1 ? 0 : (uint16_t)((item->record.hash >> 32) % g->n_lanes);
+	item->lane = agg_lane_of(g, item->record.hash);
 	item->fate = AGG_GOOD;
 	return true;
 
@@ -280,8 +280,10 @@ static void clear(struct agg_item *item)
 }
 
 /* What grew is at its last place now. */
-static void set_pointers(struct agg_block *b, size_t n_values)
+void agg_block_settle(const struct agg_worker *w, struct agg_block *b)
 {
+	size_t n_values = w->list->n_fields + w->list->n_conditions;
+
 	for (size_t i = 0; i < b->n; i++) {
 		b->items[i].record.key.p = b->text.p + b->items[i].key_at;
 		b->items[i].record.values = b->values + i * n_values;
@@ -303,18 +305,33 @@ static inline bool next_record(struct agg_worker *w, struct json_record *record)
 	return json_scan_next(w->scan, record);
 }
 
-bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max)
+void agg_block_reset(struct agg_block *block)
 {
-	size_t n_values = w->list->n_fields + w->list->n_conditions;
-	struct json_record record;
-	struct line l = {w, block, &record, NULL, NULL};
-	bool is_more = true;
-
 	block->n = 0;
 	block->first = (struct json_span){0};
 	buf_reset(&block->text);
 	buf_reserve(&block->text, 1);
-	while (block->n < max && (is_more = next_record(w, &record))) {
+}
+
+bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max)
+{
+	bool is_more;
+
+	agg_block_reset(block);
+	is_more = agg_block_add(w, block, max);
+	agg_block_settle(w, block);
+	return is_more;
+}
+
+bool agg_block_add(struct agg_worker *w, struct agg_block *block, size_t max)
+{
+	size_t n_values = w->list->n_fields + w->list->n_conditions;
+	struct json_record record;
+	struct line l = {w, block, &record, NULL, NULL};
+	size_t end = max < SIZE_MAX - block->n ? block->n + max : SIZE_MAX;
+	bool is_more = true;
+
+	while (block->n < end && (is_more = next_record(w, &record))) {
 		l.item = next_item(block, n_values);
 		l.values = block->values + block->n * n_values;
 		clear(l.item);
@@ -330,13 +347,13 @@ bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max)
 		block->spans = record.spans;
 		block->n++;
 	}
-	set_pointers(block, n_values);
 	return is_more;
 }
 
 void agg_block_release(struct agg_block *block)
 {
 	batch_release(&block->own);
+	agg_runs_release(block);
 	free(block->items);
 	free(block->values);
 	buf_release(&block->text);

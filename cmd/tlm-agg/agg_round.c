@@ -117,19 +117,34 @@ static bool judge_usual(struct agg *g, struct agg_item *item)
 	return true;
 }
 
+/* Those that come before an item. What judges one may put items there. */
+static void judge_runs(struct agg *g, struct agg_block *block, size_t item, size_t *run)
+{
+	while (*run < block->n_runs && block->runs[*run].at == item && agg_run_judge(g, block, *run)) {
+		block->runs[*run].seq = g->n_watermarks;
+		note_watermark(g);
+		++*run;
+	}
+}
+
 /* Where it ends with an error, the block ends before that line. */
 static int judge_block(struct agg *g, struct agg_block *block, struct err *err)
 {
 	bool is_usual = g->n_lanes == 1 && g->time_from == TIME_FIELD && !g->clock.quorum && !g->lateness;
+	size_t run = 0;
 
 	block->first_seq = g->n_watermarks;
-	for (size_t i = 0; i < block->n; i++) {
+	for (size_t i = 0;; i++) {
+		judge_runs(g, block, i, &run);
+		if (i == block->n)
+			break;
 		if (is_usual && judge_usual(g, &block->items[i])) {
 			block->items[i].watermark_us = g->clock.watermark_us;
 			continue;
 		}
 		if (judge_item(g, block, &block->items[i], err)) {
 			block->n = i;
+			block->n_runs = run;
 			return -1;
 		}
 		block->items[i].watermark_us = g->clock.watermark_us;
@@ -158,13 +173,21 @@ static bool is_mine(const struct agg_worker *w, const struct agg_item *item)
 static int fold_block(struct agg_worker *w, struct agg_block *block)
 {
 	bool is_fetching = engine_is_large(w->engine);
+	size_t run = 0;
 
-	for (size_t i = 0; i < block->n; i++) {
+	for (size_t i = 0;; i++) {
 		struct agg_item *item = &block->items[i];
+
+		for (; run < block->n_runs && block->runs[run].at == i; run++) {
+			if (agg_run_fold(w, &block->runs[run]))
+				return -1;
+		}
+		if (i == block->n)
+			return 0;
 
 		if (is_fetching && i + AHEAD < block->n && is_mine(w, item + AHEAD))
 			engine_prefetch(w->engine, &item[AHEAD].record);
-		w->seq = block->first_seq + i;
+		w->seq = block->first_seq + i + run; /* as judge_block() noted them */
 		if (item->fate == AGG_MARK && engine_advance(w->engine, item->watermark_us, &w->err))
 			return -1;
 		if (!is_mine(w, item))
@@ -184,7 +207,6 @@ static int fold_block(struct agg_worker *w, struct agg_block *block)
 			return -1;
 		}
 	}
-	return 0;
 }
 
 static bool is_time(int64_t watermark_us)

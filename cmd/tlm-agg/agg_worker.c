@@ -44,6 +44,7 @@ void agg_worker_close(struct agg_worker *w)
 	if (!w->agg)
 		return;
 	engine_close(w->engine);
+	agg_usual_close(w->usual);
 	rows_close(w->rows);
 	json_scan_close(w->scan);
 	condition_close(w->start);
@@ -99,6 +100,7 @@ void agg_worker_begin(struct agg_worker *w)
 	}
 	w->is_usual = g->time_from == TIME_FIELD && !g->clock.quorum && !g->opts.has_marks && !g->opts.is_merging &&
 		      !w->where && !w->start && !w->end && !w->list->n_conditions;
+	w->usual = agg_usual_open(w);
 	if (w->lane >= g->n_lanes)
 		return;
 	w->engine = engine_open(&opts);

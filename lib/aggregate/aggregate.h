@@ -140,11 +140,13 @@ struct agg_list {
 	uint32_t carried_bytes; /* what a group carries from window to window; 0: no value holds */
 	uint32_t exact_max;
 	struct agg_simple simple;
-	bool is_coercing; /* numbers may be written as text */
-	bool has_memory;  /* some state owns memory: agg_states_release() is needed */
-	bool has_sketch;  /* some result may be approximate */
-	bool has_samples; /* some state keeps every sample */
-	bool *are_read;   /* of agg_states_read(): the states of a row; NULL before */
+	bool is_coercing;    /* numbers may be written as text */
+	bool has_memory;     /* some state owns memory: agg_states_release() is needed */
+	bool has_sketch;     /* some result may be approximate */
+	bool has_samples;    /* some state keeps every sample */
+	bool merges_exactly; /* states of parts, merged in their order, give the results of all records to the bit, and
+			      * a merge is cheap */
+	bool *are_read;      /* of agg_states_read(): the states of a row; NULL before */
 	struct buf scratch, scratch_text;
 };
 

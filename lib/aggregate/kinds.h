@@ -25,6 +25,7 @@ struct agg_kind {
 	bool has_parameter;  /* calls with another n or width have another state */
 	bool is_exact_first; /* depends on exact_max */
 	bool keeps_samples;  /* all of them: the state grows with each value */
+	bool merges_exactly; /* and cheaply: see agg_list */
 	void (*add)(void *state, const struct agg_value *v, const struct agg_place *place, struct agg_list *list);
 	void (*add_input)(void *state, const struct agg_input *in); /* in place of add, which is NULL then */
 	void (*merge)(void *into, const void *from, struct agg_list *list);

@@ -187,6 +187,7 @@ void agg_quantile_sort(struct agg_quantile *q)
 
 const struct agg_kind agg_kind_quantile = {
 	.name = "percentiles",
+	.merges_exactly = true,
 	.is_exact_first = true,
 	.write = agg_quantile_write,
 	.read = agg_quantile_read,
@@ -315,6 +316,7 @@ uint64_t agg_distinct_count(const struct agg_distinct *d)
 
 const struct agg_kind agg_kind_distinct = {
 	.name = "distinct",
+	.merges_exactly = true,
 	.is_exact_first = true,
 	.write = agg_distinct_write,
 	.read = agg_distinct_read,

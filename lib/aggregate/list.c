@@ -101,6 +101,7 @@ static uint32_t state_of(struct agg_list *list, const struct agg_state *wanted)
 	list->state_bytes += wanted->kind->bytes;
 	list->has_memory |= wanted->kind->release != NULL;
 	list->has_samples |= wanted->kind->keeps_samples;
+	list->merges_exactly &= wanted->kind->merges_exactly;
 	agg_simple_find(list);
 	return (uint32_t)i;
 }
@@ -447,7 +448,7 @@ int agg_list_parse(struct agg_list *list, const char *text, struct err *err)
 {
 	struct parser p = {text, text, list, err};
 
-	*list = (struct agg_list){.exact_max = AGG_EXACT_DEFAULT};
+	*list = (struct agg_list){.exact_max = AGG_EXACT_DEFAULT, .merges_exactly = true};
 	for (;;) {
 		if (parse_item(&p))
 			break;

@@ -46,6 +46,16 @@ enum engine_fate engine_merge(struct engine *e, const struct engine_part *part, 
 	return e->windows->ops->merge(e->windows, part, watermark_us, err);
 }
 
+bool engine_has_runs(const struct engine *e)
+{
+	return e->windows->ops->has_runs && e->windows->ops->has_runs(e->windows);
+}
+
+int engine_run_seek(struct engine *e, int64_t us, int64_t watermark_us, struct err *err)
+{
+	return e->windows->ops->run_seek(e->windows, us, watermark_us, err);
+}
+
 bool engine_run_start(struct engine *e, struct engine_run *run)
 {
 	return e->windows->ops->run_start && e->windows->ops->run_start(e->windows, run);

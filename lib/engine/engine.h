@@ -136,6 +136,13 @@ struct engine_run {
 	int64_t due_us;           /* their W is below it */
 };
 
+/* Whether this engine has such a way at times. */
+bool engine_has_runs(const struct engine *e);
+
+/* The next run is to be of the pane of this time, whose windows are all open, and W has risen: what it closes goes out.
+ * engine_run_start() is true then, and the run has a record. The engine has runs. 0, or -1 with err. */
+int engine_run_seek(struct engine *e, int64_t us, int64_t watermark_us, struct err *err);
+
 /* False: there is no such way now. */
 bool engine_run_start(struct engine *e, struct engine_run *run);
 

@@ -86,6 +86,41 @@ static size_t add_run(struct side *s, const struct engine_record *records, const
 	return i;
 }
 
+/* The same of records that lie in one pane, whose windows are all open: each group as one, after W has risen to the
+ * end. */
+static size_t add_sought(struct side *s, const struct window_spec *spec, int64_t grace_us,
+	const struct engine_record *records, const int64_t *watermarks, size_t n)
+{
+	struct window_pane pane;
+	struct err err = ERR_INIT;
+	struct engine_run run;
+	uint64_t digest = 0;
+	size_t i = 0;
+	bool is_new;
+
+	if (!engine_has_runs(s->e))
+		return 0;
+	pane = window_pane_at(spec, records->place.time_us);
+	while (i < n && records[i].place.time_us >= pane.start_us && records[i].place.time_us < pane.end_us &&
+		watermarks[i] < window_end(spec, pane.first) + grace_us)
+		digest += records[i++].hash;
+	if (!i)
+		return 0;
+	assert_int_equal(engine_run_seek(s->e, records[0].place.time_us, watermarks[i - 1], &err), 0);
+	assert_true(engine_run_start(s->e, &run));
+	assert_true(run.start_us == pane.start_us && run.end_us == pane.end_us && run.due_us > watermarks[i - 1]);
+	for (size_t k = i; k-- > 0;) {
+		uint64_t states[8] = {0};
+
+		assert_true(s->list.state_bytes <= sizeof states);
+		agg_states_add(&s->list, states, NULL, &records[k].place);
+		agg_states_merge(&s->list, engine_run_states(s->e, records[k].key, records[k].hash, &is_new), states);
+	}
+	engine_run_end(s->e, i, digest);
+	s->n_in_runs += i;
+	return i;
+}
+
 /* Time goes on with some disorder, and jumps at times. */
 static void make_stream(struct engine_record *records, int64_t *watermarks, int64_t delay_us)
 {
@@ -120,7 +155,10 @@ static uint64_t compare(const struct engine_opts *opts, int64_t delay_us)
 	for (size_t i = 0; i < RECORDS;) {
 		size_t most = any(100), n;
 
-		n = add_run(&runs, records + i, watermarks + i, most < RECORDS - i ? most : RECORDS - i);
+		if (most > RECORDS - i)
+			most = RECORDS - i;
+		n = any(2) ? add_run(&runs, records + i, watermarks + i, most)
+			   : add_sought(&runs, &opts->window, opts->grace_us, records + i, watermarks + i, most);
 		for (size_t k = 0; k < n; k++, i++)
 			add_plain(&plain, &records[i], watermarks[i]);
 		if (i == RECORDS)

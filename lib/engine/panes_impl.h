@@ -100,6 +100,8 @@ int panes_emit(struct panes *w, int64_t k, struct engine_row *row, void *states,
 int64_t panes_next_window(const struct panes *w);
 
 /* panes_run.c */
+bool panes_have_runs(const struct engine_windows *windows);
+int panes_run_seek(struct engine_windows *windows, int64_t us, int64_t watermark_us, struct err *err);
 bool panes_run_start(struct engine_windows *windows, struct engine_run *run);
 void *panes_run_states(struct engine_windows *windows, struct slice key, uint64_t hash, bool *is_new);
 void panes_run_end(struct engine_windows *windows, uint64_t n_records, uint64_t digest);

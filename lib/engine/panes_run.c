@@ -1,6 +1,28 @@
 /* panes: runs of usual records, see engine_run_start(). */
+#include <assert.h>
+
 #include "engine/panes_impl.h"
 #include "group/group.h"
+
+bool panes_have_runs(const struct engine_windows *windows)
+{
+	return ((const struct panes *)windows)->is_plain;
+}
+
+int panes_run_seek(struct engine_windows *windows, int64_t us, int64_t watermark_us, struct err *err)
+{
+	struct panes *w = (struct panes *)windows;
+	struct window_pane where;
+
+	if (panes_is_due(w, watermark_us) && panes_step(w, watermark_us, true, err))
+		return -1;
+	if (w->hot && us >= w->hot->at.start_us && us < w->hot->at.end_us)
+		return 0;
+	where = window_pane_at(&w->opts->window, us);
+	w->hot = panes_get(w, &where, watermark_us);
+	assert(w->hot && watermark_us < w->hot->first_closes_us);
+	return 0;
+}
 
 bool panes_run_start(struct engine_windows *windows, struct engine_run *run)
 {

@@ -54,7 +54,9 @@ struct engine_windows_ops {
 		struct engine_windows *windows, int64_t watermark_us, int64_t known_us, bool is_final, struct err *err);
 	/* As engine_oldest_start(). */
 	int64_t (*oldest_start)(const struct engine_windows *windows);
-	/* Optional, all three: engine_run_start() and what goes with it. */
+	/* Optional, all five: engine_run_start() and what goes with it. */
+	bool (*has_runs)(const struct engine_windows *windows);
+	int (*run_seek)(struct engine_windows *windows, int64_t us, int64_t watermark_us, struct err *err);
 	bool (*run_start)(struct engine_windows *windows, struct engine_run *run);
 	void *(*run_states)(struct engine_windows *windows, struct slice key, uint64_t hash, bool *is_new);
 	void (*run_end)(struct engine_windows *windows, uint64_t n_records, uint64_t digest);

@@ -71,6 +71,7 @@ struct group_table {
 
 void group_table_init(struct group_table *t, uint32_t state_bytes);
 void group_table_release(struct group_table *t);
+void group_table_reset(struct group_table *t); /* no entries; it keeps its memory */
 
 /*
  * The entry of a key. A new one (*is_new) has a zeroed state. Entries may move at the next call that adds one.

@@ -220,6 +220,11 @@ static void equal_hashes_are_not_equal_keys(void **state)
 	assert_int_equal(group_table_get(&t, SLICE_LIT("a"), 7, &is_new)->state[0], 1);
 	assert_int_equal(group_table_get(&t, SLICE_LIT("b"), 7, &is_new)->state[0], 2);
 	assert_int_equal(t.n, 2);
+	/* emptied it knows none of them */
+	group_table_reset(&t);
+	assert_null(group_table_find(&t, SLICE_LIT("a"), 7));
+	assert_int_equal(group_table_get(&t, SLICE_LIT("b"), 7, &is_new)->state[0], 0);
+	assert_true(is_new && t.n == 1);
 	group_table_release(&t);
 }
 

@@ -34,6 +34,14 @@ void group_table_release(struct group_table *t)
 	group_table_init(t, t->state_bytes);
 }
 
+void group_table_reset(struct group_table *t)
+{
+	if (t->n)
+		memset(t->slots, 0, t->n_slots * sizeof *t->slots);
+	t->n = 0;
+	t->n_words = 0;
+}
+
 static void grow_slots(struct group_table *t)
 {
 	uint32_t n = t->n_slots ? t->n_slots * 2 : FIRST_SLOTS;

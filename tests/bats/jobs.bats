@@ -27,6 +27,10 @@ setup_file() {
 		}' plain >messy
 	split -n l/3 messy part.
 	awk 'NR % 5000 == 0 { sub(/"timeMili":1/, "\"timeMili\":2") } { print }' messy >ahead
+	# several records behind each other that come too late, or are ahead
+	awk -F'"timeMili":' 'NR % 700 < 10 { print $1 FS sprintf("%.0f", substr($2, 1, 13) - 2000) substr($2, 14); next } { print }' \
+		plain >bursts
+	awk 'NR % 3000 > 2990 { sub(/"timeMili":1/, "\"timeMili\":2") } { print }' plain >leaps
 	awk 'NR % 2' messy >odd
 	awk 'NR % 2 == 0' messy >even
 }
@@ -98,6 +102,14 @@ same_for_all() {
 	grep -qx 1 "$BATS_TEST_TMPDIR/7/status" || [ "$(cat "$BATS_TEST_TMPDIR/7/status")" != 0 ]
 	same_for_all -w 10s -g variable --max-line 138 'count' messy
 	same_for_all -w 10s -g variable --max-ahead 1h --explain-lateness 'count' ahead
+}
+
+@test "jobs: many records behind each other, late or ahead" {
+	same_for_all -w 1s -g variable --late late 'count, mean(value), p90(value), distinct(deviceId)' bursts
+	[ "$(grep -c '"reason":"late"' "$BATS_TEST_TMPDIR/3/late")" -gt 100 ]
+	same_for_all -w 2s --every 1s -g variable --late late 'count, sum(value)' bursts
+	same_for_all -w 10s -g variable --max-ahead 1h --late late 'count, max(value)' leaps
+	[ "$(grep -c '"ahead"' "$BATS_TEST_TMPDIR/2/rejects")" -gt 50 ]
 }
 
 @test "jobs: a live pipe gives its rows at once" {
