@@ -6,7 +6,7 @@
 #include "mem/mem.h"
 #include "rebuild/rebuild.h"
 
-enum { AHEAD = 8 }; /* records whose place in the table is fetched before it is needed */
+enum { AHEAD = 16, NEAR = 8 }; /* records whose slot of the table, then entry is fetched before it is needed */
 
 /* ---- judge: in the order of the input ---- */
 
@@ -186,7 +186,9 @@ static int fold_block(struct agg_worker *w, struct agg_block *block)
 			return 0;
 
 		if (is_fetching && i + AHEAD < block->n && is_mine(w, item + AHEAD))
-			engine_prefetch(w->engine, &item[AHEAD].record);
+			engine_prefetch(w->engine, &item[AHEAD].record, false);
+		if (is_fetching && i + NEAR < block->n && is_mine(w, item + NEAR))
+			engine_prefetch(w->engine, &item[NEAR].record, true);
 		w->seq = block->first_seq + i + run; /* as judge_block() noted them */
 		if (item->fate == AGG_MARK && engine_advance(w->engine, item->watermark_us, &w->err))
 			return -1;

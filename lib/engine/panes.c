@@ -45,7 +45,8 @@ static struct pane *make_pane(struct panes *w, size_t at, const struct window_pa
 	}
 	early_pane_made(w, at);
 	p->first_closes_us = panes_closing_of(w, where->first);
-	group_table_init(&p->groups, panes_entry_bytes(w));
+	p->groups = w->spare;
+	group_table_init(&w->spare, panes_entry_bytes(w));
 	return p;
 }
 
@@ -314,11 +315,13 @@ static int advance(
 }
 
 /* Most records go where the last one went. */
-static void prefetch(const struct engine_windows *windows, const struct engine_record *record)
+static void prefetch(const struct engine_windows *windows, const struct engine_record *record, bool is_near)
 {
 	const struct panes *w = (const struct panes *)windows;
 
-	if (w->hot)
+	if (w->hot && is_near)
+		group_table_prefetch_entry(&w->hot->groups, record->hash);
+	else if (w->hot)
 		group_table_prefetch(&w->hot->groups, record->hash);
 }
 
@@ -378,6 +381,7 @@ static void close_panes(struct engine_windows *windows)
 	w->roll = NULL;
 	for (size_t i = 0; i < w->n_panes; i++)
 		panes_free_pane(w, w->panes[i]);
+	group_table_release(&w->spare);
 	carry_release(&w->carry);
 	keep_release(&w->keep);
 	fill_release(&w->fill);
@@ -423,6 +427,7 @@ struct engine_windows *panes_open(
 	w->is_plain = !opts->limits.groups && !opts->limits.bytes && opts->emit == ENGINE_FINAL && !opts->is_kept &&
 		      !(opts->window.is_all && opts->has_time);
 	w->keep.is_on = opts->is_kept;
+	group_table_init(&w->spare, panes_entry_bytes(w));
 	carry_init(&w->carry, opts->list, &w->keep);
 	if (opts->window.advance_us < opts->window.size_us)
 		w->roll = roll_open(opts->list, opts->limits.bytes);

@@ -25,6 +25,19 @@ void panes_free_pane(struct panes *w, struct pane *p)
 	free(p);
 }
 
+/* The next pane mostly has as many groups: its table need not grow. Not one that was made for many more. */
+static void spare_table(struct panes *w, struct group_table *t)
+{
+	enum { SLOTS_PER_GROUP = 16 };
+
+	if (w->spare.n_slots || t->n < t->n_slots / SLOTS_PER_GROUP)
+		return;
+	panes_release_states(w, t);
+	group_table_reset(t);
+	w->spare = *t;
+	group_table_init(t, t->state_bytes);
+}
+
 /* What it carries over stays. */
 static void leave(struct panes *w, struct pane *p)
 {
@@ -34,6 +47,8 @@ static void leave(struct panes *w, struct pane *p)
 	keep_drop_table(&w->keep, PANES_KIND, p->at.start_us, &p->groups);
 	if (!spec->is_all)
 		carry_take(&w->carry, &p->groups, window_start(spec, p->at.last + 1));
+	if (w->is_plain)
+		spare_table(w, &p->groups);
 	panes_free_pane(w, p);
 }
 

@@ -19,6 +19,7 @@ struct panes {
 	struct roll *roll;         /* holds those, where a window has several; NULL where it has one */
 	uint64_t n_unreported;     /* records of those panes that are in no final row yet */
 	struct pane *hot;          /* of the last record */
+	struct group_table spare;  /* of a pane that went, emptied, for the next one: only if is_plain */
 	bool is_plain;             /* no limits, only final rows, no bounds of a whole stream to note */
 	int64_t closed_us;         /* W up to which windows were closed */
 	int64_t next_close_us;     /* nothing closes before W is here */
@@ -84,6 +85,7 @@ int panes_emit_window(struct panes *w, int64_t k, bool is_final, struct err *err
 int panes_emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_final, struct err *err);
 
 void panes_release_groups(struct panes *w, struct group_table *t);
+void panes_release_states(const struct panes *w, struct group_table *t); /* what they own */
 
 /* The oldest window with groups goes out as a part and begins anew. There is one. 0, or -1 with err. */
 int panes_emit_part(struct panes *w, struct err *err);

@@ -5,12 +5,19 @@
 #include "group/group.h"
 #include "mem/mem.h"
 
-void panes_release_groups(struct panes *w, struct group_table *t)
+enum { AHEAD = 8 }; /* entries in their order lie anywhere: they are fetched before they are needed */
+
+void panes_release_states(const struct panes *w, struct group_table *t)
 {
 	struct group_entry *entry;
 
 	for (size_t offset = 0; w->opts->list->has_memory && (entry = group_table_next(t, &offset));)
 		agg_states_release(w->opts->list, entry->state);
+}
+
+void panes_release_groups(struct panes *w, struct group_table *t)
+{
+	panes_release_states(w, t);
 	group_table_release(t);
 }
 
@@ -80,6 +87,8 @@ int panes_emit_table(struct panes *w, int64_t k, struct group_table *t, bool is_
 	order = mem_resize(NULL, t->n, sizeof *order);
 	group_table_sort(t, order);
 	for (uint32_t i = 0; i < t->n && result == 0; i++) {
+		if (i + AHEAD < t->n)
+			group_entry_prefetch(t, order[i + AHEAD]);
 		row.key = group_entry_key(t, order[i]);
 		row.is_last_of_window = i + 1 == t->n;
 		result = panes_emit(w, k, &row, order[i]->state, err);

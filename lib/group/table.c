@@ -15,6 +15,7 @@
  */
 enum { FIRST_SLOTS = 16, FIRST_WORDS = 64 };
 enum { RADIX_MIN = 256 }; /* groups from which the radix sort is faster */
+enum { FEW_ITEMS = 16, AHEAD = 16 };
 enum { ENTRY_HEAD_WORDS = sizeof(struct group_entry) / 8 };
 
 uint64_t group_hash(struct slice key)
@@ -91,7 +92,16 @@ static struct group_entry *add_entry(struct group_table *t, struct slice key)
 	return e;
 }
 
-/* memcmp() for keys of the usual length: two words that may overlap. */
+static inline bool same_words(const char *a, const char *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, 8);
+	memcpy(&y, b, 8);
+	return x == y;
+}
+
+/* memcmp() for keys of the usual length: two words or four that may overlap. */
 static inline bool same_bytes(const char *a, const char *b, size_t len)
 {
 	uint64_t x[2], y[2];
@@ -104,6 +114,9 @@ static inline bool same_bytes(const char *a, const char *b, size_t len)
 		memcpy(&y[1], b + len - 8, 8);
 		return ((x[0] ^ y[0]) | (x[1] ^ y[1])) == 0;
 	}
+	if (len > 16 && len <= 32)
+		return same_words(a, b) && same_words(a + 8, b + 8) && same_words(a + len - 16, b + len - 16) &&
+		       same_words(a + len - 8, b + len - 8);
 	if (len >= 4 && len < 8) {
 		memcpy(&v[0], a, 4);
 		memcpy(&v[1], a + len - 4, 4);
@@ -235,6 +248,33 @@ static bool sort_by_byte(const struct sort_item *from, struct sort_item *to, siz
 	return true;
 }
 
+/* The keys of two neighbours will be compared. */
+static inline __attribute__((always_inline)) void fetch_equals(
+	const struct sort_item *item, const struct sort_context *c)
+{
+	if (item[-1].prefix != item->prefix)
+		return;
+	__builtin_prefetch(group_entry_key(c->table, item[-1].e).p);
+	__builtin_prefetch(group_entry_key(c->table, item->e).p);
+}
+
+/* Items of one prefix are few: each goes to its place among those before it. */
+static void sort_run(struct sort_item *items, size_t n, struct sort_context *c)
+{
+	if (n > FEW_ITEMS) {
+		qsort_r(items, n, sizeof *items, compare_items, c);
+		return;
+	}
+	for (size_t i = 1; i < n; i++) {
+		struct sort_item item = items[i];
+		size_t at = i;
+
+		for (; at && compare_items(&items[at - 1], &item, c) > 0; at--)
+			items[at] = items[at - 1];
+		items[at] = item;
+	}
+}
+
 /* Many items: by their prefixes with a radix sort, then the runs of one prefix by their whole keys. items has room for
  * 2 * n. Returns where the sorted ones are. */
 static struct sort_item *sort_many(struct sort_item *items, size_t n, struct sort_context *c)
@@ -250,10 +290,13 @@ static struct sort_item *sort_many(struct sort_item *items, size_t n, struct sor
 		}
 	}
 	for (size_t i = 0, run; i < n; i += run) {
-		for (run = 1; i + run < n && from[i + run].prefix == from[i].prefix; run++)
-			;
-		if (run > 1)
-			qsort_r(from + i, run, sizeof *from, compare_items, c);
+		run = 0;
+		do {
+			if (i + run + AHEAD < n)
+				fetch_equals(from + i + run + AHEAD, c);
+			run++;
+		} while (i + run < n && from[i + run].prefix == from[i].prefix);
+		sort_run(from + i, run, c);
 	}
 	return from;
 }
