@@ -28,7 +28,7 @@ GROUPS = [
     ("a large number is written with an exponent", KEY, "(int32_t)d->n + ADDED_ZEROS", "(int32_t)d->n + ADDED_ZEROS + 1"),
     ("keys of one hash are told apart", TABLE, "if (e->key_bytes == key.len && same_bytes(", "if (e->key_bytes == key.len || same_bytes("),
     ("groups are in order", TABLE, "return x->prefix < y->prefix ? -1 : 1;", "return x->prefix > y->prefix ? -1 : 1;"),
-    ("groups of one prefix are in order", TABLE, "\t\tif (run > 1)\n\t\t\tqsort_r(", "\t\tif (false)\n\t\t\tqsort_r("),
+    ("groups of one prefix are in order", TABLE, "for (; at && compare_items(&items[at - 1], &item, c) > 0; at--)", "for (; false; at--)"),
     ("a group of an array rejects", READ, "l->record->spans[g->group_slots[i]], &l->w->tmp))\n\t\t\treturn reject_field", "l->record->spans[g->group_slots[i]], &l->w->tmp) && false)\n\t\t\treturn reject_field"),
 ]
 
