@@ -180,6 +180,7 @@ fuzz: ## run each fuzz target for FUZZ_S seconds (clang)
 bench: ## run the benches beside their peers, outputs compared, ratios printed
 	@tools/deps.sh build bench
 	+@$(MAKE) --no-print-directory all kit
+	@tools/peers.sh build/peers
 	$$(tools/venv.sh bench) bench/bench.py $(T)
 
 demo: ## build, run the main job on a sample (or DATA=FILE TIME=FIELD:FORMAT WHERE=PROGRAM DELAY=D), show the result

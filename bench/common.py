@@ -15,7 +15,7 @@ SHM = pathlib.Path("/dev/shm") / f"tlm-bench-{os.getpid()}"
 RUNS = int(os.environ.get("BENCH_RUNS", "5"))
 RECORDS = int(os.environ.get("BENCH_RECORDS", "7500000"))
 FLEETGEN = TOP / "build/kit/fleetgen"
-os.environ["PATH"] = f"{BIN}:{os.environ['PATH']}"
+os.environ["PATH"] = f"{BIN}:{TOP / 'build/peers/bin'}:{os.environ['PATH']}"
 os.environ["LC_ALL"] = "C.UTF-8"
 table = []
 
