@@ -233,6 +233,29 @@ static void sums_come_back_in_all_their_parts(void **state)
 	buf_release(&text);
 }
 
+static void too_many_values_stay_too_many(void **state)
+{
+	struct buf text = BUF_INIT;
+	struct err err = ERR_INIT;
+	struct fold from, to;
+	char value[16];
+
+	(void)state;
+	fold_open(&from, "mode(x), hist(x, 1)", 8);
+	fold_open(&to, "mode(x), hist(x, 1)", 8);
+	for (int i = 0; i <= AGG_TALLY_MAX; i++) {
+		snprintf(value, sizeof value, "%d", i);
+		fold_add(&from, value, 1, 0);
+	}
+	write_states(&from, NULL, &text);
+	assert_string_equal(buf_cstr(&text), "{\"mode_x\":{\"over\":true},\"hist_x_1\":{\"over\":true}}");
+	assert_int_equal(read_states(&to, buf_slice(&text), 0, &err), 0);
+	expect_same(&from, &to);
+	fold_close(&from);
+	fold_close(&to);
+	buf_release(&text);
+}
+
 /* However records are split over producers: the merged states of all answer as one state. var and its kin are summed up
  * in another order: there the values are small integers, whose sums are exact. */
 static void split_states_answer_as_one(void **state)
@@ -595,6 +618,7 @@ int main(void)
 		cmocka_unit_test(states_come_back_as_they_were),
 		cmocka_unit_test(numbers_come_back_to_the_bit),
 		cmocka_unit_test(sums_come_back_in_all_their_parts),
+		cmocka_unit_test(too_many_values_stay_too_many),
 		cmocka_unit_test(split_states_answer_as_one),
 		cmocka_unit_test(inputs_are_numbered_through),
 		cmocka_unit_test(bad_states_are_refused),

@@ -353,7 +353,7 @@ SECTIONS = [
     {"name": "session", "tests": ["engine_test", "merge_test", "limits_test"], "bats": [("agg", "session")], "words": ["--session"], "mutations": SESSION_RULES},
     {"name": "emit", "tests": ["engine_test"], "bats": [("agg-emit", "")], "words": ["--emit"], "mutations": EARLY_ROWS},
     {"name": "run", "tests": ["runs_test", "owners_test", "limits_test"], "bats": [("agg", "trip|count window|limits")], "words": ["--every-n", "--start", "--end"], "mutations": RUN_RULES},
-    {"name": "fill", "tests": ["fill_test"], "bats": [("agg", "fill")], "words": ["--fill"], "mutations": FILLING},
+    {"name": "fill", "tests": ["fill_test", "engine_test"], "bats": [("agg", "fill")], "words": ["--fill"], "mutations": FILLING},
     {"name": "choice", "tests": ["rows_test"], "bats": [("agg", "--top|--having|latest|files by|--where|rows carry|explain|form"), ("agg-emit", "--latest")], "words": [], "mutations": CHOICES},
     {"name": "jobs", "tests": [], "bats": [("jobs", "")], "words": [], "mutations": LANE_RULES},
 ]
