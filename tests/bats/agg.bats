@@ -658,21 +658,6 @@ mark() { printf '{"_tlm":{"time_us":%d,"source":"x"}}\n' "$1"; }
 	[ "$(jq -s 'map(.count) | add' out)" = 8 ]
 }
 
-@test "several inputs: one that ends lets windows of the others close" {
-	mkfifo one two
-	tlm-agg --time t:s -w 10s --time-out s count one two >live &
-	pid=$!
-	exec 8>one 9>two
-	printf '{"t":%s}\n' 5 >&8
-	printf '{"t":%s}\n' 6 100 >&9
-	exec 8>&-
-	within 5 test -s live # though the other says nothing more
-	same '{"window_start":0,"window_end":10,"count":2}' "$(cat live)"
-	exec 9>&-
-	wait $pid
-	[ "$(wc -l <live)" = 2 ]
-}
-
 @test "--no-flush leaves open windows out" {
 	agg --time ts -w 1m --no-flush 'count' trips --stats
 	[ "$(wc -l <out)" = 1 ]

@@ -45,7 +45,8 @@ CLOCKS = [
     ("marks are obeyed only when asked for", READ, "is_good && g->opts.has_marks && mark_is(", "is_good && mark_is("),
     ("null has no vote", READ, "voter.type == JSON_ABSENT || voter.type == JSON_NULL", "voter.type == JSON_ABSENT"),
     ("an array as vote is rejected", READ, "if (!group_key_add(text, voter, &l->w->tmp))", "if (!group_key_add(text, voter, &l->w->tmp) && false)"),
-    ("an input that ends lets windows close", "cmd/tlm-agg/agg.c", "if (g->clock.watermark_us != WINDOW_FOREVER && agg_advance(g, err))", "if (false)"),
+    ("an input that ends lets windows close", "cmd/tlm-agg/agg.c", "if (g->clock.watermark_us != WINDOW_FOREVER && agg_advance(g, err))", "if (false)",
+     "the next record of another input closes them by the same W, only later; files end one after the other"),
 ]
 
 TIMES = [
