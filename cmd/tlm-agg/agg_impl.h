@@ -268,7 +268,7 @@ void agg_forget_books(struct agg *g); /* what is open was rebuilt, and is all th
 /* agg_read.c */
 static inline uint16_t agg_lane_of(const struct agg *g, uint64_t hash)
 {
-	return g->n_lanes == 1 ? 0 : (uint16_t)((hash >> 32) % g->n_lanes);
+	return (uint16_t)(g->n_lanes == 1 ? 0 : (hash >> 32) % g->n_lanes);
 }
 
 /* Begins with the lines of block->in from block->from on, the number of which is block->first_line. */
