@@ -133,6 +133,7 @@ struct exchange {
 	const struct http_request *r;
 	struct http_answer *a;
 	struct curl_slist *headers;
+	bool is_head_whole;
 	uint64_t sent;
 	struct err err; /* of a function of the caller, or of the body's file */
 };
@@ -168,8 +169,12 @@ static size_t take_header(char *p, size_t size, size_t n, void *ctx)
 	struct exchange *x = ctx;
 
 	/* An interim answer (100) was no answer. */
-	if (size * n > 5 && memcmp(p, "HTTP/", 5) == 0)
+	if (size * n > 5 && memcmp(p, "HTTP/", 5) == 0) {
 		buf_reset(&x->a->headers);
+		x->is_head_whole = false;
+	}
+	if (size * n > 0 && (*p == '\r' || *p == '\n'))
+		x->is_head_whole = true;
 	if (x->a->headers.len + size * n > HTTP_BODY_MAX_BYTES)
 		return 0;
 	buf_add(&x->a->headers, p, size * n);
@@ -338,6 +343,10 @@ int http_do(struct http *h, const struct http_request *r, struct http_answer *a,
 		code = CURLE_OK;
 	if (code != CURLE_OK)
 		return tell(&x, code, err);
+	/* The library takes the end of the connection for that of the head, too: a header that we need may be missing.
+	 */
+	if (!x.is_head_whole)
+		return err_set(err, ERR_UNREACHABLE, "the head of the answer breaks off");
 	a->status = (int)status;
 	return 0;
 }

@@ -360,6 +360,49 @@ static void a_long_object_goes_in_parts(void **state)
 	close_client(&c);
 }
 
+struct breaks {
+	unsigned begins, parts, ends, looks;
+};
+
+#define BROKEN "HTTP/1.1 200 OK\r\n"
+
+/* The first answer to each step breaks off behind its first line. */
+static const char *breaking_off(void *ctx, const char *request)
+{
+	struct breaks *b = ctx;
+
+	if (strncmp(request, "HEAD", 4) == 0) {
+		return b->looks++ ? ANSWER("404 No", "", "") : BROKEN;
+	}
+	if (strncmp(request, "POST", 4) == 0 && (strstr(request, "?uploads=") ? b->begins++ : b->ends++) == 0)
+		return BROKEN;
+	if (strncmp(request, "PUT", 3) == 0 && b->parts++ == 0)
+		return BROKEN;
+	return in_parts(NULL, request);
+}
+
+static void an_answer_that_breaks_off_is_no_success(void **state)
+{
+	static char bytes[(5 << 20) + 9];
+	struct client c = {.opts.threshold_bytes = 1};
+	struct s3_info info = S3_INFO_INIT;
+	struct err err = ERR_INIT;
+	struct breaks breaks = {0};
+	struct object o;
+
+	(void)state;
+	open_client(&c, breaking_off, &breaks);
+	make_object(&o, bytes, sizeof bytes);
+	assert_int_equal(s3_put(c.session, &o.put, &info, &err), 0);
+	assert_int_equal(breaks.begins, 2);
+	assert_int_equal(breaks.parts, 3);
+	assert_int_equal(breaks.ends, 2);
+	assert_int_equal(breaks.looks, 2);
+	s3_info_release(&info);
+	fclose(o.file);
+	close_client(&c);
+}
+
 static int take(void *ctx, const void *p, size_t len, struct err *err)
 {
 	(void)err;
@@ -396,6 +439,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_is_wrong_is_set_once_for_all),
 		cmocka_unit_test(a_list_is_read_page_by_page),
 		cmocka_unit_test(a_long_object_goes_in_parts),
+		cmocka_unit_test(an_answer_that_breaks_off_is_no_success),
 		cmocka_unit_test(bytes_are_got_or_there_are_none),
 	};
 
