@@ -30,11 +30,12 @@ static int take_row(void *context, const struct engine_row *row, struct err *err
 	return 0;
 }
 
-static void story_open(struct story *s, const struct window_spec *window, int64_t grace_us)
+static void open_telling(struct story *s, const struct window_spec *window, int64_t grace_us, enum engine_emit emit)
 {
 	struct engine_opts opts = {.window = *window,
 		.has_time = true,
 		.grace_us = grace_us,
+		.emit = emit,
 		.list = &s->list,
 		.row = take_row,
 		.context = s};
@@ -43,6 +44,11 @@ static void story_open(struct story *s, const struct window_spec *window, int64_
 	*s = (struct story){.text = BUF_INIT};
 	assert_int_equal(agg_list_parse(&s->list, "count", &err), 0);
 	s->e = engine_open(&opts);
+}
+
+static void story_open(struct story *s, const struct window_spec *window, int64_t grace_us)
+{
+	open_telling(s, window, grace_us, ENGINE_FINAL);
 }
 
 /* n records of key between two times, when W is there. */
@@ -101,6 +107,26 @@ static void parts_add_up_in_larger_windows(void **state)
 	part(&s, "a", 60, 120, 8, false, 60);
 	part(&s, "a", 50, 60, 4, false, 61);
 	story_end(&s, "misfit a[0,60)=5 b[0,60)=2 late(0,60)by1 a[60,120)=8 ");
+}
+
+/* Also the sum that slides over them, in which the pane of a late part stays when older panes go. */
+static void parts_change_windows_that_are_complete(void **state)
+{
+	static const struct window_spec hopping = {.size_us = 30, .advance_us = 10};
+	struct story s;
+
+	(void)state;
+	open_telling(&s, &hopping, 200, ENGINE_UPDATE);
+	for (int64_t us = 0; us < 40; us += 10)
+		part(&s, "a", us, us + 10, 1, false, us + 9);
+	part(&s, "b", 40, 50, 1, false, 45);
+	part(&s, "a", 30, 40, 4, false, 46);
+	buf_add_str(&s.text, "| ");
+	part(&s, "b", 50, 60, 1, false, 51);
+	buf_add_str(&s.text, "| ");
+	story_end(&s, "a[-20,10)=1 a[-10,20)=2 a[0,30)=3 a[10,40)=3 a[10,40)=7 | a[20,50)=6 b[20,50)=1 | "
+		      "a[-20,10)=1 a[-10,20)=2 a[0,30)=3 a[10,40)=7 a[20,50)=6 b[20,50)=1 a[30,60)=5 b[30,60)=2 "
+		      "b[40,70)=2 b[50,80)=1 ");
 }
 
 static void parts_of_panes_go_into_all_windows_around_them(void **state)
@@ -190,6 +216,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts_add_up_in_larger_windows),
+		cmocka_unit_test(parts_change_windows_that_are_complete),
 		cmocka_unit_test(parts_of_panes_go_into_all_windows_around_them),
 		cmocka_unit_test(whole_windows_stay_in_theirs),
 		cmocka_unit_test(the_whole_stream_is_as_long_as_its_parts),

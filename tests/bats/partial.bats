@@ -111,6 +111,7 @@ reason() { jq -r '"\(.reason): \(.message)"' rejects; }
 	check 'a window here begins or ends within its window' '.window_end = "2026-11-22T10:03:00Z"' "${w[@]}"
 	check 'its windows (1m) do not fit into those here (1.5m)' . -w 90s -g id
 	check 'its windows (1m) do not fit into those here (10m every 1.5m)' . -w 10m --every 90s -g id
+	check 'its windows (2m) do not fit into those here (3m every 2m)' '._state.window = "2m"' -w 3m --every 2m -g id
 	check 'its windows (1m) do not fit into those here (1h offset 10s)' . -w 1h --offset 10s -g id
 	check 'its windows (1m) do not fit into those here (session 5m)' . --session 5m -g id
 	check 'its windows (1m) do not fit into those here (all): they do not tell when their first and last records were' . -g id
@@ -120,6 +121,13 @@ reason() { jq -r '"\(.reason): \(.message)"' rejects; }
 	check 'its windows (day UTC) do not fit into those here (month Asia/Tokyo)' '._state.window = "day UTC"' \
 		-w month --tz Asia/Tokyo -g id
 	check 'its windows (session 5m) do not fit into those here (session 4m)' '._state.window = "session 5m"' --session 4m -g id
+	# the whole stream: with times, or without
+	tlm-agg -w all --time ts --partial count trips >timed
+	tlm-agg --partial count trips >timeless
+	agg --merge --rejects rejects count timed timeless
+	same 'state: it has no times, and the rows before it have some' "$(reason)"
+	agg --merge --rejects rejects count timeless timed
+	same 'state: it has times, and the rows before it have none' "$(reason)"
 	# without a place they make the status 5
 	jq -c 'del(._state)' good >row
 	agg --merge -w 1m -g id 'count, sum(v)' row
