@@ -11,6 +11,8 @@
 #include "csv/csv_internal.h"
 #include "json/json.h"
 
+#include "../../tests/kit/random.h"
+
 static const struct csv_opts defaults = {.delimiter = ',', .row_max_bytes = 1 << 20};
 
 /* What a reader gave: its lines, and its rejects as text. */
@@ -241,16 +243,6 @@ static void numbers_survive_or_stay_text(void **state)
 	}
 }
 
-static uint64_t seed = 88172645463325252U;
-
-static unsigned roll(unsigned n)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return (unsigned)(seed >> 33) % n;
-}
-
 /* The judge of 16 bytes at once against the plain one, by way of whole rows. */
 static void fast_numbers_equal_plain_ones(void **state)
 {
@@ -260,8 +252,8 @@ static void fast_numbers_equal_plain_ones(void **state)
 	(void)state;
 	buf_add_str(&text, "a,b\n");
 	for (int i = 0; i < 20000; i++) {
-		for (unsigned n = roll(20); n > 0; n--)
-			buf_add_char(&text, letters[roll(sizeof letters - 1)]);
+		for (unsigned n = any(20); n > 0; n--)
+			buf_add_char(&text, letters[any(sizeof letters - 1)]);
 		buf_add_str(&text, ",x\n");
 	}
 	{
@@ -285,22 +277,22 @@ static void make_table(struct buf *text, bool is_wild)
 		"04", "\xc3\xa9", "back\\slash", "a\rb", "\"\r\n\"", "2020-08-17 00:00:02",
 		"SPEED OF A VEHICLE ON THE LEFT LANE", "-1e-7", "\"7\"", "tab\there"};
 	static const char *const wild[] = {"\"open", "\"a\"b", "x\"y", "\"", "\"\"\"", "\xff", "\"a\"\r", "a,b"};
-	unsigned n_rows = 1 + roll(12);
+	unsigned n_rows = 1 + any(12);
 
 	buf_reset(text);
-	buf_add_str(text, roll(4) ? "a,b,c\n" : roll(2) ? "a,b,a,\r\n" : "a,\"b\n\"\"x\r\n\",c\n");
+	buf_add_str(text, any(4) ? "a,b,c\n" : any(2) ? "a,b,a,\r\n" : "a,\"b\n\"\"x\r\n\",c\n");
 	while (n_rows--) {
-		if (roll(10) == 0)
-			buf_add_str(text, roll(2) ? "\n" : "\r\n");
+		if (any(10) == 0)
+			buf_add_str(text, any(2) ? "\n" : "\r\n");
 		for (int i = 0; i < 3; i++) {
-			if (is_wild && roll(12) == 0)
-				buf_add_str(text, wild[roll(sizeof wild / sizeof *wild)]);
+			if (is_wild && any(12) == 0)
+				buf_add_str(text, wild[any(sizeof wild / sizeof *wild)]);
 			else
-				buf_add_str(text, cells[roll(sizeof cells / sizeof *cells)]);
+				buf_add_str(text, cells[any(sizeof cells / sizeof *cells)]);
 			if (i < 2)
 				buf_add_char(text, ',');
 		}
-		buf_add_str(text, roll(10) ? "\n" : roll(2) ? ",\n" : "\r\n");
+		buf_add_str(text, any(10) ? "\n" : any(2) ? ",\n" : "\r\n");
 	}
 }
 
@@ -316,12 +308,12 @@ static void splits_do_not_matter(void **state)
 
 		make_table(&text, round % 2);
 		if (round % 3 == 0)
-			opts.row_max_bytes = 8 + roll(40);
-		opts.empty = (enum csv_empty)roll(3);
+			opts.row_max_bytes = 8 + any(40);
+		opts.empty = (enum csv_empty)any(3);
 		csv_force_portable(round % 4 == 0);
 		read_plain(&plain, &opts, buf_slice(&text));
 		for (size_t cut = 0; cut <= text.len; cut++) {
-			size_t cut2 = cut + roll((unsigned)(text.len - cut + 1));
+			size_t cut2 = cut + any((unsigned)(text.len - cut + 1));
 			struct answer fast;
 
 			while (cut2 < text.len && cut2 > 0 && text.p[cut2 - 1] != '\n')
@@ -345,10 +337,10 @@ static void portable_index_equals_simd(void **state)
 
 	(void)state;
 	for (int round = 0; round < 200; round++) {
-		size_t len = roll(4096), n;
+		size_t len = any(4096), n;
 
 		for (size_t i = 0; i < sizeof text; i++)
-			text[i] = roll(3) ? (char)('a' + roll(20)) : (char)roll(256);
+			text[i] = any(3) ? (char)('a' + any(20)) : (char)any(256);
 		n = csv_index_portable(text, len, ';', a);
 		assert_int_equal(n, csv_index_best()(text, len, ';', b));
 		assert_memory_equal(a, b, n * sizeof *a);
@@ -367,12 +359,12 @@ static void windows_do_not_matter(void **state)
 		buf_reset(&text);
 		buf_add_str(&text, "a,b\n");
 		while (text.len < 200000) {
-			size_t n = roll(round % 4 == 0 ? 100000 : 300);
+			size_t n = any(round % 4 == 0 ? 100000 : 300);
 
-			buf_add_str(&text, roll(2) ? "\"" : "\"\"\"x\n");
-			memset(buf_reserve(&text, n), "z,1\n"[roll(4)], n);
+			buf_add_str(&text, any(2) ? "\"" : "\"\"\"x\n");
+			memset(buf_reserve(&text, n), "z,1\n"[any(4)], n);
 			text.len += n;
-			buf_add_str(&text, roll(2) ? "\",2\r\n" : "\",\"3\"\n");
+			buf_add_str(&text, any(2) ? "\",2\r\n" : "\",\"3\"\n");
 		}
 		feed(&fast, &defaults, buf_slice(&text), text.len, text.len);
 		read_plain(&plain, &defaults, buf_slice(&text));

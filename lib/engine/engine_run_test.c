@@ -11,6 +11,7 @@
 #include "engine/engine.h"
 #include "group/group.h"
 
+#include "../../tests/kit/engine_story.h"
 #include "../../tests/kit/random.h"
 
 enum { RECORDS = 4000, SECOND_US = 1000000 };
@@ -25,35 +26,24 @@ struct side {
 static int tell_row(void *context, const struct engine_row *row, struct err *err)
 {
 	struct side *s = context;
-	struct agg_result r;
 
 	(void)err;
-	agg_result(&s->list, 0, row->states, &r);
-	buf_addf(&s->text, "[%lld,%lld)%.*s=", (long long)row->start_us, (long long)row->end_us, (int)row->key.len,
-		row->key.p);
-	agg_result_print(&s->text, &r);
+	story_add_row(&s->text, &s->list, row, ')');
 	buf_add_char(&s->text, ' ');
 	return 0;
 }
 
 static void open_side(struct side *s, struct engine_opts opts)
 {
-	struct err err = ERR_INIT;
-
 	*s = (struct side){0};
-	assert_int_equal(agg_list_parse(&s->list, "count", &err), 0);
-	opts.list = &s->list;
 	opts.has_time = true;
 	opts.row = tell_row;
-	opts.context = s;
-	s->e = engine_open(&opts);
+	s->e = story_engine(&s->list, "count", opts, s);
 }
 
 static void close_side(struct side *s)
 {
-	engine_close(s->e);
-	agg_list_release(&s->list);
-	buf_release(&s->text);
+	story_release(s->e, &s->list, &s->text);
 }
 
 static void add_plain(struct side *s, const struct engine_record *r, int64_t watermark_us)

@@ -10,6 +10,8 @@
 #include "engine/engine.h"
 #include "group/group.h"
 
+#include "../../tests/kit/engine_story.h"
+
 /* A story is told as text: what went in, and the rows that came out where they came out. */
 struct story {
 	struct engine *e;
@@ -24,7 +26,6 @@ struct story {
 static int tell_row(void *context, const struct engine_row *row, struct err *err)
 {
 	struct story *s = context;
-	struct agg_result r;
 
 	(void)err;
 	/* a window is told from its first row to its last one, without another between */
@@ -33,10 +34,7 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 	s->is_inside = !row->is_last_of_window;
 	s->start_us = row->start_us;
 	s->end_us = row->end_us;
-	agg_result(&s->list, 0, row->states, &r);
-	buf_addf(&s->text, "[%lld,%lld%s%s)%.*s=", (long long)row->start_us, (long long)row->end_us,
-		row->is_final ? "" : "?", row->is_cut ? "!" : "", (int)row->key.len, row->key.p);
-	agg_result_print(&s->text, &r);
+	story_add_row(&s->text, &s->list, row, ')');
 	if (row->has_rev)
 		buf_addf(&s->text, "#%u", row->rev);
 	for (size_t i = 0; i < row->n_replaces; i++)
@@ -49,17 +47,12 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 /* rules: delay_us, max_ahead_us and n_inputs of the clock; 0 for no limit, for one input. */
 static void story_open(struct story *s, struct engine_opts opts, struct window_clock rules)
 {
-	struct err err = ERR_INIT;
-
 	*s = (struct story){0};
-	assert_int_equal(agg_list_parse(&s->list, "count", &err), 0);
-	opts.list = &s->list;
 	opts.has_time = true;
 	opts.row = tell_row;
-	opts.context = s;
 	window_clock_init(&s->clock, rules.n_inputs ? rules.n_inputs : 1, rules.delay_us,
 		rules.max_ahead_us ? rules.max_ahead_us : WINDOW_FOREVER);
-	s->e = engine_open(&opts);
+	s->e = story_engine(&s->list, "count", opts, s);
 }
 
 static void add_key(struct story *s, uint32_t input, int64_t us, const char *key)
@@ -110,10 +103,8 @@ static void story_end(struct story *s, const char *text)
 	assert_true(c->kept <= c->taken);
 	engine_memory(s->e, &bytes, &groups);
 	assert_int_equal(groups != 0, bytes != 0);
-	engine_close(s->e);
 	window_clock_release(&s->clock);
-	agg_list_release(&s->list);
-	buf_release(&s->text);
+	story_release(s->e, &s->list, &s->text);
 }
 
 static void a_window_closes_at_its_end(void **state)

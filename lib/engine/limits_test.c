@@ -8,6 +8,8 @@
 #include "engine/engine.h"
 #include "group/group.h"
 
+#include "../../tests/kit/engine_story.h"
+
 /* What went in of groups of one letter, and the rows that came out where they came out: [start,end)key=result, with the
  * number of the part where it is one. */
 struct story {
@@ -22,13 +24,9 @@ struct story {
 static int tell_row(void *context, const struct engine_row *row, struct err *err)
 {
 	struct story *s = context;
-	struct agg_result r;
 
 	(void)err;
-	agg_result(&s->list, 0, row->states, &r);
-	buf_addf(&s->text, "[%lld,%lld)%.*s=", (long long)row->start_us, (long long)row->end_us, (int)row->key.len,
-		row->key.p);
-	agg_result_print(&s->text, &r);
+	story_add_row(&s->text, &s->list, row, ')');
 	if (row->part)
 		buf_addf(&s->text, "/%u", row->part);
 	buf_add_char(&s->text, ' ');
@@ -37,17 +35,12 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 
 static void story_open(struct story *s, const char *list, struct engine_opts opts, int64_t delay_us)
 {
-	struct err err = ERR_INIT;
-
 	*s = (struct story){0};
-	assert_int_equal(agg_list_parse(&s->list, list, &err), 0);
 	s->left_bytes = opts.window.advance_us < opts.window.size_us ? 1024 : 0;
-	opts.list = &s->list;
 	opts.has_time = true;
 	opts.row = tell_row;
-	opts.context = s;
 	window_clock_init(&s->clock, 1, delay_us, WINDOW_FOREVER);
-	s->e = engine_open(&opts);
+	s->e = story_engine(&s->list, list, opts, s);
 }
 
 /* The value of each field is 1. */
@@ -82,10 +75,8 @@ static void story_end(struct story *s, const char *text)
 	assert_int_equal(c->groups, 0);
 	assert_in_range(c->bytes, 0, s->left_bytes);
 	assert_int_equal(c->kept, c->taken);
-	engine_close(s->e);
 	window_clock_release(&s->clock);
-	agg_list_release(&s->list);
-	buf_release(&s->text);
+	story_release(s->e, &s->list, &s->text);
 }
 
 static void groups_of_windows_need_room(void **state)

@@ -11,6 +11,8 @@
 #include "engine/engine.h"
 #include "group/group.h"
 
+#include "../../tests/kit/engine_story.h"
+
 /* A story is told as text: records of a group at a time, and the rows that came out where they came out. */
 struct story {
 	struct engine *e;
@@ -31,10 +33,7 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 	struct agg_result r;
 
 	(void)err;
-	agg_result(&s->list, 0, row->states, &r);
-	buf_addf(&s->text, "[%lld,%lld%s%s]%.*s=", (long long)row->start_us, (long long)row->end_us,
-		row->is_final ? "" : "?", row->is_cut ? "!" : "", (int)row->key.len, row->key.p);
-	agg_result_print(&s->text, &r);
+	r = story_add_row(&s->text, &s->list, row, ']');
 	s->n_kept += row->is_final ? (uint64_t)r.integer : 0;
 	s->closes_us = row->closes_us;
 	if (s->is_telling_start)
@@ -45,16 +44,11 @@ static int tell_row(void *context, const struct engine_row *row, struct err *err
 
 static void open_engine(struct story *s, struct engine_opts opts, int64_t delay_us, bool has_time)
 {
-	struct err err = ERR_INIT;
-
 	*s = (struct story){.has_time = has_time};
-	assert_int_equal(agg_list_parse(&s->list, "count", &err), 0);
-	opts.list = &s->list;
 	opts.row = tell_row;
-	opts.context = s;
 	opts.has_time = has_time;
 	window_clock_init(&s->clock, 1, delay_us, WINDOW_FOREVER);
-	s->e = engine_open(&opts);
+	s->e = story_engine(&s->list, "count", opts, s);
 }
 
 static void story_open(struct story *s, struct window_spec window, int64_t delay_us, int64_t grace_us, bool has_time)
@@ -115,10 +109,8 @@ static void story_end(struct story *s, bool is_final, const char *text, uint64_t
 	engine_memory(s->e, &bytes, &groups);
 	assert_int_equal(groups, 0);
 	assert_int_equal(bytes, 0);
-	engine_close(s->e);
 	window_clock_release(&s->clock);
-	agg_list_release(&s->list);
-	buf_release(&s->text);
+	story_release(s->e, &s->list, &s->text);
 }
 
 static void a_count_window_is_full(void **state)

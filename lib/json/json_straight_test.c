@@ -170,6 +170,31 @@ static void check_stream(struct json_scan *scan, const struct fieldpath *paths, 
 	buf_release(&b);
 }
 
+/* A scanner that counts in hits and misses what goes without an index. */
+static struct json_scan *open_counting(struct json_paths *set)
+{
+	struct json_scan *scan = json_scan_open(set, DEPTH);
+
+	counting = *scan->kernel;
+	go_straight = counting.straight;
+	if (go_straight)
+		counting.straight = count_straight;
+	scan->kernel = &counting;
+	return scan;
+}
+
+/* All are records. */
+static void count_records(struct json_scan *scan, struct buf *b)
+{
+	struct json_record record;
+
+	buf_reserve(b, JSON_PAD_BYTES);
+	hits = misses = 0;
+	json_scan_batch(scan, b->p, b->len);
+	while (json_scan_next(scan, &record))
+		assert_int_equal(record.status, JSON_OK);
+}
+
 static void records_without_an_index_agree(void **state)
 {
 	static const uint32_t odd_in[] = {0, 1, 40, 80, 100, 200};
@@ -183,13 +208,8 @@ static void records_without_an_index_agree(void **state)
 		assert_int_equal(json_paths_add(set, &paths[i]), i);
 	}
 	for (int round = 0; round < 400; round++) {
-		struct json_scan *scan = json_scan_open(set, DEPTH);
+		struct json_scan *scan = open_counting(set);
 
-		counting = *scan->kernel;
-		go_straight = counting.straight;
-		if (go_straight)
-			counting.straight = count_straight;
-		scan->kernel = &counting;
 		check_stream(scan, paths, odd_in[any(6)]);
 		json_scan_close(scan);
 	}
@@ -204,23 +224,13 @@ static void records_without_an_index_agree(void **state)
 /* Bytes of a text that are in one range at first, and in two later on. */
 static void identifiers_of_digits_and_letters_need_no_index(void **state)
 {
-	struct json_scan *scan = json_scan_open(NULL, DEPTH);
-	struct json_record record;
+	struct json_scan *scan = open_counting(NULL);
 	struct buf b = BUF_INIT;
 
 	(void)state;
-	counting = *scan->kernel;
-	go_straight = counting.straight;
-	if (go_straight)
-		counting.straight = count_straight;
-	scan->kernel = &counting;
 	for (int i = 0; i < 20000; i++)
 		buf_addf(&b, "{\"id\":\"%08x%08x\",\"v\":%u}\n", any(UINT32_MAX), any(UINT32_MAX), any(10000));
-	buf_reserve(&b, JSON_PAD_BYTES);
-	hits = misses = 0;
-	json_scan_batch(scan, b.p, b.len);
-	while (json_scan_next(scan, &record))
-		assert_int_equal(record.status, JSON_OK);
+	count_records(scan, &b);
 	print_message("# %llu of 20000 without an index\n", (unsigned long long)hits);
 	assert_true(!go_straight || hits > 15000);
 	buf_release(&b);
@@ -230,24 +240,14 @@ static void identifiers_of_digits_and_letters_need_no_index(void **state)
 /* Where values vary by much, or the stream changes its form, indexes are made again, and less and less is tried. */
 static void the_way_rests_where_it_is_of_no_use(void **state)
 {
-	struct json_scan *scan = json_scan_open(NULL, DEPTH);
-	struct json_record record;
+	struct json_scan *scan = open_counting(NULL);
 	struct buf b = BUF_INIT;
 
 	(void)state;
-	counting = *scan->kernel;
-	go_straight = counting.straight;
-	if (go_straight)
-		counting.straight = count_straight;
-	scan->kernel = &counting;
 	scan->window_bytes = 64;
 	for (int i = 0; i < 20000; i++)
 		buf_addf(&b, "{\"a\":\"\xc3\xa9%d\",\"b\":%d}\n", i % 10, 100 + i % 100);
-	buf_reserve(&b, JSON_PAD_BYTES);
-	hits = misses = 0;
-	json_scan_batch(scan, b.p, b.len);
-	while (json_scan_next(scan, &record))
-		assert_int_equal(record.status, JSON_OK);
+	count_records(scan, &b);
 	assert_true(hits == 0 && misses < 1000);
 	buf_release(&b);
 	json_scan_close(scan);

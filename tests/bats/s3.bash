@@ -1,5 +1,34 @@
 # s3.bash: loaded by the bats files that start servers of S3 below $S3_HOME, behind common.bash.
 
+# s3_start_all NAME...: in setup_file, where there is Go: plain and tls are versitygw, toxi is Toxiproxy.
+s3_start_all() {
+	local name programs
+	export S3_HOME=$BATS_FILE_TMPDIR S3_MISSING=''
+	programs=$("$TLM_TOP/tests/services/s3-install.sh")
+	if [ ! -x "$programs/versitygw" ]; then
+		S3_MISSING='no Go 1.24 here for versitygw and Toxiproxy'
+		return 0
+	fi
+	for name; do
+		case $name in
+		plain) OWNER=$$ "$TLM_TOP/tests/services/s3-start.sh" versitygw "$S3_HOME/plain" ;;
+		tls) TLS=1 OWNER=$$ "$TLM_TOP/tests/services/s3-start.sh" versitygw "$S3_HOME/tls" ;;
+		toxi) OWNER=$$ "$TLM_TOP/tests/services/s3-start.sh" toxiproxy "$S3_HOME/toxi" ;;
+		esac >"$S3_HOME/$name.port"
+	done
+}
+
+# s3_need: in setup, goes to the folder of the test; sets credentials, the name $B of its bucket, the port $PLAIN and the
+# address $TOXI.
+s3_need() {
+	cd "$BATS_TEST_TMPDIR"
+	[ -z "$S3_MISSING" ] || skip "$S3_MISSING"
+	export AWS_ACCESS_KEY_ID=testaccess AWS_SECRET_ACCESS_KEY=testsecret123 XDG_STATE_HOME=$PWD/state
+	B=b-$BATS_TEST_NUMBER
+	PLAIN=$(cat "$S3_HOME/plain.port")
+	[ ! -f "$S3_HOME/toxi.port" ] || TOXI=http://127.0.0.1:$(cat "$S3_HOME/toxi.port")
+}
+
 # s3_stop_all: in teardown_file, each server that was started there.
 s3_stop_all() {
 	local pid

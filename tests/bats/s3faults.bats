@@ -5,24 +5,14 @@
 load common
 load s3
 
-setup_file() {
-	cd "$TLM_TOP"
-	export S3_HOME=$BATS_FILE_TMPDIR
-	[ -x "$(tests/services/s3-install.sh)/versitygw" ] || return 0
-	OWNER=$$ tests/services/s3-start.sh versitygw "$S3_HOME/plain" >"$S3_HOME/plain.port"
-	TLS=1 OWNER=$$ tests/services/s3-start.sh versitygw "$S3_HOME/tls" >"$S3_HOME/tls.port"
-	OWNER=$$ tests/services/s3-start.sh toxiproxy "$S3_HOME/toxi" >"$S3_HOME/toxi.port"
-}
+setup_file() { s3_start_all plain tls toxi; }
 
 teardown_file() { s3_stop_all; }
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
-	[ -f "$S3_HOME/toxi.port" ] || skip "no Go 1.24 here for versitygw and Toxiproxy"
-	export AWS_ACCESS_KEY_ID=testaccess AWS_SECRET_ACCESS_KEY=testsecret123 XDG_STATE_HOME=$PWD/state
-	B=b-$BATS_TEST_NUMBER
+	s3_need
 	mkdir "$S3_HOME/plain/data/$B" "$S3_HOME/tls/data/$B"
-	PLAIN=$(cat "$S3_HOME/plain.port") TLS=$(cat "$S3_HOME/tls.port") TOXI=http://127.0.0.1:$(cat "$S3_HOME/toxi.port")
+	TLS=$(cat "$S3_HOME/tls.port")
 	seq 1 200 | sed 's/.*/{"n":&}/' >in
 }
 

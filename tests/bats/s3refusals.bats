@@ -5,22 +5,14 @@
 load common
 load s3
 
-setup_file() {
-	cd "$TLM_TOP"
-	export S3_HOME=$BATS_FILE_TMPDIR
-	[ -x "$(tests/services/s3-install.sh)/versitygw" ] || return 0
-	OWNER=$$ tests/services/s3-start.sh versitygw "$S3_HOME/plain" >"$S3_HOME/plain.port"
-}
+setup_file() { s3_start_all plain; }
 
 teardown_file() { s3_stop_all; }
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
-	[ -f "$S3_HOME/plain.port" ] || skip "no Go 1.24 here for versitygw"
-	export AWS_ACCESS_KEY_ID=testaccess AWS_SECRET_ACCESS_KEY=testsecret123 XDG_STATE_HOME=$PWD/state
-	PORT=$(cat "$S3_HOME/plain.port")
-	export AWS_ENDPOINT_URL=http://127.0.0.1:$PORT
-	B=b-$BATS_TEST_NUMBER DATA=$S3_HOME/plain/data
+	s3_need
+	export AWS_ENDPOINT_URL=http://127.0.0.1:$PLAIN
+	DATA=$S3_HOME/plain/data
 	mkdir "$DATA/$B"
 	seq 1 200 | sed 's/.*/{"n":&}/' >in
 }
@@ -66,7 +58,7 @@ kept_then_stored() {
 		rm -rf "${DATA:?}/$B" port
 		mkdir "$DATA/$B"
 		mkfifo hold
-		"$TLM_TOP/tests/kit/flip.py" "$PORT" "$times" port <hold 3>&- &
+		"$TLM_TOP/tests/kit/flip.py" "$PLAIN" "$times" port <hold 3>&- &
 		exec 7>hold
 		until [ -s port ]; do sleep 0.02; done
 		put --spool "sp$times" --endpoint-url "http://127.0.0.1:$(cat port)" -o "s3://$B/x/" in

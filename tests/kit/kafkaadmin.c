@@ -193,18 +193,20 @@ static void transact(char **arg)
 	check_error("transact", rd_kafka_commit_transaction(rk, WAIT_MS));
 }
 
-static rd_kafka_t *open_reader(const char *brokers, const char *isolation)
+/* With one property more, where its value is not NULL. */
+static rd_kafka_t *open_handle(rd_kafka_type_t type, const char *brokers, const char *property, const char *value)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char text[512];
-	rd_kafka_t *reader;
+	rd_kafka_t *handle;
 
 	rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof text);
-	rd_kafka_conf_set(conf, "isolation.level", isolation, text, sizeof text);
-	reader = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
-	if (!reader)
+	if (value)
+		rd_kafka_conf_set(conf, property, value, text, sizeof text);
+	handle = rd_kafka_new(type, conf, text, sizeof text);
+	if (!handle)
 		die("open", text);
-	return reader;
+	return handle;
 }
 
 static int64_t end_of(rd_kafka_t *reader, const char *topic, int partition)
@@ -217,7 +219,8 @@ static int64_t end_of(rd_kafka_t *reader, const char *topic, int partition)
 
 static void settle(const char *brokers, const char *name)
 {
-	rd_kafka_t *all = open_reader(brokers, "read_uncommitted"), *stable = open_reader(brokers, "read_committed");
+	rd_kafka_t *all = open_handle(RD_KAFKA_CONSUMER, brokers, "isolation.level", "read_uncommitted");
+	rd_kafka_t *stable = open_handle(RD_KAFKA_CONSUMER, brokers, "isolation.level", "read_committed");
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(all, name, NULL);
 	const struct rd_kafka_metadata *meta;
 
@@ -236,17 +239,8 @@ static void settle(const char *brokers, const char *name)
 
 static void open_client(const char *brokers, const char *group, const char *transactional_id)
 {
-	rd_kafka_conf_t *conf = rd_kafka_conf_new();
-	char text[512];
-
-	rd_kafka_conf_set(conf, "bootstrap.servers", brokers, text, sizeof text);
-	if (group)
-		rd_kafka_conf_set(conf, "group.id", group, text, sizeof text);
-	if (transactional_id)
-		rd_kafka_conf_set(conf, "transactional.id", transactional_id, text, sizeof text);
-	rk = rd_kafka_new(group ? RD_KAFKA_CONSUMER : RD_KAFKA_PRODUCER, conf, text, sizeof text);
-	if (!rk)
-		die("open", text);
+	rk = group ? open_handle(RD_KAFKA_CONSUMER, brokers, "group.id", group)
+		   : open_handle(RD_KAFKA_PRODUCER, brokers, "transactional.id", transactional_id);
 	queue = rd_kafka_queue_new(rk);
 }
 

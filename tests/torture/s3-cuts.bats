@@ -5,23 +5,12 @@
 load ../bats/common
 load ../bats/s3
 
-setup_file() {
-	cd "$TLM_TOP"
-	export S3_HOME=$BATS_FILE_TMPDIR
-	[ -x "$(tests/services/s3-install.sh)/versitygw" ] || return 0
-	OWNER=$$ tests/services/s3-start.sh versitygw "$S3_HOME/plain" >"$S3_HOME/plain.port"
-	TLS=1 OWNER=$$ tests/services/s3-start.sh versitygw "$S3_HOME/tls" >"$S3_HOME/tls.port"
-	OWNER=$$ tests/services/s3-start.sh toxiproxy "$S3_HOME/toxi" >"$S3_HOME/toxi.port"
-}
+setup_file() { s3_start_all plain tls toxi; }
 
 teardown_file() { s3_stop_all; }
 
 setup() {
-	cd "$BATS_TEST_TMPDIR"
-	[ -f "$S3_HOME/toxi.port" ] || skip "no Go 1.24 here for versitygw and Toxiproxy"
-	export AWS_ACCESS_KEY_ID=testaccess AWS_SECRET_ACCESS_KEY=testsecret123 XDG_STATE_HOME=$PWD/state
-	B=b-$BATS_TEST_NUMBER TOXI=http://127.0.0.1:$(cat "$S3_HOME/toxi.port")
-	PLAIN=$(cat "$S3_HOME/plain.port")
+	s3_need
 	seq 1 40 | sed 's/.*/{"n":&}/' >in
 }
 
