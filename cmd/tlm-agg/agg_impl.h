@@ -2,11 +2,13 @@
  * agg_impl: what the files of the stage share.
  *
  * A batch goes this way:
- *	read    agg_run.c, agg_read.c: a worker reads its lines into a block: time, key, values, or what is wrong (many
- *threads) judge   agg_round.c: in the order of the input the clock sees the times and fixes W for each record, and what
- *is wrong goes to the rejects (one thread) fold    agg_round.c: each lane, an engine with the groups of its own, takes
- *its records in the order of the input with their W (one thread for each lane) write   agg_rows.c: rows, which several
- *lanes have made into texts, in their order (one thread); agg_late.c
+ *	read    agg_run.c, agg_read.c: a worker reads its lines into a block: time, key, values, or what is wrong
+ *	        (many threads)
+ *	judge   agg_round.c: in the order of the input the clock sees the times and fixes W for each record, and what is
+ *	        wrong goes to the rejects (one thread)
+ *	fold    agg_round.c: each lane, an engine with the groups of its own, takes its records in the order of the
+ *	        input with their W (one thread for each lane)
+ *	write   agg_rows.c: rows, which several lanes have made into texts, in their order (one thread); agg_late.c
  *
  * Most records are usual ones: nothing is to be judged but that time goes on in a window that is open. They are folded
  * where they are read: by one thread into the engine (agg_usual.c), by many into runs, which lanes merge (agg_run.c).

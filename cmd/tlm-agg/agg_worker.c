@@ -100,7 +100,7 @@ void agg_worker_begin(struct agg_worker *w)
 	}
 	w->is_usual = g->time_from == TIME_FIELD && !g->clock.quorum && !g->opts.has_marks && !g->opts.is_merging &&
 		      !w->where && !w->start && !w->end && !w->list->n_conditions;
-	w->usual = agg_usual_open(w);
+	w->usual = w->is_usual ? agg_usual_open(w) : NULL;
 	if (w->lane >= g->n_lanes)
 		return;
 	w->engine = engine_open(&opts);

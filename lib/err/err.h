@@ -59,8 +59,7 @@ struct err {
 /* len bytes of a text that was cut there, without a character of UTF-8 that was cut in two: the length to show. */
 size_t err_trim(const char *text, size_t len);
 
-/* vsnprintf() that returns the length of what is there: text that is too long is cut, not inside a character of UTF-8.
- */
+/* vsnprintf() that returns the length of what is there: text too long is cut, not inside a character of UTF-8. */
 size_t err_print(char *out, size_t size_bytes, const char *fmt, va_list ap) __attribute__((format(printf, 3, 0)));
 
 /* Fills *err unless it is filled; a longer message is cut between two characters. Returns -1, always. */

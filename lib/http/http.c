@@ -343,8 +343,7 @@ int http_do(struct http *h, const struct http_request *r, struct http_answer *a,
 		code = CURLE_OK;
 	if (code != CURLE_OK)
 		return tell(&x, code, err);
-	/* The library takes the end of the connection for that of the head, too: a header that we need may be missing.
-	 */
+	/* The library takes the end of the connection for that of the head, too: a header may be missing. */
 	if (!x.is_head_whole)
 		return err_set(err, ERR_UNREACHABLE, "the head of the answer breaks off");
 	a->status = (int)status;

@@ -75,7 +75,6 @@ static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 		list->elems[i].offset = p->start;
 		p->is_assigned = true;
 	}
-	r->was_assigned = true;
 	return 0;
 }
 
@@ -104,6 +103,7 @@ static void assign(struct reader *r, rd_kafka_topic_partition_list_t *list)
 		rd.assign(r->client.rk, NULL);
 		return;
 	}
+	r->was_assigned = true;
 	if (reader_is_cooperative(r)) {
 		check(r, rd.incremental_assign(r->client.rk, list));
 		return;
@@ -228,7 +228,6 @@ static void seek(struct reader *r, rd_kafka_topic_partition_list_t *list)
 void reader_rewind(struct reader *r)
 {
 	rd_kafka_topic_partition_list_t *list;
-	bool was_assigned = r->was_assigned;
 
 	if (!r->has_to_rewind || r->has_failed)
 		return;
@@ -239,7 +238,6 @@ void reader_rewind(struct reader *r)
 			rd.topic_partition_list_add(list, r->parts[i].topic, r->parts[i].id);
 	if (list->cnt && find_starts(r, list) == 0)
 		seek(r, list);
-	r->was_assigned = was_assigned;
 	rd.topic_partition_list_destroy(list);
 }
 
