@@ -158,7 +158,7 @@ int lake_end_run(struct lake *l, struct err *err)
 	l->run = (struct lake_run){0};
 	if (!run.dir || !l->spool)
 		return 0;
-	if (l->next_sync_us < 0 && l->opts.sync_us && !l->opts.run_id)
+	if (l->next_sync_us < 0 && l->opts.sync_us && !l->opts.run_id && !l->opts.group)
 		l->next_sync_us = l->now_us + l->opts.sync_us;
 	return segment_add(&run.dir->segment, run.p, run.len, run.records, err);
 }

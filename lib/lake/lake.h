@@ -73,7 +73,7 @@ struct lake_opts {
 	int64_t max_age_us;      /* since its first record came, monotonic clock */
 	int64_t max_span_us;     /* of event time since its first record */
 	int64_t max_ahead_us;    /* with a group: records later than T of their partition by more are rejected */
-	int64_t sync_us;         /* how often open segments are flushed to disk; not with run_id */
+	int64_t sync_us;         /* how often open segments are flushed to disk; not with run_id or a group */
 	int depth_max;           /* of a record */
 	bool has_marks;          /* lines that are marks (mark.h) are dropped, in no ledger */
 	bool is_dry_run;         /* rows of what would be stored, nothing is written */

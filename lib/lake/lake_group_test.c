@@ -171,6 +171,27 @@ static void members_die_while_objects_are_on_their_way(void **state)
 }
 
 /* It holds records, and a plan that it could not commit; others have done without it. */
+/* Whoever waited for a time that nobody moves on would not wait at all. */
+static void open_batches_wake_nobody(void **state)
+{
+	struct group g = {0};
+	struct member m;
+	char place[128], folder[64];
+
+	(void)state;
+	name_place(place, folder, 4000);
+	join(&m, &g, place, 50, NULL);
+	assert_int_equal(give(&m, 40), 0);
+	assert_int_equal(m.lake->ops->deadline(m.lake), -1);
+	while (m.next < N_RECORDS)
+		assert_int_equal(give(&m, 17), 0);
+	assert_int_equal(lake_deliver(m.lake, true, &m.err), 0);
+	assert_int_equal(m.lake->ops->deadline(m.lake), -1);
+	leave(&m);
+	expect_all_once(folder);
+	buf_release(&g.metadata);
+}
+
 static void a_zombie_stores_nothing(void **state)
 {
 	struct group g = {0};
@@ -287,6 +308,7 @@ int main(void)
 		cmocka_unit_test(each_record_is_stored_once),
 		cmocka_unit_test(members_die_at_any_commit),
 		cmocka_unit_test(members_die_while_objects_are_on_their_way),
+		cmocka_unit_test(open_batches_wake_nobody),
 		cmocka_unit_test(a_zombie_stores_nothing),
 		cmocka_unit_test(what_was_read_before_it_was_lost_is_void),
 	};

@@ -221,6 +221,7 @@ static void join(struct member *m, struct group *g, const char *place, uint64_t 
 		.max_size_bytes = 1 << 20,
 		.max_records = max_records,
 		.depth_max = 64,
+		.sync_us = 1000000,
 		.warn = warn};
 
 	*m = (struct member){.group = g, .generation = ++g->generation, .hook = {commit, m, 7}, .next = g->offset};
