@@ -348,7 +348,8 @@ is_all_committed() { kafka_admin committed "$T" "$T" | awk -v n="$1" '{ s += $2;
 @test "partitions that go and come back while the store stands still are read from where they are committed" {
 	topic 2
 	records 0 19999 >in
-	put <in
+	head -n 10000 in | put -p 0 # left to itself the producer may take one partition for all
+	tail -n 10000 in | put -p 1
 	mkdir -p "$S3_HOME/data/still"
 	kill -STOP "$(cat "$S3_HOME/pid")"
 	set -- --max-spool 1 --max-records 500 --max-age 1s -o "s3://still/d={d}/"
