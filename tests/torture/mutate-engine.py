@@ -27,7 +27,8 @@ import mutations_windows
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 SECTIONS = mutations_windows.SECTIONS + mutations_values.SECTIONS
-ALL_TESTS = ["window_test", "engine_test", "limits_test", "runs_test", "merge_test", "fill_test", "carry_test", "held_test", "owners_test",
+ALL_TESTS = ["window_test", "engine_test", "sessions_test", "early_test", "limits_test", "runs_test", "merge_test", "fill_test", "carry_test",
+             "held_test", "owners_test",
              "aggregate_test", "aggregate_form_test", "aggregate_xsum_test", "sketch_test", "group_test", "rows_test",
              "etime_test", "timefield_test", "mark_test"]
 ALL_BATS = [("agg-emit", ""), ("agg", ""), ("partial", ""), ("jobs", ""), ("properties", ""), ("examples", ""), ("golden", "")]
