@@ -81,6 +81,18 @@ static bool has_limits(const struct agg *g)
 	return g->opts.max_keys || g->opts.max_mem_bytes;
 }
 
+/* What a round has made goes out, also of one that ended with an error. */
+static int end_round(struct agg *g, int result, struct err *err)
+{
+	struct err inner = ERR_INIT;
+
+	if (agg_write_kept(g, &inner)) {
+		*err = inner;
+		return -1;
+	}
+	return result;
+}
+
 /* A batch that this thread reads alone, part by part. */
 static int take_parts(struct agg *g, const struct batch *in, struct err *err)
 {
@@ -97,7 +109,7 @@ static int take_parts(struct agg *g, const struct batch *in, struct err *err)
 		if (!is_single && g->has_begun && agg_usual_fits(g) && !agg_usual_fold(g, block))
 			break;
 		is_more = agg_block_read(&g->workers[0], block, max);
-		if (agg_do_round(g, block, 1, err))
+		if (end_round(g, agg_do_round(g, block, 1, err), err))
 			return -1;
 		if (block->first.type == JSON_ABSENT)
 			continue;
@@ -117,24 +129,33 @@ static void read_whole(void *context, unsigned thread)
 	agg_run_read(w, block);
 }
 
+/* The rows of the round before are written while the lines of this one are read. */
+static int do_held(struct agg *g, struct err *err)
+{
+	int result = agg_write_kept(g, err) ? -1 : agg_do_round(g, g->blocks, g->n_blocks, err);
+
+	jobs_wait(g->jobs); /* also where rows cannot be written */
+	g->n_blocks = 0;
+	return result;
+}
+
 static int settle(struct stage *stage, struct buf *out, struct err *err)
 {
 	struct agg *g = (struct agg *)stage;
 	int result;
 
 	g->out = out;
-	if (!g->n_blocks)
+	if (!g->n_blocks && g->n_lanes == 1)
 		return 0;
-	jobs_wait(g->jobs);
-	result = agg_do_round(g, g->blocks, g->n_blocks, err);
-	g->n_blocks = 0;
+	result = end_round(g, g->n_blocks ? do_held(g, err) : 0, err);
 	return agg_end_call(g, err) ? -1 : result;
 }
 
 /* A batch that some thread reads while the next ones come. */
-static int hold(struct agg *g, struct batch *in, struct buf *out, struct err *err)
+static int hold(struct agg *g, struct batch *in, struct err *err)
 {
 	struct agg_block *block = &g->blocks[g->n_blocks++];
+	int result;
 
 	batch_take(in, &block->own);
 	block->in = &block->own;
@@ -143,8 +164,12 @@ static int hold(struct agg *g, struct batch *in, struct buf *out, struct err *er
 	block->watermark_us = g->clock.watermark_us;
 	block->may_run = g->has_runs && !g->n_without_runs;
 	g->n_without_runs -= g->n_without_runs > 0;
-	jobs_add(g->jobs, read_whole, block);
-	return g->n_blocks < g->max_blocks ? 0 : settle(&g->stage, out, err);
+	block->task = jobs_add(g->jobs, read_whole, block);
+	if (g->n_blocks < g->max_blocks)
+		return 0;
+	if ((result = do_held(g, err)))
+		end_round(g, result, err);
+	return agg_end_call(g, err) ? -1 : result;
 }
 
 /* The records of a topic are known to their source until it reads on: such a batch cannot be held back. */
@@ -155,7 +180,7 @@ static int take_batch(struct stage *stage, struct batch *in, struct buf *out, st
 
 	g->out = out;
 	if (g->n_workers > 1 && g->has_begun && !in->records)
-		return hold(g, in, out, err);
+		return hold(g, in, err);
 	if (settle(stage, out, err) || (g->frame.is_topic && agg_see_input(g, in->input, err)))
 		return -1;
 	result = take_parts(g, in, err);

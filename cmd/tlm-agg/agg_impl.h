@@ -14,7 +14,8 @@
  * where they are read: by one thread into the engine (agg_usual.c), by many into runs, which lanes merge (agg_run.c).
  *
  * So what comes out is the same for any number of threads. One thread does a few hundred lines of a batch at a time;
- * -j N holds some batches back and does them as one round. What has to see all rows in turn (--top, --latest, --having,
+ * -j N holds some batches back and does them as one round; while threads read its lines, the first blocks are judged,
+ * and the rows of the round before are written. What has to see all rows in turn (--top, --latest, --having,
  * files by time, a table) has one lane.
  */
 #ifndef TLM_AGG_IMPL_H
@@ -108,6 +109,7 @@ struct agg_block {
 	struct agg_item *items;
 	size_t n, cap;
 	struct agg_value *values; /* of all items in turn */
+	uint64_t task;            /* of jobs, that reads a batch that was held back */
 	bool may_run;             /* runs are worth a try */
 	int64_t watermark_us;     /* W when it was given to a thread */
 	struct agg_run *runs;
@@ -313,7 +315,8 @@ static inline bool agg_run_is_sparse(const struct agg_run *run)
 
 /* agg_round.c */
 void agg_note_newest(struct agg *g, int64_t us); /* every record and part that the clock has taken passes here */
-/* Judges, folds and writes what the blocks hold. 0, or -1 with err: what came before the place of the error stands. */
+/* Judges and folds what the blocks hold, as soon as it was read; rows of several lanes are kept. 0, or -1 with err:
+ * what came before the place of the error stands. */
 int agg_do_round(struct agg *g, struct agg_block *blocks, size_t n, struct err *err);
 int agg_advance(struct agg *g, struct err *err);                 /* W has risen without a record: 0, or -1 with err */
 int agg_flush(struct agg *g, bool is_final, struct err *err);    /* all that is open goes: 0, or -1 with err */
@@ -340,7 +343,8 @@ void agg_tell_late(const struct engine_counts *c, struct buf *out);
 /* agg_rows.c */
 int agg_plan_choice(struct agg *g, struct err *err);
 uint64_t agg_withheld(const struct agg *g); /* rows that have no form */
-/* The rows of the only lane go out at once; those of several are made into texts, until all lanes are done. */
+/* The rows of the only lane go out at once; those of several are made into texts, until all lanes are done. They are
+ * written before the next round makes others. */
 int agg_take_row(void *agg, const struct engine_row *row, struct err *err);
 int agg_keep_row(void *worker, const struct engine_row *row, struct err *err);
 int agg_write_kept(struct agg *g, struct err *err);

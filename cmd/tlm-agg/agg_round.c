@@ -1,4 +1,4 @@
-/* A round: blocks that were read are judged by the clock, folded by the lanes, and what came out is written. */
+/* A round: blocks that were read are judged by the clock and folded by the lanes. */
 #include "agg_impl.h"
 
 #include <stdlib.h>
@@ -257,7 +257,7 @@ static int write_lates(struct agg *g, struct err *err)
 	return 0;
 }
 
-/* Runs a task for each lane, then writes; the error of the first lane that has one. */
+/* Runs a task for each lane; the error of the first lane that has one. */
 static int run_lanes(struct agg *g, jobs_fn *run, struct err *err)
 {
 	for (unsigned k = 0; k < g->n_lanes; k++)
@@ -270,18 +270,33 @@ static int run_lanes(struct agg *g, jobs_fn *run, struct err *err)
 			return -1;
 		}
 	}
-	return g->n_lanes > 1 ? agg_write_kept(g, err) : 0;
+	return 0;
+}
+
+/* Blocks that other threads read: one is judged while they read the next ones. */
+static int judge(struct agg *g, size_t n, struct err *err)
+{
+	int result = 0;
+
+	for (g->n_round = 0; g->n_round < n && result == 0; g->n_round++) {
+		struct agg_block *block = &g->round[g->n_round];
+
+		if (block->in == &block->own)
+			jobs_wait_for(g->jobs, block->task);
+		result = judge_block(g, block, err);
+	}
+	jobs_wait(g->jobs); /* where it ended early, for the rest */
+	return result;
 }
 
 int agg_do_round(struct agg *g, struct agg_block *blocks, size_t n, struct err *err)
 {
 	struct err inner = ERR_INIT;
-	int result = 0;
+	int result;
 
 	g->round = blocks;
 	g->n_watermarks = 0;
-	for (g->n_round = 0; g->n_round < n && result == 0; g->n_round++)
-		result = judge_block(g, &blocks[g->n_round], err);
+	result = judge(g, n, err);
 	/* what was read behind the end of the run is no part of it */
 	for (size_t i = g->n_round; i < n; i++)
 		g->frame.ledger->bytes_in -= blocks[i].in->len;
@@ -295,6 +310,13 @@ int agg_do_round(struct agg *g, struct agg_block *blocks, size_t n, struct err *
 }
 
 /* ---- W rises without a record ---- */
+
+static int run_and_write(struct agg *g, jobs_fn *run, struct err *err)
+{
+	if (agg_write_kept(g, err) || run_lanes(g, run, err))
+		return -1;
+	return agg_write_kept(g, err);
+}
 
 static void advance(void *context, unsigned thread)
 {
@@ -317,7 +339,7 @@ static void flush(void *context, unsigned thread)
 
 int agg_advance(struct agg *g, struct err *err)
 {
-	return run_lanes(g, advance, err);
+	return run_and_write(g, advance, err);
 }
 
 /* The row of a whole stream has the bounds of all lanes. */
@@ -333,7 +355,7 @@ int agg_flush(struct agg *g, bool is_final, struct err *err)
 	for (unsigned k = 0; k < g->n_lanes; k++)
 		engine_widen(g->workers[k].engine, first_us, last_us);
 	g->is_final = is_final;
-	return run_lanes(g, flush, err);
+	return run_and_write(g, flush, err);
 }
 
 struct engine_counts agg_counts(const struct agg *g)

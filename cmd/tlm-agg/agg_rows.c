@@ -308,6 +308,8 @@ int agg_write_kept(struct agg *g, struct err *err)
 	struct agg_worker *w;
 	int result = 0;
 
+	if (g->n_lanes == 1)
+		return 0;
 	for (unsigned k = 0; k < g->n_lanes; k++)
 		sort_made(&g->workers[k]);
 	while (result == 0 && (w = first_lane(g, next)))
