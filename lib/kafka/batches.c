@@ -330,6 +330,7 @@ static enum source_result give_lines(struct reader *r, struct batch *b, struct p
 	return SOURCE_BATCH;
 }
 
+/* What is ours has ended. */
 static bool is_finished(const struct reader *r)
 {
 	if (r->group && !r->was_assigned)
@@ -384,7 +385,7 @@ static enum source_result give_rest(struct reader *r, struct batch *b, struct er
 		return tell_failure(r, err);
 	if (give_news(r, b) == SOURCE_BATCH)
 		return SOURCE_BATCH;
-	if (is_finished(r))
+	if (is_finished(r) && reader_can_leave(r))
 		return SOURCE_END;
 	if (r->discover_us >= 0 && ledger_now_us() >= r->discover_us) {
 		discover(r);

@@ -50,11 +50,14 @@ int reader_ask_committed(struct reader *r, rd_kafka_topic_partition_list_t *list
 
 /* ---- commit ---- */
 
-/* What is to be committed of a partition: false when that was done. */
+/*
+ * What is to be committed of a partition: false when that was done. At its end that is behind the markers of
+ * transactions too, which no message stands for.
+ */
 static bool ask_part(struct reader *r, struct part *p)
 {
 	if (!r->keeper) {
-		p->asked = p->next;
+		p->asked = p->is_caught_up && p->seen_end > p->next ? p->seen_end : p->next;
 		return p->next >= 0 && p->next != p->committed;
 	}
 	buf_reset(&p->asked_metadata);

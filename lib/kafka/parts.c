@@ -10,7 +10,7 @@
 
 /* ---- the table ---- */
 
-struct part *reader_find(struct reader *r, const char *topic, int32_t id)
+struct part *reader_find(const struct reader *r, const char *topic, int32_t id)
 {
 	for (size_t i = 0; i < r->n_parts; i++)
 		if (r->parts[i].id == id && strcmp(r->parts[i].topic, topic) == 0)

@@ -77,6 +77,8 @@
 	F(memberid)                                                                                                    \
 	F(seek_partitions)                                                                                             \
 	F(committed)                                                                                                   \
+	F(list_groups)                                                                                                 \
+	F(group_list_destroy)                                                                                          \
 	F(commit_queue)                                                                                                \
 	F(consumer_close)                                                                                              \
 	F(error_code)                                                                                                  \

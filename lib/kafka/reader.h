@@ -74,15 +74,18 @@ struct reader {
 	rd_kafka_queue_t *commits;
 	bool is_commit_pending, was_assigned, is_blocked, is_closing;
 	bool has_to_rewind; /* some part is_to_rewind */
-	int64_t heartbeat_us;
-	int64_t commit_at_us; /* -1: nothing to commit */
+	int64_t heartbeat_us, session_us;
+	rd_kafka_topic_partition_list_t *ends; /* where all partitions ended at the start: those that are to end */
+	int64_t trusted_us;                    /* from then on all that others hold is held by members that live */
+	int64_t ask_others_us;                 /* when to look at it next */
+	int64_t commit_at_us;                  /* -1: nothing to commit */
 	int (*deliver)(void *ctx, struct err *err);
 	void *deliver_ctx;
 };
 
 /* parts.c */
-struct part *reader_part(struct reader *r, const char *topic, int32_t id); /* made where there is none */
-struct part *reader_find(struct reader *r, const char *topic, int32_t id); /* or NULL */
+struct part *reader_part(struct reader *r, const char *topic, int32_t id);       /* made where there is none */
+struct part *reader_find(const struct reader *r, const char *topic, int32_t id); /* or NULL */
 const struct address *reader_address(const struct reader *r, const char *topic, int32_t id); /* that has it, or NULL */
 int reader_resolve(struct reader *r, struct part *p, struct err *err); /* start and end become known */
 int reader_list(struct reader *r, bool is_again, struct err *err);     /* all partitions of the addresses */
@@ -92,8 +95,8 @@ void reader_pause(struct reader *r, struct part *p);
 int64_t reader_lag(const struct reader *r);
 
 /*
- * Before ends are asked for: waits until the transactions that are open now, in what is read up to an end, are decided.
- * A signal ends the wait. Returns 0, or -1 with err.
+ * Before ends are asked for: waits until the transactions that are open now, in what is read up to an end, are decided,
+ * and notes in r->ends where that is. A signal ends the wait. Returns 0, or -1 with err.
  */
 int reader_settle(struct reader *r, struct err *err);
 
@@ -106,6 +109,12 @@ int reader_commit_exactly(struct reader *r, enum commit_when when, struct err *e
 bool reader_is_cooperative(const struct reader *r);
 int reader_ask_committed(struct reader *r, rd_kafka_topic_partition_list_t *list, int64_t end_us, struct err *err);
 int reader_commit(struct reader *r, bool is_final, struct err *err);
+
+/*
+ * others.c: whether what other members of the group hold is no reason to wait: it has been read to its end, or is read
+ * by members that live. True without a group. To be asked again and again.
+ */
+bool reader_can_leave(struct reader *r);
 
 /* assign.c */
 int reader_subscribe(struct reader *r, struct err *err);

@@ -16,12 +16,17 @@
 
 enum { FIRST_NAP_US = 2000, LAST_NAP_US = 100000, TELL_US = 1000000 };
 
+/* 0 for a partition that holds nothing. */
 static int ask_end(
 	struct client *c, struct reader *r, const rd_kafka_topic_partition_t *part, int64_t *end, struct err *err)
 {
 	int64_t low;
 
-	return client_bounds(c, part->topic, part->partition, &low, end, err) ? reader_at(r, part->topic, err) : 0;
+	if (client_bounds(c, part->topic, part->partition, &low, end, err))
+		return reader_at(r, part->topic, err);
+	if (low >= *end)
+		*end = 0;
+	return 0;
 }
 
 static void tell(const struct reader *r, const rd_kafka_topic_partition_t *part, int64_t stable, int64_t end)
@@ -102,15 +107,16 @@ static bool is_dirty(const struct reader *r)
 int reader_settle(struct reader *r, struct err *err)
 {
 	rd_kafka_topic_partition_list_t *list = rd.topic_partition_list_new(16);
+	bool is_needed = r->group || !is_dirty(r);
 	int result = 0;
 
-	for (size_t i = 0; i < r->n_addresses && result == 0 && !is_dirty(r); i++)
+	r->ends = list;
+	for (size_t i = 0; i < r->n_addresses && result == 0 && is_needed; i++)
 		for (size_t j = 0; j < r->addresses[i].n_topics && result == 0 && has_end(r, &r->addresses[i]); j++)
 			result = list_name(r, &r->addresses[i], r->addresses[i].topics[j], list, err);
 	if (result == 0 && list->cnt)
 		result = note_ends(r, list, err);
 	for (int i = 0; i < list->cnt && result == 0; i++)
 		result = await(r, &list->elems[i], err);
-	rd.topic_partition_list_destroy(list);
 	return result;
 }

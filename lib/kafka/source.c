@@ -46,7 +46,10 @@ static uint32_t inputs(const struct source *s)
 
 static int64_t deadline(const struct source *s)
 {
-	return ((const struct reader *)s)->commit_at_us;
+	const struct reader *r = (const struct reader *)s;
+
+	return r->ask_others_us && (r->commit_at_us < 0 || r->ask_others_us < r->commit_at_us) ? r->ask_others_us
+											       : r->commit_at_us;
 }
 
 static int commit(struct source *s, bool is_final, struct err *err)
@@ -109,6 +112,8 @@ static void release(struct reader *r)
 	}
 	for (size_t i = 0; i < r->n_addresses; i++)
 		address_release(&r->addresses[i]);
+	if (r->ends)
+		rd.topic_partition_list_destroy(r->ends);
 	free(r->parts);
 	free(r->addresses);
 	free(r->left);
@@ -205,11 +210,18 @@ static int parse_places(struct reader *r, const char *const *names, size_t n, st
 	return 0;
 }
 
+/* A property in milliseconds. */
+static int64_t interval_us(rd_kafka_conf_t *conf, const char *name)
+{
+	char text[64];
+	size_t size = sizeof text;
+
+	return rd.conf_get(conf, name, text, &size) == RD_KAFKA_CONF_OK ? strtoll(text, NULL, 10) * 1000 : 0;
+}
+
 static int open_client(struct reader *r, struct err *err)
 {
 	rd_kafka_conf_t *conf = props_conf(r->opts, r->addresses, r->n_addresses, PROPS_SOURCE, err);
-	char text[64];
-	size_t size = sizeof text;
 
 	if (!conf)
 		return -1;
@@ -220,11 +232,9 @@ static int open_client(struct reader *r, struct err *err)
 	}
 	if (r->group)
 		rd.conf_set_rebalance_cb(conf, reader_on_rebalance);
-	if (rd.conf_get(conf, "topic.metadata.refresh.interval.ms", text, &size) == RD_KAFKA_CONF_OK)
-		r->discover_every_us = strtoll(text, NULL, 10) * 1000;
-	size = sizeof text;
-	if (rd.conf_get(conf, "heartbeat.interval.ms", text, &size) == RD_KAFKA_CONF_OK)
-		r->heartbeat_us = strtoll(text, NULL, 10) * 1000;
+	r->discover_every_us = interval_us(conf, "topic.metadata.refresh.interval.ms");
+	r->heartbeat_us = interval_us(conf, "heartbeat.interval.ms");
+	r->session_us = interval_us(conf, "session.timeout.ms");
 	if (client_open(&r->client, RD_KAFKA_CONSUMER, conf, r->opts, err) || client_await(&r->client, err))
 		return -1;
 	return 0;

@@ -196,6 +196,37 @@ blocked_member() {
 	same 200000 "$(committed)"
 }
 
+group_is() { [ "$(kafka_admin members "$T")" = "$1" ]; }
+
+@test "--until-end waits while a member that has died holds the partition, not for one that lives" {
+	topic
+	# the group goes by the names of instances: the first has the partition
+	blocked_member --instance a
+	member --until-end --instance b -X session.timeout.ms=1000 . "kafka:$T" >got &
+	second=$!
+	within 60 group_is "Stable 2"
+	sleep 0.3
+	kill -0 $second
+	kill -KILL $pid
+	cat <&4 >>out
+	exec 4<&-
+	wait $second
+	# its last line was cut in the middle
+	{ cat out && echo && cat got; } | grep '}$' | sort -u >both
+	sort in | cmp - both
+	same 200000 "$(committed)"
+	# both live, and one of them does not read on
+	T=${T}b
+	topic
+	rm pipe
+	blocked_member --instance a
+	filter --until-end --instance b -X heartbeat.interval.ms=200 -X session.timeout.ms=1000 . "kafka:$T" >got
+	same '' "$(cat got)"
+	kill -0 $pid
+	kill -KILL $pid
+	exec 4<&-
+}
+
 @test "a static member comes back without a rebalance" {
 	topic
 	seq 1 3 | put

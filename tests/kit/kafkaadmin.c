@@ -13,6 +13,7 @@
  *   kafkaadmin BROKERS fence ID                           whoever has this transactional.id is told that it is dead
  *   kafkaadmin BROKERS settle TOPIC                       waits until what was committed can be read: a producer knows
  *                                                         it before every partition has the marker that shows it
+ *   kafkaadmin BROKERS members GROUP                      "Stable 2": the state of the group, and how many there are
  */
 #include <librdkafka/rdkafka.h>
 #include <stdio.h>
@@ -244,13 +245,23 @@ static void open_client(const char *brokers, const char *group, const char *tran
 	queue = rd_kafka_queue_new(rk);
 }
 
+static void count_members(const char *name)
+{
+	const struct rd_kafka_group_list *groups;
+
+	check("members", rd_kafka_list_groups(rk, name, &groups, WAIT_MS));
+	for (int i = 0; i < groups->group_cnt; i++)
+		printf("%s %d\n", groups->groups[i].state, groups->groups[i].member_cnt);
+	rd_kafka_group_list_destroy(groups);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		int n_least;
 	} verbs[] = {{"create", 2}, {"delete", 1}, {"grow", 2}, {"trim", 3}, {"allow", 4}, {"commit", 4},
-		{"committed", 2}, {"transact", 3}, {"fence", 1}, {"settle", 1}};
+		{"committed", 2}, {"transact", 3}, {"fence", 1}, {"settle", 1}, {"members", 1}};
 	size_t verb = 0;
 
 	while (argc >= 3 && verb < sizeof verbs / sizeof *verbs && strcmp(argv[2], verbs[verb].name) != 0)
@@ -290,6 +301,9 @@ int main(int argc, char **argv)
 		break;
 	case 9:
 		settle(argv[1], argv[3]);
+		break;
+	case 10:
+		count_members(argv[3]);
 		break;
 	}
 	fflush(stdout);

@@ -1,0 +1,86 @@
+/*
+ * What other members hold when ours has ended. A member that was killed keeps its partitions until the group misses it,
+ * which takes session.timeout.ms; whoever joins in that time may get few partitions or none, and would leave what the
+ * dead one had not read to nobody. A heartbeat that is missing shows to the group alone, but there are two signs that
+ * can be seen from here. Either what others hold has been committed up to where it ended when we began; or we have been
+ * assigned ours for longer than a dead member is kept, and the group is not about to assign anew: then all members
+ * live, and each of them answers for its own.
+ */
+#include <string.h>
+
+#include "kafka/reader.h"
+#include "ledger/ledger.h"
+
+enum { ASK_EVERY_US = 200000, ASK_MS = 2000 };
+
+/* The partitions that are to end and are not ours, without offsets. */
+static rd_kafka_topic_partition_list_t *held_by_others(const struct reader *r)
+{
+	rd_kafka_topic_partition_list_t *list = rd.topic_partition_list_new(4);
+
+	for (int i = 0; i < r->ends->cnt; i++) {
+		const rd_kafka_topic_partition_t *part = &r->ends->elems[i];
+		const struct part *p = reader_find(r, part->topic, part->partition);
+
+		if (!p || !p->is_assigned)
+			rd.topic_partition_list_add(list, part->topic, part->partition);
+	}
+	return list;
+}
+
+static int64_t end_of(const struct reader *r, const rd_kafka_topic_partition_t *part)
+{
+	for (int i = 0; i < r->ends->cnt; i++) {
+		const rd_kafka_topic_partition_t *end = &r->ends->elems[i];
+
+		if (end->partition == part->partition && strcmp(end->topic, part->topic) == 0)
+			return end->offset;
+	}
+	return 0;
+}
+
+/* An answer that does not come, or that waits for a transaction, tells nothing. */
+static bool is_all_read(const struct reader *r, rd_kafka_topic_partition_list_t *list)
+{
+	if (rd.committed(r->client.rk, list, ASK_MS))
+		return false;
+	for (int i = 0; i < list->cnt; i++) {
+		const rd_kafka_topic_partition_t *part = &list->elems[i];
+
+		if (part->err || (part->offset < 0 ? 0 : part->offset) < end_of(r, part))
+			return false;
+	}
+	return true;
+}
+
+/* A group of the newer protocol has no such state: it gives partitions away one by one. */
+static bool is_settled(const struct reader *r)
+{
+	const struct rd_kafka_group_list *groups;
+	bool is_moving = false;
+
+	if (rd.list_groups(r->client.rk, r->group, &groups, ASK_MS))
+		return false;
+	for (int i = 0; i < groups->group_cnt; i++)
+		is_moving |= strcmp(groups->groups[i].state, "PreparingRebalance") == 0 ||
+			     strcmp(groups->groups[i].state, "CompletingRebalance") == 0;
+	rd.group_list_destroy(groups);
+	return !is_moving;
+}
+
+bool reader_can_leave(struct reader *r)
+{
+	rd_kafka_topic_partition_list_t *list;
+	int64_t now_us = ledger_now_us();
+	bool can_leave;
+
+	if (!r->group)
+		return true;
+	if (now_us < r->ask_others_us)
+		return false;
+	r->ask_others_us = now_us + ASK_EVERY_US;
+	list = held_by_others(r);
+	can_leave = !list->cnt || is_all_read(r, list) || (now_us >= r->trusted_us && is_settled(r));
+	rd.topic_partition_list_destroy(list);
+	return can_leave;
+}
