@@ -385,6 +385,7 @@ struct agg_group *agg_group_open(struct agg *model, const struct agg_options *op
 		.forget = forget_part,
 		.bound = bound,
 		.position = position,
+		.read_up_to = rebuild_read_up_to,
 		.gone = "open windows must be rebuilt from here, which is no longer there: begin without them (set the "
 			"offsets, --accept-new-config) or take another group"};
 	ledger_init(&g->replayed, frame->tool);

@@ -104,7 +104,8 @@ static void assign(struct reader *r, rd_kafka_topic_partition_list_t *list)
 		return;
 	}
 	r->was_assigned = true;
-	r->trusted_us = ledger_now_us() + r->session_us + 2 * r->heartbeat_us;
+	if (!r->trusted_us)
+		r->trusted_us = ledger_now_us() + r->session_us + 2 * r->heartbeat_us;
 	if (reader_is_cooperative(r)) {
 		check(r, rd.incremental_assign(r->client.rk, list));
 		return;

@@ -137,6 +137,8 @@ static void take_end(struct reader *r, struct part *p, int64_t offset)
 	}
 	p->is_caught_up = true;
 	p->has_caught_up_news = true;
+	if (r->group && !r->keeper && r->commit_at_us < 0 && p->next >= 0 && offset > p->next)
+		r->commit_at_us = ledger_now_us() + r->opts->commit_us; /* markers stand behind the last message */
 }
 
 static void fail_part(struct reader *r, const struct part *p, rd_kafka_resp_err_t code, const char *text)

@@ -81,6 +81,8 @@ struct kafka_keeper {
 	bool (*position)(void *ctx, uint32_t input, int64_t *offset, struct buf *metadata);
 	/* What position() last said of it is committed. May be NULL. */
 	void (*committed)(void *ctx, uint32_t input);
+	/* The next offset to read after what is committed, which another member may have done. NULL: that offset. */
+	int64_t (*read_up_to)(int64_t offset, struct slice metadata);
 	const char *gone; /* what to say when the topic does not hold the committed offset; NULL: the usual words */
 };
 

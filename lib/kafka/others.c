@@ -2,9 +2,9 @@
  * What other members hold when ours has ended. A member that was killed keeps its partitions until the group misses it,
  * which takes session.timeout.ms; whoever joins in that time may get few partitions or none, and would leave what the
  * dead one had not read to nobody. A heartbeat that is missing shows to the group alone, but there are two signs that
- * can be seen from here. Either what others hold has been committed up to where it ended when we began; or we have been
- * assigned ours for longer than a dead member is kept, and the group is not about to assign anew: then all members
- * live, and each of them answers for its own.
+ * can be seen from here. Either what others hold has been read, by what is committed, up to where it ended when we
+ * began; or we have been in the group for longer than a dead member is kept, and it is not about to assign anew: then
+ * all members lived after we came, and each of them answers for its own.
  */
 #include <string.h>
 
@@ -39,6 +39,16 @@ static int64_t end_of(const struct reader *r, const rd_kafka_topic_partition_t *
 	return 0;
 }
 
+/* Where the group has read up to; windows that are open may keep the offset itself behind. */
+static int64_t position_of(const struct reader *r, const rd_kafka_topic_partition_t *part)
+{
+	struct slice metadata = {part->metadata, part->metadata ? part->metadata_size : 0};
+
+	if (part->offset < 0)
+		return 0;
+	return r->keeper && r->keeper->read_up_to ? r->keeper->read_up_to(part->offset, metadata) : part->offset;
+}
+
 /* An answer that does not come, or that waits for a transaction, tells nothing. */
 static bool is_all_read(const struct reader *r, rd_kafka_topic_partition_list_t *list)
 {
@@ -47,7 +57,7 @@ static bool is_all_read(const struct reader *r, rd_kafka_topic_partition_list_t 
 	for (int i = 0; i < list->cnt; i++) {
 		const rd_kafka_topic_partition_t *part = &list->elems[i];
 
-		if (part->err || (part->offset < 0 ? 0 : part->offset) < end_of(r, part))
+		if (part->err || position_of(r, part) < end_of(r, part))
 			return false;
 	}
 	return true;
@@ -82,5 +92,7 @@ bool reader_can_leave(struct reader *r)
 	list = held_by_others(r);
 	can_leave = !list->cnt || is_all_read(r, list) || (now_us >= r->trusted_us && is_settled(r));
 	rd.topic_partition_list_destroy(list);
+	if (!can_leave && r->commit_at_us > now_us)
+		r->commit_at_us = now_us; /* others wait for us */
 	return can_leave;
 }

@@ -313,6 +313,24 @@ static int take_foreign(struct rebuild *r, int64_t offset, bool is_accepted, str
 		(long long)offset);
 }
 
+/* As a string, if it is metadata of ours. */
+static bool take_text(struct slice metadata, char text[REBUILD_METADATA_MAX + 1])
+{
+	if (metadata.len < 5 || metadata.len > REBUILD_METADATA_MAX || memcmp(metadata.p, "tlm1 ", 5) != 0)
+		return false;
+	memcpy(text, metadata.p, metadata.len);
+	text[metadata.len] = '\0';
+	return true;
+}
+
+int64_t rebuild_read_up_to(int64_t offset, struct slice metadata)
+{
+	char text[REBUILD_METADATA_MAX + 1];
+	int64_t position;
+
+	return take_text(metadata, text) && take_int(text, 'p', &position) && position > offset ? position : offset;
+}
+
 int rebuild_take(struct rebuild *r, int64_t offset, struct slice metadata, bool is_accepted, struct window_clock *clock,
 	struct err *err)
 {
@@ -320,10 +338,8 @@ int rebuild_take(struct rebuild *r, int64_t offset, struct slice metadata, bool 
 	int64_t low_us;
 	uint64_t options;
 
-	if (metadata.len < 5 || metadata.len > REBUILD_METADATA_MAX || memcmp(metadata.p, "tlm1 ", 5) != 0)
+	if (!take_text(metadata, text))
 		return take_foreign(r, offset, is_accepted, err);
-	memcpy(text, metadata.p, metadata.len);
-	text[metadata.len] = '\0';
 	if (!take_hex(text, 'o', &options) || !decode(r, text, &low_us))
 		return err_set(err, ERR_REFUSED, "the metadata of the commit are damaged: " WHAT_TO_DO);
 	if (options != r->options && !is_accepted)

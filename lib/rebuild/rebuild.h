@@ -79,6 +79,9 @@ void rebuild_release(struct rebuild *r);
 int rebuild_take(struct rebuild *r, int64_t offset, struct slice metadata, bool is_accepted, struct window_clock *clock,
 	struct err *err);
 
+/* The next offset after all that had been read at that commit; the offset itself where the metadata are not ours. */
+int64_t rebuild_read_up_to(int64_t offset, struct slice metadata);
+
 /* ---- each batch ---- */
 
 /* A batch must not hold records of both sides of this offset; INT64_MAX: there is none. */

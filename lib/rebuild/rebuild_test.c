@@ -384,6 +384,9 @@ static void what_was_committed_is_read_back(void **state)
 	assert_true(rebuild_push(&r, 50)); /* at one offset the last one counts */
 	assert_true(rebuild_commit(&r, 25, &clock, 3, 0xffffffffffffffffu, &offset, &metadata));
 	assert_int_equal(offset, 5);
+	assert_int_equal(rebuild_read_up_to(5, buf_slice(&metadata)), 10);
+	assert_int_equal(rebuild_read_up_to(11, buf_slice(&metadata)), 11); /* set by hand since */
+	assert_int_equal(rebuild_read_up_to(5, SLICE_LIT("p=10")), 5);
 	assert_string_equal(
 		buf_cstr(&metadata), "tlm1 o=abc p=10 n=3 d=ffffffffffffffff t=20 l=20 q=30:3,20:2 f=10:50");
 	window_clock_init(&again, 1, 0, WINDOW_FOREVER);

@@ -47,6 +47,19 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	same '[0,1]' "$(jq -s -c 'map(.partition)' rows)"
 }
 
+@test "members of several partitions end when all are read, though windows stay open" {
+	for p in 0 1; do seq 5000 | sed 's/.*/{"s":&,"k":"a","v":1}/' | put -p $p; done
+	# each would wait for the other for as long as a dead member is kept
+	for i in 1 2; do
+		timeout 60 tlm-agg -G "$T" --until-end -X session.timeout.ms=120000 --time s:s -w 10s count "kafka:$T" -o "kafka:$T-out" &
+		pids[i]=$!
+	done
+	wait "${pids[1]}"
+	wait "${pids[2]}"
+	same 1000 "$(get | wc -l)"
+	same 2 "$(committed | grep -c 'p=5000 n=1 ')"
+}
+
 @test "late records and rejects go to topics in the same transaction" {
 	kafka_admin create "$T-late" 1
 	kafka_admin create "$T-rej" 1
