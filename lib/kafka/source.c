@@ -25,11 +25,14 @@ static void wait_for_more(struct source *s, int64_t until_us)
 {
 	struct reader *r = (struct reader *)s;
 	struct pollfd fds[2] = {{r->event_fd, POLLIN, 0}, {stop_fd(), POLLIN, 0}};
-	int64_t left_us = until_us < 0 ? WAIT_MS * INT64_C(1000) : until_us - ledger_now_us();
+	int64_t now_us = ledger_now_us();
+	int64_t left_us = until_us < 0 ? WAIT_MS * INT64_C(1000) : until_us - now_us;
 	uint64_t count;
 
 	if (left_us > WAIT_MS * INT64_C(1000))
 		left_us = WAIT_MS * INT64_C(1000);
+	if (r->ask_others_us > now_us && r->ask_others_us - now_us < left_us)
+		left_us = r->ask_others_us - now_us;
 	if (left_us < 0)
 		left_us = 0;
 	if (poll(fds, 2, (int)((left_us + 999) / 1000)) > 0 && fds[0].revents &&
@@ -46,10 +49,7 @@ static uint32_t inputs(const struct source *s)
 
 static int64_t deadline(const struct source *s)
 {
-	const struct reader *r = (const struct reader *)s;
-
-	return r->ask_others_us && (r->commit_at_us < 0 || r->ask_others_us < r->commit_at_us) ? r->ask_others_us
-											       : r->commit_at_us;
+	return ((const struct reader *)s)->commit_at_us;
 }
 
 static int commit(struct source *s, bool is_final, struct err *err)
