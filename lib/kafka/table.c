@@ -10,12 +10,14 @@
 #include "kafka/reader.h"
 #include "ledger/ledger.h"
 #include "mem/mem.h"
+#include "num/num.h"
 #include "stop/stop.h"
 
 enum {
 	WAIT_MS = 100,
 	MESSAGES = 1024,
-	AWAIT_US = 60000000 /* until transactions that were open have been decided, or brokers are back */
+	AWAIT_US = 60000000,  /* until transactions that were open have been decided, or brokers are back */
+	GONE_MS_MIN = 3600000 /* a restart of a broker takes minutes */
 };
 
 struct kafka_table {
@@ -140,10 +142,11 @@ int kafka_table_read(struct kafka_table *t, int32_t partition, bool is_awaited,
 
 /* ---- open and close ---- */
 
-/* The value of a property among those of a topic, or NULL. */
+/* The value of a property among those of a topic, or NULL; event may be NULL. */
 static const char *find_config(rd_kafka_event_t *event, const char *name)
 {
-	const rd_kafka_DescribeConfigs_result_t *result = rd.event_DescribeConfigs_result(event);
+	const rd_kafka_DescribeConfigs_result_t *result =
+		event && !rd.event_error(event) ? rd.event_DescribeConfigs_result(event) : NULL;
 	const rd_kafka_ConfigResource_t **resources;
 	const rd_kafka_ConfigEntry_t **entries;
 	size_t n = 0;
@@ -159,9 +162,29 @@ static const char *find_config(rd_kafka_event_t *event, const char *name)
 	return NULL;
 }
 
+/*
+ * That a key has gone is a message too, which compaction forgets after a while (delete.retention.ms), each broker for
+ * itself. One that was away when it was written and comes back when the others have forgotten it never hears of it:
+ * what had gone is there again as soon as that broker leads the partition.
+ */
+static void check_memory(const struct kafka_table *t, const char *text)
+{
+	const struct kafka_opts *o = t->reader->opts;
+	char line[BATCH_PLACE_BYTES + 200];
+	int64_t ms;
+
+	if (!text || !num_to_i64(text, strlen(text), &ms) || ms >= GONE_MS_MIN || !o->warn)
+		return;
+	snprintf(line, sizeof line,
+		"%s: its delete.retention.ms is %.20s: a broker that is away for longer brings back what was open, and "
+		"the group cannot go on (set it to an hour or more)",
+		t->place, text);
+	o->warn(o->warn_ctx, line);
+}
+
 /* A topic that deletes by age would lose what is open. Where the brokers do not tell us how it is, it is taken as it
  * is. */
-static int check_compacted(struct kafka_table *t, struct err *err)
+static int check_config(struct kafka_table *t, struct err *err)
 {
 	rd_kafka_t *rk = t->exact->client.rk;
 	rd_kafka_ConfigResource_t *topic = rd.ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, t->topic);
@@ -174,7 +197,8 @@ static int check_compacted(struct kafka_table *t, struct err *err)
 	rd.AdminOptions_set_request_timeout(options, CLIENT_ASK_MS, ignored, sizeof ignored);
 	rd.DescribeConfigs(rk, &topic, 1, options, queue);
 	event = rd.queue_poll(queue, 2 * CLIENT_ASK_MS);
-	policy = event && !rd.event_error(event) ? find_config(event, "cleanup.policy") : NULL;
+	policy = find_config(event, "cleanup.policy");
+	check_memory(t, find_config(event, "delete.retention.ms"));
 	if (policy && strcmp(policy, "compact") != 0)
 		err_set(err, ERR_REFUSED,
 			"is not compacted, its cleanup.policy is %.40s: what is open would be deleted (set it to "
@@ -212,7 +236,7 @@ struct kafka_table *kafka_table_open(struct source *source, const char *topic, s
 		goto at;
 	t->n_partitions = meta->topics[0].partition_cnt;
 	rd.metadata_destroy(meta);
-	if (check_compacted(t, err) == 0)
+	if (check_config(t, err) == 0)
 		return t;
 at:
 	if (err->code != ERR_UNREACHABLE) /* that is no matter of one topic */

@@ -155,6 +155,10 @@ int rebuild_check(
 		r->next = r->position;
 	if (is_same || r->is_unchecked)
 		return 0;
+	if (r->state >= 0)
+		return err_set(err, ERR_REFUSED,
+			"what the state topic holds is not what was open at offset %lld: " WHAT_TO_DO,
+			(long long)r->position);
 	return err_set(err, ERR_REFUSED,
 		"the windows open at offset %lld cannot be rebuilt, records from %lld on have changed: " WHAT_TO_DO,
 		(long long)r->position, (long long)r->low);

@@ -427,6 +427,8 @@ static void what_was_committed_is_read_back(void **state)
 	assert_int_equal(rebuild_take(&s, 12, buf_slice(&metadata), false, &again, &err), 0);
 	assert_int_equal(s.state, 3);
 	assert_true(rebuild_is_there(&s, -1));
+	assert_int_equal(rebuild_check(&s, &again, 4, 6, &err), -1);
+	assert_non_null(strstr(err.msg, "what the state topic holds is not what was open at offset 12"));
 	assert_int_equal(rebuild_check(&s, &again, 4, 5, &err), 0);
 	window_clock_release(&clock);
 	window_clock_release(&again);

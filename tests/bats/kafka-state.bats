@@ -202,6 +202,18 @@ in_pieces() {
 	tlm-agg -G "$T" --time s:s -w 1s --state-topic "$T-state" count "kafka:$T" --dry-run | grep -q "^state topic: $T-state"
 }
 
+@test "a topic that soon forgets what has gone is told of: a broker that was away would bring it back" {
+	echo '{"s":1}' | records
+	kafka_admin create "$T-short" 1 cleanup.policy=compact delete.retention.ms=3599999
+	kafka_admin create "$T-long" 1 cleanup.policy=compact delete.retention.ms=3600000
+	status_of agg -w 10s count --state-topic "$T-short"
+	[ "$status" = 0 ]
+	[[ $(cat err) == *"kafka:$T-short: its delete.retention.ms is 3599999: a broker that is away for longer "* ]]
+	status_of agg -w 10s count --state-topic "$T-long" --accept-new-config
+	[ "$status" = 0 ]
+	none_of delete.retention err
+}
+
 @test "members that are killed, stopped and joined: the rows of one that is not disturbed and keeps nothing" {
 	OWNER=$PPID timeout 100 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 12 --state --windows hopping --every 0.5-1.5 --kinds kill,term,more,term,stop
 }

@@ -3,21 +3,23 @@
 rows of one process that nothing disturbed.
 
     kafka.py DIR FAULTS [--tool agg|merge|filter|lake] [--windows KIND] [--state] [--delivery D] [--members N] [--every A-B]
-        [--kinds LIST] [--counted LIST] [--property NAME=VALUE] [--rate N] [--seed N]
+        [--kinds LIST] [--counted LIST] [--away S] [--property NAME=VALUE] [--rate N] [--seed N]
 
 DIR holds brokers of tests/services/kafka-start.sh that run. Faults: kill (kill -9 of a member, which is started anew),
 term (SIGTERM, likewise), more (one more member, or one less), stop (SIGSTOP for longer than the session: the zombie must
-be fenced), broker (kill -9 of a broker, restarted on its data), cut (Toxiproxy between the members and the brokers closes,
-resets, swallows, slows or breaks connections off for a while). No fault is a reason for a member to end by itself. A
-failure prints the seed that repeats its choices. FAULTS is how many of --counted (all kinds) there are.
+be fenced), broker (kill -9 of a broker, restarted on its data after up to --away seconds, 1), cut (Toxiproxy between the
+members and the brokers closes, resets, swallows, slows or breaks connections off for a while). No fault is a reason for
+a member to end by itself. A failure prints the seed that repeats its choices, and where the logs of the members and the
+replicas of a state topic are kept. FAULTS is how many of --counted (all kinds) there are.
 
-With --state what is open is kept in a state topic, and always for --windows count and trip. With --tool merge there are two groups, one that writes partial rows of
-keys that lie in all partitions and one that merges them; a member is of the one or the other.
+With --state what is open is kept in a state topic, and always for --windows count and trip. With --tool merge there are
+two groups, one that writes partial rows of keys that lie in all partitions and one that merges them; a member is of the
+one or the other.
 
 With --windows idle the clock decides which records are late: then each window of a key has one row, and every record is
 in one row or late. With --delivery at-least-once nothing is lost, and what is there again was read again in order.
 """
-import argparse, collections, itertools, json, os, random, re, shutil, signal, subprocess, sys, tempfile, threading, time
+import argparse, collections, glob, itertools, json, os, random, re, shutil, signal, subprocess, sys, tempfile, threading, time
 import urllib.request
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -45,6 +47,7 @@ def arguments():
     p.add_argument("--every", default="0.3-1")
     p.add_argument("--kinds", default="kill,term,more,stop")
     p.add_argument("--counted")
+    p.add_argument("--away", type=float, default=1)
     p.add_argument("--place", help="of a lake; its objects are files below --lake")
     p.add_argument("--lake")
     p.add_argument("--store", type=int, help="the process of its server, for the fault store: it stands still for a while")
@@ -178,6 +181,8 @@ class Torture:
     def fail(self, why):
         for p in self.members + [self.producer.pipe]:
             p.kill()
+        for path in glob.glob(f"{self.o.dir}/[0-9]*/data/{self.name}-state-*"):
+            subprocess.run(["cp", "-r", "--parents", path, self.work])  # the brokers may be compacting it
         sys.exit(f"kafka.py: {why}\nfaults so far: {dict(self.done)}\nagain: {' '.join(sys.argv)} --seed {self.o.seed}"
                  f"\nlogs: {self.work}")
 
@@ -246,7 +251,7 @@ class Torture:
         elif kind == "broker":
             node = str(self.random.randrange(self.nodes) + 1)
             subprocess.run([f"{TOP}/tests/services/kafka-stop.sh", self.o.dir, "KILL", node], check=True, stdout=subprocess.DEVNULL)
-            time.sleep(self.random.uniform(0, 1))
+            time.sleep(self.random.uniform(0, self.o.away))
             subprocess.run([f"{TOP}/tests/services/kafka-start.sh", self.o.dir], check=True, stdout=subprocess.DEVNULL,
                            env={**os.environ, "OWNER": self.owner, "NODE": node})
         elif kind == "cut":
@@ -401,8 +406,10 @@ class Torture:
         for topic in ("-out-late", "-one-late"):
             self.admin("create", self.name + topic, "1", "retention.ms=-1")
         if o.state or o.windows in STATE_ONLY:
-            self.admin("create", self.name + "-state", "3", "cleanup.policy=compact", "segment.ms=1000", "min.cleanable.dirty.ratio=0.01",
-                       "delete.retention.ms=1000")
+            # a broker that was away for longer than deleted keys are remembered would bring them back
+            memory = [] if "broker" in o.kinds else ["delete.retention.ms=1000"]
+            self.admin("create", self.name + "-state", "3", "cleanup.policy=compact", "segment.ms=1000",
+                       "min.cleanable.dirty.ratio=0.01", *memory)
         self.merge_s = 120 if "broker" in o.kinds or "cut" in o.kinds else 60
         if o.tool == "merge":
             self.admin("create", self.name + "-whole", "3", "retention.ms=-1")
