@@ -81,8 +81,14 @@ struct json_hint {
 	char room[8];                   /* to a power of two */
 };
 
+static inline uint32_t json_hint_other(uint32_t len)
+{
+	return len == JSON_HINT_BYTES ? 0 : UINT32_MAX << len;
+}
+
 enum {
-	JSON_WINDOW_BYTES = 32 << 10,    /* a multiple of 64, at most 60 KiB: positions are 16 bits */
+	JSON_BLOCK_BYTES = 64,
+	JSON_WINDOW_BYTES = 32 << 10,    /* a multiple of JSON_BLOCK_BYTES, at most 60 KiB: positions are 16 bits */
 	JSON_STOPS = 2 * JSON_HINTS + 4, /* marks behind the last one of a window in the midst of a record */
 	JSON_WALK_DEPTH =
 		64 /* the walk keeps one bit per container in a word; what is deeper goes to the plain scanner */
@@ -91,8 +97,10 @@ enum {
 /* The index of a window: stage 1. Positions count from base; both lists have room for what is written in blocks. */
 struct json_window {
 	uint16_t marks[JSON_WINDOW_BYTES + 64 + JSON_STOPS]; /* quotes that are not escaped, and newlines */
-	uint16_t specials[JSON_WINDOW_BYTES +
-			  64]; /* escaping backslashes and controls but newlines; ends with UINT16_MAX */
+	/* Controls but newlines, and where an escape is wrong: at its backslash or in what follows it, not behind the
+	 * end of its string. Ends with UINT16_MAX. */
+	uint16_t specials[JSON_WINDOW_BYTES + 64];
+	uint8_t has_escape[JSON_WINDOW_BYTES / JSON_BLOCK_BYTES]; /* of each block: 1 or 0 */
 };
 
 /* A line of code for each kind of processor: see kernel.c. */
@@ -101,7 +109,8 @@ struct json_kernel {
 	/* Fills marks and returns their count. *is_special: there is a backslash, a control or a byte >= 0x80, and the
 	 * marks are not to be trusted. len is at most JSON_WINDOW_BYTES, JSON_PAD_BYTES are readable behind. */
 	size_t (*index)(const char *p, size_t len, struct json_window *w, bool *is_special);
-	/* The same with escaped quotes left out and specials filled. *is_suspect: some UTF-8 may be wrong. */
+	/* The same with escaped quotes left out, specials and has_escape filled. *is_suspect: some UTF-8 may be wrong.
+	 */
 	size_t (*index_special)(const char *p, size_t len, struct json_window *w, bool *is_suspect);
 	/* Stage 2: the record at scan->at over the index. False: not valid, or not sure; ask the plain scanner. */
 	bool (*walk)(struct json_scan *scan, struct json_record *record);

@@ -291,22 +291,58 @@ TARGET static bool is_utf8(const char *p, size_t len)
 	return _mm256_testz_si256(u.errors, u.errors);
 }
 
-/* The bytes that stand behind an escaping backslash; *slashes keeps only the escaping ones. */
-TARGET static inline uint64_t find_escaped(uint64_t *slashes, bool *is_next_escaped)
+/* What reaches from one block into the next. */
+struct escapes {
+	uint64_t escaped; /* the first byte is */
+	uint64_t hex;     /* the first bytes must be hexadecimal digits */
+};
+
+/*
+ * The bytes that stand behind an escaping backslash; *slashes keeps only the escaping ones, which is every other one of
+ * a run of them, from its first on. A run that begins at an even place is found by adding 1 at its start: the carry
+ * runs through all of it.
+ */
+TARGET static inline uint64_t find_escaped(uint64_t *slashes, struct escapes *e)
 {
-	uint64_t escaped = *is_next_escaped, escaping = 0, rest = *slashes & ~escaped;
+	const uint64_t even = 0x5555555555555555;
+	uint64_t all = *slashes & ~e->escaped, starts = all & ~(all << 1), escaped;
+	uint64_t in_even_run = all & ~(all + (starts & even));
 
-	*is_next_escaped = false;
-	while (rest) {
-		uint64_t slash = rest & -rest;
-
-		escaping |= slash;
-		escaped |= slash << 1;
-		rest &= ~(slash | slash << 1);
-		*is_next_escaped = slash >> 63;
-	}
-	*slashes = escaping;
+	*slashes = all & ~(even ^ in_even_run);
+	escaped = *slashes << 1 | e->escaped;
+	e->escaped = *slashes >> 63;
 	return escaped;
+}
+
+enum { ESCAPE = 15, HEX = 48 };
+
+/* What a byte may be: some bit of ESCAPE when it may stand behind a backslash, of HEX when it is a hexadecimal digit.
+ * Each bit is for one value, or two, of the high half of the byte: 2, 5, 6, 7; 3, 4 or 6. */
+TARGET static inline __m256i classes(__m256i v)
+{
+	const __m256i nibble = _mm256_set1_epi8(15);
+	__m256i low = _mm256_shuffle_epi8(
+		TABLE(16, 48, 61, 48, 56, 56, 52, 16, 16, 16, 0, 0, 2, 0, 4, 1), _mm256_and_si256(v, nibble));
+	__m256i high = _mm256_shuffle_epi8(TABLE(0, 0, 1, 16, 32, 2, 36, 8, 0, 0, 0, 0, 0, 0, 0, 0),
+		_mm256_and_si256(_mm256_srli_epi16(v, 4), nibble));
+
+	return _mm256_and_si256(low, high);
+}
+
+TARGET static inline __m256i is_none(__m256i v, char class)
+{
+	return _mm256_cmpeq_epi8(_mm256_and_si256(v, _mm256_set1_epi8(class)), _mm256_setzero_si256());
+}
+
+/* Where the escapes of a block are wrong. */
+TARGET static inline uint64_t find_wrong(struct block b, uint64_t escaped, struct escapes *e)
+{
+	__m256i low = classes(b.low), high = classes(b.high);
+	uint64_t u = equal(b, 'u') & escaped, hex = u << 1 | u << 2 | u << 3 | u << 4 | e->hex;
+
+	e->hex = u >> 60 | u >> 61 | u >> 62 | u >> 63;
+	return (escaped & bits(is_none(low, ESCAPE), is_none(high, ESCAPE))) |
+	       (hex & bits(is_none(low, HEX), is_none(high, HEX)));
 }
 
 TARGET static size_t index_special(const char *p, size_t len, struct json_window *w, bool *is_suspect)
@@ -314,7 +350,8 @@ TARGET static size_t index_special(const char *p, size_t len, struct json_window
 	const __m256i controls = _mm256_set1_epi8(0x1f);
 	uint16_t *mark = w->marks, *special = w->specials;
 	struct utf8 u = {_mm256_setzero_si256(), _mm256_setzero_si256()};
-	bool is_next_escaped = false, was_ascii = true;
+	struct escapes e = {0, 0};
+	bool was_ascii = true;
 
 	for (size_t i = 0; i < len; i += 64) {
 		struct block b = len - i < 64 ? load_rest(p + i, len - i) : load(p + i);
@@ -326,8 +363,11 @@ TARGET static size_t index_special(const char *p, size_t len, struct json_window
 		if (!is_ascii || !was_ascii)
 			check_utf8(&u, b);
 		was_ascii = is_ascii;
-		escaped = find_escaped(&slashes, &is_next_escaped);
-		odd = (odd & ~newlines) | slashes;
+		odd &= ~newlines;
+		escaped = find_escaped(&slashes, &e);
+		w->has_escape[i / JSON_BLOCK_BYTES] = slashes != 0;
+		if (escaped | slashes | e.hex)
+			odd |= find_wrong(b, escaped, &e);
 		if (odd)
 			special = add_marks(special, odd, i);
 		mark = add_marks(mark, (equal(b, '"') & ~escaped) | newlines, i);

@@ -103,19 +103,36 @@ static bool is_utf8(const char *p, size_t len)
 	return true;
 }
 
+static bool is_hex4(const char *p)
+{
+	for (int i = 0; i < 4; i++)
+		if (!((p[i] >= '0' && p[i] <= '9') || ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f')))
+			return false;
+	return true;
+}
+
+/* Behind a backslash. */
+static bool is_escape(const char *p)
+{
+	return *p && (strchr("\"\\/bfnrt", *p) || (*p == 'u' && is_hex4(p + 1)));
+}
+
 static size_t index_special(const char *p, size_t len, struct json_window *w, bool *is_suspect)
 {
 	uint16_t *mark = w->marks, *special = w->specials;
 	bool is_escaped = false;
 
+	memset(w->has_escape, 0, sizeof w->has_escape);
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)p[i];
+		bool is_escaping = c == '\\' && !is_escaped;
 
 		if (c == '\n' || (c == '"' && !is_escaped))
 			*mark++ = (uint16_t)i;
-		else if (c < 0x20 || (c == '\\' && !is_escaped))
+		else if (c < 0x20 || (is_escaping && !is_escape(p + i + 1)))
 			*special++ = (uint16_t)i;
-		is_escaped = c == '\\' && !is_escaped;
+		w->has_escape[i / JSON_BLOCK_BYTES] |= is_escaping;
+		is_escaped = is_escaping;
 	}
 	*special = UINT16_MAX;
 	*is_suspect = !is_utf8(p, len);

@@ -83,26 +83,8 @@ static bool index_window(struct json_scan *scan, const char *p)
 	return is_good;
 }
 
-static bool is_hex4(const char *p)
-{
-	for (int i = 0; i < 4; i++)
-		if (!((p[i] >= '0' && p[i] <= '9') || ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f')))
-			return false;
-	return true;
-}
-
-/* What may stand behind a backslash, beside u. */
-static const bool is_escape[256] = {['"'] = true,
-	['\\'] = true,
-	['/'] = true,
-	['b'] = true,
-	['f'] = true,
-	['n'] = true,
-	['r'] = true,
-	['t'] = true};
-
-/* Looks at the insides of strings from p to end, as far as this window goes: escapes, controls, UTF-8. What is not
- * certain is doubtful. */
+/* What is known of the insides of strings from p to end, as far as this window goes: escapes, controls, UTF-8. An
+ * escape beside them in a block counts, too. */
 static void check_inside(struct json_scan *scan, const char *p, const char *end)
 {
 	size_t start = (size_t)(p - scan->base), stop = (size_t)(end - scan->base);
@@ -112,15 +94,11 @@ static void check_inside(struct json_scan *scan, const char *p, const char *end)
 		stop = scan->window_bytes; /* behind it there are no strings */
 	while (*s < start)
 		s++;
-	for (; *s < stop; s++) {
-		const char *at = scan->base + *s;
-
-		if (*at == '\\' && (at[1] != 'u' ? is_escape[(uint8_t)at[1]] : is_hex4(at + 2)))
-			scan->inside.has_escapes = true;
-		else
-			scan->inside.is_doubtful = true;
-	}
 	scan->special = s;
+	if (*s < stop)
+		scan->inside.is_doubtful = true;
+	for (size_t block = start / JSON_BLOCK_BYTES; block * JSON_BLOCK_BYTES < stop; block++)
+		scan->inside.has_escapes |= scan->window.has_escape[block];
 	if (scan->is_suspect && !scan->kernel->is_utf8(p, stop - start))
 		scan->inside.is_doubtful = true;
 }
