@@ -16,6 +16,7 @@ struct path_node {
 	int32_t child;              /* first child, -1 none */
 	int32_t next;               /* next child of the same parent, -1 none */
 	int32_t tail;               /* first of the paths that go on with a negative index, -1 none */
+	uint64_t key_lens;          /* of its children: bit n % 64 for a key of n bytes */
 	int32_t *below;             /* every slot at or below this node */
 	size_t n_below;
 };
@@ -166,6 +167,12 @@ static inline const struct path_node *json_walk_enter(
 {
 	scan->plain.frames[++scan->tracked] = (struct json_frame){node, start, 0};
 	return node->child >= 0 ? node : NULL;
+}
+
+/* Whether a key of so many bytes may be that of a child; one with escapes may always. */
+static inline bool json_walk_may_want(const struct json_scan *scan, const struct path_node *node, size_t len)
+{
+	return (node->key_lens >> (len & 63) & 1) || scan->special;
 }
 
 /* Slow paths of the walk, the same for every kernel. */

@@ -122,6 +122,8 @@ static int32_t reach(struct json_paths *paths, const struct fieldpath *path, siz
 
 		if (child < 0) {
 			child = add_node(paths, &path->steps[i]);
+			if (!path->steps[i].is_index)
+				paths->nodes[at].key_lens |= UINT64_C(1) << (path->steps[i].key.len & 63);
 			paths->nodes[child].next = paths->nodes[at].child;
 			paths->nodes[at].child = child;
 		}

@@ -239,7 +239,7 @@ TARGET static bool walk(struct json_scan *scan, struct json_record *record)
 				p = start;
 				goto key;
 			}
-			if (node)
+			if (node && json_walk_may_want(scan, node, (size_t)(mark[1] - mark[0] - 1)))
 				child = json_walk_key(
 					scan, &hint, node, base + mark[0] + 1, (size_t)(mark[1] - mark[0] - 1));
 		}
