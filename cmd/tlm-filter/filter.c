@@ -68,6 +68,21 @@ static int check_evaluator(const struct filter *f, bool is_native, struct err *e
 	return 0;
 }
 
+static void open_lane(struct filter *f, struct lane *lane, bool is_native, const struct jq_limits *limits)
+{
+	struct slice text;
+	size_t slot;
+
+	lane->scan = json_scan_open(is_native ? jq_paths(f->program) : NULL, f->opts.max_depth);
+	if (!is_native)
+		return;
+	lane->run = jq_run_open(f->program, &f->opts.format, limits);
+	/* a mark that the program would drop is none of its records */
+	lane->has_sieve = !f->opts.has_marks && jq_sieve(lane->run, &slot, &text);
+	if (lane->has_sieve)
+		json_scan_sieve(lane->scan, slot, text);
+}
+
 /* Of a native program each thread has its own scanner and run; threads come last, behind every fork. */
 static void open_lanes(struct filter *f, bool is_native)
 {
@@ -76,12 +91,8 @@ static void open_lanes(struct filter *f, bool is_native)
 
 	f->n_lanes = is_native && !f->opts.is_null_input ? (unsigned)f->opts.jobs : 1;
 	f->lanes = mem_alloc(f->n_lanes, sizeof *f->lanes);
-	for (unsigned i = 0; i < f->n_lanes; i++) {
-		f->lanes[i].scan = json_scan_open(is_native ? jq_paths(f->program) : NULL, f->opts.max_depth);
-		if (is_native)
-			f->lanes[i].run =
-				jq_run_open(f->program, &f->opts.format, f->opts.is_null_input ? &unlimited : NULL);
-	}
+	for (unsigned i = 0; i < f->n_lanes; i++)
+		open_lane(f, &f->lanes[i], is_native, f->opts.is_null_input ? &unlimited : NULL);
 	if (f->opts.is_reading || (is_native && f->n_lanes == 1))
 		return;
 	f->cap_ring = ((size_t)f->opts.jobs + 1) * (is_native ? PARTS_A_THREAD : PARTS_A_WORKER);

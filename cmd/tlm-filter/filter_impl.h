@@ -70,6 +70,7 @@ struct part {
 struct lane {
 	struct json_scan *scan;
 	struct jq_run *run; /* NULL: libjq runs the program */
+	bool has_sieve;     /* the scanner passes over records that the program drops */
 };
 
 struct filter {

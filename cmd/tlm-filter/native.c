@@ -84,6 +84,15 @@ static bool take_record(struct part *p, struct lane *lane, const struct json_rec
 	return is_taken && !is_full(p);
 }
 
+static bool next_record(struct part *p, struct lane *lane, struct json_record *record)
+{
+	bool is_there = json_scan_next(lane->scan, record);
+
+	if (lane->has_sieve)
+		p->fates.filtered += json_scan_passed(lane->scan);
+	return is_there;
+}
+
 static void work_on_records(struct part *p, struct lane *lane)
 {
 	const struct filter *f = p->filter;
@@ -91,7 +100,7 @@ static void work_on_records(struct part *p, struct lane *lane)
 	uint64_t first = p->line;
 
 	json_scan_batch(lane->scan, p->lines.p + p->at, p->lines.len - p->at);
-	while (json_scan_next(lane->scan, &record)) {
+	while (next_record(p, lane, &record)) {
 		record.line += first;
 		if (record.status == JSON_BLANK) {
 			p->fates.empty++;

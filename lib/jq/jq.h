@@ -137,6 +137,9 @@ enum jq_verdict {
 };
 enum jq_verdict jq_judge(struct jq_run *run, const struct json_record *record, struct buf *out);
 
+/* Whether jq_judge() drops every record whose value in *slot is a string other than *text: for json_scan_sieve(). */
+bool jq_sieve(const struct jq_run *run, size_t *slot, struct slice *text);
+
 /* Runs on a JSON_OK record of a scanner over jq_paths(); appends the output lines to out. */
 void jq_run_record(struct jq_run *run, const struct json_record *record, struct buf *out, struct jq_result *result);
 

@@ -481,6 +481,18 @@ enum jq_verdict jq_judge(struct jq_run *r, const struct json_record *record, str
 	return r->program->has_values ? judge_values(r, record, out) : judge(r, record, out);
 }
 
+bool jq_sieve(const struct jq_run *r, size_t *slot, struct slice *text)
+{
+	const struct test *first = r->program->test;
+
+	if (!r->is_simple || first->kind != TEST_STRING || first->op != OP_EQ || first->no->kind != TEST_END ||
+		first->no->literal == JSON_TRUE)
+		return false;
+	*slot = first->slot;
+	*text = first->string;
+	return true;
+}
+
 int jq_takes(struct jq_run *run, const struct json_record *record, struct buf *scratch, struct jq_result *result)
 {
 	struct jq_result got;

@@ -92,6 +92,16 @@ void json_scan_batch(struct json_scan *scan, const char *p, size_t len);
 /* The next record of the batch: 1, or 0 at its end. Duplicate keys: the last one wins. */
 int json_scan_next(struct json_scan *scan, struct json_record *record);
 
+/*
+ * A sieve, for who wants no record whose string in `slot` is not this text (without quotes, unescaped): from the next
+ * batch on such records may be passed over, so that nothing but their end is found out. Only valid ones are, and by far
+ * not all need be: the caller still looks. The text is copied; one too long for it changes nothing.
+ */
+void json_scan_sieve(struct json_scan *scan, size_t slot, struct slice text);
+
+/* How many were passed over since the last call. */
+uint64_t json_scan_passed(struct json_scan *scan);
+
 /* One value that stands alone (a cell, a program's literal): as json_scan_next(), p[len] need not be readable. */
 void json_check(const char *p, size_t len, int depth_max, struct json_record *record);
 

@@ -119,6 +119,8 @@ struct json_kernel {
 	bool (*match)(struct json_scan *scan, const struct json_shape *shape, struct json_record *record);
 	/* The same without an index, see straight.h; NULL: there is none. */
 	bool (*straight)(struct json_scan *scan, const struct json_shape *shape, struct json_record *record);
+	/* The first record that the sieve lets through, after any number of that shape that it holds back. */
+	bool (*sift)(struct json_scan *scan, const struct json_shape *shape, struct json_record *record);
 	bool (*is_utf8)(const char *p, size_t len);
 };
 
@@ -154,7 +156,11 @@ struct json_scan {
 	size_t n_spans;
 	struct json_span *spans;                /* n_spans + 1 of them, owned */
 	const char *bases[STRAIGHT_VALUES + 1]; /* of the record that goes without an index */
-	size_t window_bytes;                    /* JSON_WINDOW_BYTES; a test takes less, a multiple of 64 */
+	bool has_sieve;
+	size_t sieve_slot;
+	struct json_hint sieve; /* the text that is wanted there, with the quote behind it */
+	uint64_t passed;        /* records that the sieve held back */
+	size_t window_bytes;    /* JSON_WINDOW_BYTES; a test takes less, a multiple of 64 */
 	struct json_shapes shapes;
 	struct json_hint hints[JSON_HINTS];
 	struct json_plain plain;

@@ -377,6 +377,6 @@ TARGET static size_t index_special(const char *p, size_t len, struct json_window
 	return (size_t)(mark - w->marks);
 }
 
-const struct json_kernel json_kernel_avx2 = {"avx2", index_plain, index_special, walk, match, straight, is_utf8};
+const struct json_kernel json_kernel_avx2 = {"avx2", index_plain, index_special, walk, match, straight, sift, is_utf8};
 
 #endif

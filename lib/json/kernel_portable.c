@@ -139,4 +139,5 @@ static size_t index_special(const char *p, size_t len, struct json_window *w, bo
 	return (size_t)(mark - w->marks);
 }
 
-const struct json_kernel json_kernel_portable = {"portable", index_plain, index_special, walk, match, NULL, is_utf8};
+const struct json_kernel json_kernel_portable = {
+	"portable", index_plain, index_special, walk, match, NULL, NULL, is_utf8};

@@ -32,6 +32,29 @@ void json_scan_close(struct json_scan *scan)
 	free(scan);
 }
 
+void json_scan_sieve(struct json_scan *scan, size_t slot, struct slice text)
+{
+	struct json_hint *sieve = &scan->sieve;
+
+	assert(slot < scan->n_spans);
+	if (text.len >= JSON_HINT_BYTES)
+		return;
+	memcpy(sieve->key, text.p, text.len);
+	sieve->key[text.len] = '"';
+	sieve->len = (uint32_t)text.len + 1;
+	sieve->other = json_hint_other(sieve->len);
+	scan->sieve_slot = slot;
+	scan->has_sieve = true;
+}
+
+uint64_t json_scan_passed(struct json_scan *scan)
+{
+	uint64_t passed = scan->passed;
+
+	scan->passed = 0;
+	return passed;
+}
+
 void json_scan_batch(struct json_scan *scan, const char *p, size_t len)
 {
 	assert(len == 0 || p[len - 1] == '\n');
@@ -229,6 +252,31 @@ static __attribute__((noinline)) int next_otherwise(struct json_scan *scan, stru
 	return 1;
 }
 
+/* As json_scan_next(), where a sieve holds records back. */
+static __attribute__((noinline)) int next_sifted(struct json_scan *scan, struct json_record *record)
+{
+	struct json_shapes *s = &scan->shapes;
+	bool is_found = false;
+	uint64_t line;
+
+	do {
+		struct json_shape *expected = s->last->next;
+
+		if (!is_straight(scan))
+			break;
+		line = scan->line;
+		is_found = scan->kernel->sift(scan, expected, record);
+		if (is_found || scan->line > line)
+			s->last = expected;
+	} while (!is_found && scan->line > line);
+	if (!is_found)
+		return next_otherwise(scan, record);
+	s->hits++;
+	s->straight_hits++;
+	record->line = scan->line++;
+	return 1;
+}
+
 /* Mostly the record goes without an index, by the shape that followed the last time: this and nothing else is done
  * here. At the end of the batch no shape fits. */
 int json_scan_next(struct json_scan *scan, struct json_record *record)
@@ -236,6 +284,8 @@ int json_scan_next(struct json_scan *scan, struct json_record *record)
 	struct json_shapes *s = &scan->shapes;
 	struct json_shape *expected = s->last->next;
 
+	if (scan->has_sieve)
+		return next_sifted(scan, record);
 	if (!is_straight(scan) || !scan->kernel->straight(scan, expected, record))
 		return next_otherwise(scan, record);
 	s->last = expected;

@@ -92,7 +92,8 @@ static bool add_text(struct making *m, const char *end, uint8_t kind)
 
 		has_inside |= fill_piece(&way->pieces[m->n_pieces++], start, len < 32 ? len : 32, m->l, m->shape);
 	}
-	way->steps[m->n] = (struct straight_step){(uint16_t)((bytes + 31) / 32), (uint16_t)bytes, kind, has_inside};
+	way->steps[m->n] = (struct straight_step){
+		(uint16_t)((bytes + 31) / 32 * sizeof *way->pieces), (uint16_t)bytes, kind, has_inside};
 	way->reach += (uint32_t)bytes;
 	return true;
 }

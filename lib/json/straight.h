@@ -33,10 +33,10 @@ struct straight_piece {
 
 /* A text, and the value behind it. */
 struct straight_step {
-	uint16_t n_pieces;
-	uint16_t bytes;
-	uint8_t kind;    /* enum json_kind, or STRAIGHT_END */
-	bool has_inside; /* some piece has */
+	uint16_t pieces_bytes; /* of the text in `pieces` */
+	uint16_t bytes;        /* of the text in the record */
+	uint8_t kind;          /* enum json_kind, or STRAIGHT_END */
+	bool has_inside;       /* some piece has */
 };
 
 struct json_shape_span;

@@ -17,7 +17,7 @@ const struct path_node *json_walk_key(
 	hint->parent = NULL;
 	if (key[len + 1] == ':' && len + 2 <= JSON_HINT_BYTES) {
 		hint->len = (uint32_t)len + 2;
-		hint->other = len + 2 == 32 ? 0 : UINT32_MAX << (len + 2);
+		hint->other = json_hint_other(hint->len);
 		memcpy(hint->key, key, hint->len);
 		hint->parent = parent;
 		hint->child = child;

@@ -110,6 +110,20 @@ like_jq() {
 	[ "$(stat_of read) $(stat_of kept) $(stat_of filtered) $(stat_of empty) $(stat_of out)" = "5 4 1 2 4" ]
 }
 
+@test "records that the scanner passes over are counted, and are those that the program drops" {
+	yes '{"id":1,"w":"LAT"}' | head -n 5000 >many
+	{ cat many; printf '%s\n' '{"id":2,"w":"SPEED"}' x '{"id":3,"w":"SPEEDS"}' '{"id":4,"w":"SPE\u0045D"}' '{"id":5}'; cat many; } >in
+	for p in 'select(.w == "SPEED")' 'select(.w == "SPEED" and .id < 5) | {w, id}' 'select(.w == "SPEED" or .id == 5)' 'select(.w != "LAT")'; do
+		same "$(grep -v x in | jq -c "$p")" "$(tlm-filter -q --rejects bad "$p" in | jq -c .)"
+	done
+	status_of tlm-filter --stats --rejects bad 'select(.w == "SPEED")' in
+	same '10005 2 10002 1' "$(stat_of read) $(stat_of kept) $(stat_of filtered) $(stat_of rejected)"
+	# up to the record that ends the run, and not behind it
+	status_of tlm-filter --stats --strict 'select(.w == "SPEED")' in
+	same "5002 1 5000 1" "$(stat_of read) $(stat_of kept) $(stat_of filtered) $(stat_of rejected)"
+	has err 'in:5002 (byte 1)'
+}
+
 @test "jq's options: -r -j -R -S -a -c --tab --indent" {
 	printf '%s\n' '{"b":[1,{"d":"é\n","c":[]}],"a":{}}' '"x😀"' '[]' '1.5' >in
 	for o in -c -r -j -S -a -rS -ja; do like_jq "$o" . in; done
