@@ -304,7 +304,7 @@ int lake_seal_aged(struct lake *l, struct err *err)
 	return 0;
 }
 
-int lake_sync_open(struct lake *l, struct err *err)
+int lake_sync_begin(struct lake *l, struct err *err)
 {
 	struct segment **list = mem_alloc(l->n_open, sizeof *list);
 	size_t n = 0;
@@ -312,15 +312,20 @@ int lake_sync_open(struct lake *l, struct err *err)
 
 	for (struct lake_dir *d = l->newest; d; d = d->older)
 		list[n++] = &d->segment;
-	got = spool_sync(l->spool, list, n, err);
+	got = spool_sync_begin(l->spool, list, n, err);
 	free(list);
 	l->next_sync_us = -1;
 	return got;
 }
 
+int lake_sync_wait(struct lake *l, struct err *err)
+{
+	return l->spool ? spool_sync_wait(l->spool, err) : 0;
+}
+
 int lake_sync_all(struct lake *l, struct err *err)
 {
-	return lake_publish(l, err) < 0 ? -1 : lake_sync_open(l, err);
+	return lake_publish(l, err) < 0 ? -1 : lake_sync_begin(l, err);
 }
 
 void lake_release_dirs(struct lake *l)

@@ -60,12 +60,15 @@ static int write_batch(struct sink *k, const struct batch *b, struct err *err)
 }
 
 /* Objects that are closed do not wait longer than for more input. Open segments leave by their own clock,
- * --sync-interval. */
+ * --sync-interval: the disk works on that beside the reading, and what is begun has ended before input is waited for.
+ */
 static int flush(struct sink *k, struct err *err)
 {
 	struct lake *l = (struct lake *)k;
 
-	return l->has_failed || l->opts.group ? 0 : done(l, lake_publish(l, err), err);
+	if (l->has_failed || l->opts.group)
+		return 0;
+	return done(l, lake_publish(l, err) < 0 ? -1 : lake_sync_wait(l, err), err);
 }
 
 /* Only a group asks: before it gives up partitions. */
@@ -156,7 +159,8 @@ static void keep_read(struct lake *l)
 		return;
 	lake_publish(l, &ignored);
 	err_reset(&ignored);
-	lake_sync_open(l, &ignored);
+	if (lake_sync_begin(l, &ignored) == 0)
+		lake_sync_wait(l, &ignored);
 }
 
 static int finish(struct sink *k, bool is_good, struct err *err)
@@ -188,6 +192,8 @@ static void close_lake(struct sink *k)
 	struct err ignored = ERR_INIT;
 
 	lake_tell_notes(l);
+	lake_sync_wait(l, &ignored);
+	err_reset(&ignored);
 	lake_release_dirs(l);
 	lake_close_manifest(l);
 	lake_release_parts(l);

@@ -180,13 +180,14 @@ struct spool_hooks lake_salvage_hooks(struct lake *l);
 /* Tells what the store has to say. */
 void lake_tell_notes(struct lake *l);
 
-/* These publish, too. */
+/* These publish, too. The last only begins the sync. */
 int lake_seal_all(struct lake *l, struct err *err); /* in the order of their numbers */
 int lake_seal_aged(struct lake *l, struct err *err);
 int lake_sync_all(struct lake *l, struct err *err);
 
-/* All that was added to open segments is on disk; nothing is published. */
-int lake_sync_open(struct lake *l, struct err *err);
+/* All that was added to open segments is flushed, and on disk after lake_sync_wait(); nothing is published. */
+int lake_sync_begin(struct lake *l, struct err *err);
+int lake_sync_wait(struct lake *l, struct err *err);
 void lake_release_dirs(struct lake *l);
 
 /* The hooks for own objects. */

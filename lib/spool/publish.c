@@ -9,8 +9,6 @@
 #include "durable/durable.h"
 #include "mem/mem.h"
 
-enum { MANY_DIRS = 4096 }; /* are synced before more are gathered */
-
 int spool_begin(struct spool *spool, struct segment *s, struct slice dir, const char *name, struct err *err)
 {
 	struct buf path = BUF_INIT;
@@ -36,59 +34,12 @@ int spool_begin(struct spool *spool, struct segment *s, struct slice dir, const 
 	return got;
 }
 
-void spool_add_chain(struct spool *spool, const char *path, size_t len)
+void spool_add_chain(const struct spool *spool, struct durable_dirs *dirs, const char *path, size_t len)
 {
 	do {
 		len = spool_dir_len(path, len);
-		durable_dirs_add(&spool->dirs, path, len);
+		durable_dirs_add(dirs, path, len);
 	} while (len > spool->keep_len);
-}
-
-static int sync_segments(struct segment **list, size_t n, struct err *err)
-{
-	struct durable_job *jobs = mem_alloc(n, sizeof *jobs);
-	size_t n_jobs = 0;
-	int got = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (list[i]->is_unsynced)
-			jobs[n_jobs++] = (struct durable_job){.fd = list[i]->fd, .path = list[i]->path.p};
-	}
-	durable_sync_all(jobs, n_jobs);
-	for (size_t i = 0; i < n_jobs && got == 0; i++) {
-		got = jobs[i].got;
-		if (got < 0)
-			*err = jobs[i].err;
-	}
-	for (size_t i = 0; i < n && got == 0; i++)
-		list[i]->is_unsynced = false;
-	free(jobs);
-	return got;
-}
-
-/* The names of many segments share folders, each of which is synced once. */
-static int sync_segment_names(struct spool *spool, struct segment **list, size_t n, struct err *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (!list[i]->is_name_synced)
-			spool_add_chain(spool, list[i]->path.p, list[i]->path.len);
-		if (spool->dirs.n >= MANY_DIRS && durable_dirs_sync(&spool->dirs, err) < 0)
-			return -1;
-	}
-	if (durable_dirs_sync(&spool->dirs, err) < 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		list[i]->is_name_synced = true;
-	return 0;
-}
-
-int spool_sync(struct spool *spool, struct segment **list, size_t n, struct err *err)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (segment_flush(list[i], err) < 0)
-			return -1;
-	}
-	return sync_segments(list, n, err) < 0 ? -1 : sync_segment_names(spool, list, n, err);
 }
 
 /* ---- the name in the lake ---- */
@@ -281,7 +232,7 @@ static size_t sync_spool_names(struct spool *spool, size_t n, struct err *err)
 		const struct spool_item *item = &spool->group[i];
 
 		if (item->is_name_new)
-			spool_add_chain(spool, item->from, strlen(item->from));
+			spool_add_chain(spool, &spool->dirs, item->from, strlen(item->from));
 	}
 	return durable_dirs_sync(&spool->dirs, err) == 0 ? n : 0;
 }
@@ -336,6 +287,10 @@ int spool_publish(struct spool *spool, const struct spool_hooks *hooks, struct e
 	struct err errs[STEPS] = {ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT, ERR_INIT};
 	int got = 0;
 
+	if (n_all && spool_sync_wait(spool, err) < 0) {
+		spool_drop_group(spool);
+		return -1;
+	}
 	if (spool->store)
 		return spool_hand_over(spool, hooks, err);
 	n[0] = spool_sync_bytes(spool, n_all, &errs[0]);

@@ -296,8 +296,12 @@ fail:
 /* The lock's file goes before the lock is let go: who opened it meanwhile finds that it has no name. */
 void spool_close(struct spool *spool)
 {
+	struct err ignored = ERR_INIT;
+
 	if (!spool)
 		return;
+	spool_sync_wait(spool, &ignored);
+	jobs_close(spool->syncer);
 	store_close(spool->store);
 	spool_drop_jobs(spool);
 	if (spool->lock_fd >= 0) {

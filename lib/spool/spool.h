@@ -76,6 +76,14 @@ int spool_begin(struct spool *spool, struct segment *s, struct slice dir, const 
 /* Flushes the segments, and on disk they are, with all names that lead to them. */
 int spool_sync(struct spool *spool, struct segment **list, size_t n, struct err *err);
 
+/*
+ * The same in two steps, so that the caller need not wait for the disk: between them segments may be added to and
+ * ended, but not released. A second begin waits for the first, as does publishing, and then fails if that has. 0 or -1;
+ * the end of one that was not begun is 0.
+ */
+int spool_sync_begin(struct spool *spool, struct segment **list, size_t n, struct err *err);
+int spool_sync_wait(struct spool *spool, struct err *err);
+
 /* An object that got its name. */
 struct spool_object {
 	const char *path; /* its absolute path; with a store its name with a '/' before it */

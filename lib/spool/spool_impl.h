@@ -3,6 +3,7 @@
 #define TLM_SPOOL_IMPL_H
 
 #include "durable/durable.h"
+#include "jobs/jobs.h"
 #include "spool/spool.h"
 
 #define PART_SUFFIX ".part"
@@ -32,6 +33,21 @@ struct spool_job {
 	struct spool_job *next;
 };
 
+/* A sync of open segments, and what came of it. */
+struct spool_syncing {
+	struct durable_job *jobs; /* NULL: none is on its way */
+	char **paths;             /* of jobs */
+	size_t n;
+	struct durable_dirs dirs;
+	int got; /* 0, or -1 with err */
+	struct err err;
+};
+
+#define SPOOL_SYNCING_INIT                                                                                             \
+	{                                                                                                              \
+		NULL, NULL, 0, DURABLE_DIRS_INIT, 0, ERR_INIT                                                          \
+	}
+
 struct spool {
 	char *root;
 	char *dir;       /* of the spool: ROOT/.tlm-spool, or as given */
@@ -50,6 +66,8 @@ struct spool {
 	struct store *store;
 	uint64_t max_waiting_bytes, waiting_bytes, group_bytes, pack_bytes;
 	struct spool_job *first, *last; /* handed over and not taken */
+	struct jobs *syncer;            /* one thread; NULL: not needed yet */
+	struct spool_syncing syncing;
 };
 
 /* Takes the lock of the run folder `run`, made when missing and is_new. The descriptor; -2: a living process has it;
@@ -73,7 +91,7 @@ size_t spool_sync_bytes(struct spool *spool, size_t n, struct err *err);
 size_t spool_sync_names(struct spool *spool, size_t n, struct err *err);
 
 /* Gathers the directory of a path in the spool and those above it. */
-void spool_add_chain(struct spool *spool, const char *path, size_t len);
+void spool_add_chain(const struct spool *spool, struct durable_dirs *dirs, const char *path, size_t len);
 
 /* Removes an item's file, and its leftover, and what folders that empties. */
 int spool_leave(struct spool *spool, struct spool_item *item, struct err *err);

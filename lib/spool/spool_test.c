@@ -126,6 +126,77 @@ static void an_object_gets_its_name(void **state)
 	assert_false(exists("/.tlm-spool"));
 }
 
+static void a_sync_runs_beside_the_caller(void **state)
+{
+	struct err err = ERR_INIT;
+	struct told told = {0};
+	struct spool *spool = open_spool("beside");
+	struct segment *open = &segment;
+
+	(void)state;
+	fill(spool, "beside", "a.ndjson.zst", "{}\n{}\n", 2);
+	assert_int_equal(spool_sync_wait(spool, &err), 0);
+	assert_int_equal(spool_sync_begin(spool, &open, 1, &err), 0);
+	assert_int_equal(segment_add(&segment, "{}\n", 3, 1, &err), 0);
+	assert_int_equal(spool_sync_begin(spool, &open, 1, &err), 0);
+	assert_false(segment.is_unsynced);
+	/* It is ended, and the next begun in its place, before its sync was waited for. */
+	assert_int_equal(segment_add(&segment, "{}\n", 3, 1, &err), 0);
+	assert_int_equal(spool_add(spool, &segment, &err), 0);
+	fill(spool, "beside", "b.ndjson.zst", "{}\n", 1);
+	assert_int_equal(spool_add(spool, &segment, &err), 0);
+	assert_int_equal(spool_publish(spool, hooks(&told), &err), 0);
+	assert_int_equal(told.records, 5);
+	assert_true(exists("/beside/a.ndjson.zst") && exists("/beside/b.ndjson.zst"));
+	spool_close(spool);
+	assert_false(exists("/.tlm-spool"));
+}
+
+/* A pipe takes what is written and cannot be synced. */
+static void make_unsyncable(struct segment *s, int *reader)
+{
+	int ends[2];
+
+	assert_int_equal(pipe(ends), 0);
+	assert_true(dup2(ends[1], s->fd) >= 0);
+	close(ends[1]);
+	*reader = ends[0];
+}
+
+static void a_sync_that_failed_is_heard_before_publishing(void **state)
+{
+	struct err err = ERR_INIT;
+	struct told told = {0};
+	struct spool *spool = open_spool("failed");
+	struct segment bad, *open = &bad;
+	int reader;
+
+	(void)state;
+	segment_init(&bad, &set, NULL);
+	assert_int_equal(spool_begin(spool, &bad, slice_str("failed"), "bad.ndjson.zst", &err), 0);
+	assert_int_equal(segment_add(&bad, "{}\n", 3, 1, &err), 0);
+	make_unsyncable(&bad, &reader);
+	assert_int_equal(spool_sync_begin(spool, &open, 1, &err), 0);
+	fill(spool, "failed", "good.ndjson.zst", "{}\n", 1);
+	assert_int_equal(spool_add(spool, &segment, &err), 0);
+	assert_int_equal(spool_publish(spool, hooks(&told), &err), -1);
+	assert_int_equal(err.code, ERR_IO);
+	assert_non_null(strstr(err.msg, "bad.ndjson.zst.part: cannot sync"));
+	assert_int_equal(told.n, 0);
+	assert_false(exists("/failed/good.ndjson.zst"));
+	/* The same, by who waits. */
+	err_reset(&err);
+	assert_int_equal(segment_add(&bad, "{}\n", 3, 1, &err), 0);
+	assert_int_equal(spool_sync_begin(spool, &open, 1, &err), 0);
+	assert_int_equal(spool_sync_wait(spool, &err), -1);
+	err_reset(&err);
+	assert_int_equal(spool_sync_wait(spool, &err), 0);
+	segment_release(&bad);
+	close(reader);
+	assert_int_equal(spool_discard(spool, &err), 0);
+	spool_close(spool);
+}
+
 static void leftovers_are_stored(void **state)
 {
 	struct err err = ERR_INIT;
@@ -310,6 +381,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(an_object_gets_its_name),
+		cmocka_unit_test(a_sync_runs_beside_the_caller),
+		cmocka_unit_test(a_sync_that_failed_is_heard_before_publishing),
 		cmocka_unit_test(leftovers_are_stored),
 		cmocka_unit_test(what_was_not_told_is_told),
 		cmocka_unit_test(a_repeatable_run_is_not_salvaged),

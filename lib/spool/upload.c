@@ -30,7 +30,7 @@ static int make_ready(struct spool *spool, struct spool_item *item, struct err *
 		free(item->from);
 		item->from = mem_dup(to.p, to.len);
 		item->is_ready = true;
-		spool_add_chain(spool, item->from, to.len);
+		spool_add_chain(spool, &spool->dirs, item->from, to.len);
 	}
 	buf_release(&to);
 	return got;
