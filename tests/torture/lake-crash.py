@@ -138,13 +138,22 @@ def run_kill(folder, every, lines):
     return n
 
 
+def kill_first(folder, lines, call, when, log):
+    """Killed at that call of a thread, or at the nearest before it: how many each thread makes is not always the same."""
+    for when in range(when, 0, -1):
+        lake, inject = fresh(folder), f"{call}:signal=KILL:when={when}"
+        status, out, err = feed(command(lake), lines, inject, log)
+        if status != 0:
+            return lake, inject, out
+    raise AssertionError(f"no {call} was made")
+
+
 def run_again(folder, every, lines):
     """A state that a kill left, and the start after it is killed in its turn."""
     n = 0
-    for first in ("link:signal=KILL:when=5", "fsync:signal=KILL:when=17", "unlink:signal=KILL:when=6"):
-        lake, log, kept = fresh(folder), os.path.join(folder, "log"), os.path.join(folder, "kept")
-        status, first_out, _ = feed(command(lake), lines, first, log)
-        assert status != 0
+    for first in (("link", 5), ("fsync", 17), ("unlink", 6)):
+        log, kept = os.path.join(folder, "log"), os.path.join(folder, "kept")
+        lake, first, first_out = kill_first(folder, lines, *first, log)
         shutil.rmtree(kept, ignore_errors=True)
         subprocess.run(["cp", "-a", lake, kept], check=True)
         must_hold = saved(lake)
