@@ -5,7 +5,7 @@ load common
 
 crash() {
 	need strace zstd
-	timeout 120 "$TLM_TOP/tests/torture/lake-crash.py" "$1" "$BATS_TEST_TMPDIR" "$2"
+	timeout 600 "$TLM_TOP/tests/torture/lake-crash.py" "$1" "$BATS_TEST_TMPDIR" "$2"
 }
 
 @test "tlm-s3put killed at its system calls: nothing lost, twice or torn" { crash kill 37; }
@@ -18,7 +18,7 @@ crash() {
 # The same for the way into S3, a sample of tests/torture/s3-crash.bats.
 s3_crash() {
 	need strace zstd
-	timeout 120 "$TLM_TOP/tests/torture/s3-crash.py" "$1" "$BATS_TEST_TMPDIR" "$2"
+	timeout 600 "$TLM_TOP/tests/torture/s3-crash.py" "$1" "$BATS_TEST_TMPDIR" "$2"
 }
 
 @test "S3: killed at system calls: nothing lost, twice or torn" { s3_crash kill 97; }

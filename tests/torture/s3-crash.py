@@ -196,6 +196,8 @@ def main():
     mode, folder = sys.argv[1], os.path.abspath(sys.argv[2])
     every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     os.makedirs(folder, exist_ok=True)
+    if os.path.exists(os.path.join(folder, "port")):  # of a server that is gone
+        os.unlink(os.path.join(folder, "port"))
     server = subprocess.Popen([sys.executable, os.path.join(HERE, "..", "kit", "s3fake.py"), folder])
     try:
         while not os.path.exists(os.path.join(folder, "port")):
