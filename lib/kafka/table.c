@@ -43,7 +43,8 @@ struct scan {
 	rd_kafka_topic_t *topic;
 	rd_kafka_queue_t *queue;
 	int32_t partition;
-	int64_t end; /* where it ended when it was last reached, -1: it was not */
+	int64_t end;   /* where it ended when it was last reached, -1: it was not */
+	int64_t until; /* where it ended, with all that was open, when that was asked, -1: it was not */
 };
 
 static void close_scan(struct scan *s)
@@ -60,7 +61,7 @@ static void close_scan(struct scan *s)
 
 static int open_scan(struct kafka_table *t, struct scan *s, int32_t partition, struct err *err)
 {
-	*s = (struct scan){.partition = partition, .end = -1};
+	*s = (struct scan){.partition = partition, .end = -1, .until = -1};
 	if (client_open_beside(&s->client, &t->reader->client, "read_committed", err))
 		return -1;
 	s->queue = rd.queue_new(s->client.rk);
@@ -70,12 +71,25 @@ static int open_scan(struct kafka_table *t, struct scan *s, int32_t partition, s
 	return client_fail(err, rd.last_error(), "cannot read");
 }
 
-/* Whether there is nothing behind the last stable offset but what is not decided. */
-static bool is_decided(const struct kafka_table *t, const struct scan *s)
+/*
+ * Whether all that was there when we asked is decided, and was read. What a broker tells beside the messages will not
+ * do: one that leads the partition since a moment may not know yet how much of what it has is safe, and shows less. To
+ * the question for the end it gives no answer then. That costs a client, so only who misses something asks.
+ */
+static bool is_decided(const struct kafka_table *t, struct scan *s)
 {
-	int64_t low, high;
+	struct err ignored = ERR_INIT;
+	struct client dirty;
+	int64_t low;
 
-	return rd.get_watermark_offsets(s->client.rk, t->topic, s->partition, &low, &high) == 0 && s->end >= high;
+	if (s->until < 0) {
+		if (client_open_beside(&dirty, &t->reader->client, "read_uncommitted", &ignored) ||
+			client_bounds(&dirty, t->topic, s->partition, &low, &s->until, &ignored))
+			s->until = -1;
+		if (dirty.rk)
+			rd.destroy(dirty.rk);
+	}
+	return s->until >= 0 && s->end >= s->until;
 }
 
 /* 1: take() has its last; 0: go on; -1 with err. */
