@@ -17,4 +17,5 @@ if [ "$(cat "$venv/packages" 2>/dev/null)" != "$packages" ]; then
 	"$venv/bin/pip" install -q --disable-pip-version-check $packages >&2
 	echo "$packages" >"$venv/packages"
 fi
-echo "$PWD/$venv/bin/python"
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+echo "$venv/bin/python"

@@ -36,7 +36,7 @@ CHUNK = 50  # streams before the tests of the command line
 
 
 def run(command, folder, limit=300):
-    env = dict(os.environ, TLM_BIN=os.path.join(folder, "build/bin"), TLM_BUILD=os.path.join(folder, "build"),
+    env = dict(os.environ, TLM_BIN=os.path.join(folder, "build/bin"), TLM_BUILD="build",
                TLM_AGG=os.path.join(folder, "build/bin/tlm-agg"), TLM_VENV=os.path.join(TOP, "build/venv"),
                TLM_DATA=os.environ.get("TLM_DATA", os.path.join(TOP, "../shared/data")), MAKEFLAGS="", MAKELEVEL="0")
     try:
