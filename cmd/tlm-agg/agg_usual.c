@@ -143,7 +143,8 @@ static __attribute__((noinline)) void find_group(
 	place->run = u->number;
 }
 
-static inline void fold(struct agg_usual *u, const struct json_span *spans, bool is_short, const struct agg_place *at)
+static inline __attribute__((always_inline)) void fold(
+	struct agg_usual *u, const struct json_span *spans, bool is_short, const struct agg_place *at)
 {
 	const struct agg *g = u->w->agg;
 	struct text texts[GROUPS];
