@@ -108,6 +108,8 @@ struct agg_block {
 	uint64_t first_seq;            /* number of the first line in the round */
 	struct agg_item *items;
 	size_t n, cap;
+	uint32_t *order;          /* items by lane, those of one in their turn */
+	uint32_t ends[JOBS_MAX];  /* of lanes in the order */
 	struct agg_value *values; /* of all items in turn */
 	uint64_t task;            /* of jobs, that reads a batch that was held back */
 	bool may_run;             /* runs are worth a try */
@@ -146,7 +148,9 @@ struct agg_worker {
 	struct engine *engine; /* NULL: not a lane */
 	struct engine_late *lates;
 	size_t n_lates, cap_lates;
-	uint64_t seq; /* of the record that is folded */
+	uint64_t seq;     /* of the record that is folded */
+	int64_t found_us; /* what find_seq() was asked last in this round, or WINDOW_NEVER, and its answer */
+	uint64_t found_seq;
 	struct err err;
 
 	/* one of several lanes: */

@@ -264,6 +264,7 @@ static struct agg_item *next_item(struct agg_block *b, size_t n_values)
 	if (b->n == b->cap) {
 		b->cap = b->cap ? 2 * b->cap : 256;
 		b->items = mem_resize(b->items, b->cap, sizeof *b->items);
+		b->order = mem_resize(b->order, b->cap, sizeof *b->order);
 		b->values = mem_resize(b->values, b->cap * n_values, sizeof *b->values);
 	}
 	return &b->items[b->n];
@@ -279,15 +280,35 @@ static void clear(struct agg_item *item)
 	item->lane = 0;
 }
 
+/* Each lane finds its items without a look at those of others. ends: their number by lane. */
+static void sort_by_lane(struct agg_block *b, unsigned n_lanes)
+{
+	uint32_t end = 0;
+
+	for (unsigned k = 0; k < n_lanes; k++) {
+		uint32_t n = b->ends[k];
+
+		b->ends[k] = end;
+		end += n;
+	}
+	for (size_t i = 0; i < b->n; i++)
+		b->order[b->ends[b->items[i].lane]++] = (uint32_t)i;
+}
+
 /* What grew is at its last place now. */
 void agg_block_settle(const struct agg_worker *w, struct agg_block *b)
 {
 	size_t n_values = w->list->n_fields + w->list->n_conditions;
 
+	memset(b->ends, 0, w->agg->n_lanes * sizeof *b->ends);
 	for (size_t i = 0; i < b->n; i++) {
-		b->items[i].record.key.p = b->text.p + b->items[i].key_at;
-		b->items[i].record.values = b->values + i * n_values;
+		struct agg_item *item = &b->items[i];
+
+		item->record.key.p = b->text.p + item->key_at;
+		item->record.values = b->values + i * n_values;
+		b->ends[item->lane]++;
 	}
+	sort_by_lane(b, w->agg->n_lanes);
 }
 
 void agg_block_start(struct agg_worker *w, struct agg_block *block)
@@ -355,6 +376,7 @@ void agg_block_release(struct agg_block *block)
 	batch_release(&block->own);
 	agg_runs_release(block);
 	free(block->items);
+	free(block->order);
 	free(block->values);
 	buf_release(&block->text);
 }

@@ -6,7 +6,9 @@
 #include "mem/mem.h"
 #include "rebuild/rebuild.h"
 
-enum { AHEAD = 16, NEAR = 8 }; /* records whose slot of the table, then entry is fetched before it is needed */
+/* So many records of a lane before one is needed its item, then its values and slot of the table, then the entry are
+ * fetched. */
+enum { ITEM = 24, AHEAD = 16, NEAR = 8 };
 
 /* ---- judge: in the order of the input ---- */
 
@@ -165,50 +167,71 @@ void agg_keep_late(struct agg_worker *w, struct agg_item *item)
 	item->late = (uint32_t)w->n_lates;
 }
 
-static bool is_mine(const struct agg_worker *w, const struct agg_item *item)
+/* What the n items from this one on will need soon. */
+static void fetch(const struct agg_worker *w, const struct agg_block *block, const uint32_t *order, size_t n)
 {
-	return item->lane == w->lane && item->fate == AGG_GOOD;
+	const struct agg_item *item;
+
+	if (n > ITEM)
+		__builtin_prefetch(&block->items[order[ITEM]]);
+	if (n > AHEAD) {
+		item = &block->items[order[AHEAD]];
+		__builtin_prefetch(item->record.values);
+		engine_prefetch(w->engine, &item->record, false);
+	}
+	if (n > NEAR)
+		engine_prefetch(w->engine, &block->items[order[NEAR]].record, true);
+}
+
+static int fold_item(struct agg_worker *w, const struct agg_block *block, struct agg_item *item)
+{
+	/* other lanes come to its W with their next record, or at the end of the round */
+	if (item->fate == AGG_MARK)
+		return engine_advance(w->engine, item->watermark_us, &w->err);
+	if (item->fate != AGG_GOOD)
+		return 0;
+	switch (engine_add(w->engine, &item->record, item->watermark_us, &w->err)) {
+	case ENGINE_TAKEN:
+		break;
+	case ENGINE_LATE:
+		agg_keep_late(w, item);
+		break;
+	case ENGINE_FULL:
+		return agg_refuse_full(w->agg, block, item, &w->err);
+	case ENGINE_MISFIT: /* of parts alone */
+	case ENGINE_ERROR:
+		return -1;
+	}
+	return 0;
+}
+
+/* Those that come before an item. */
+static int fold_runs(struct agg_worker *w, struct agg_block *block, size_t item, size_t *run)
+{
+	for (; *run < block->n_runs && block->runs[*run].at <= item; ++*run) {
+		if (agg_run_fold(w, &block->runs[*run]))
+			return -1;
+	}
+	return 0;
 }
 
 static int fold_block(struct agg_worker *w, struct agg_block *block)
 {
+	const uint32_t *order = block->order + (w->lane ? block->ends[w->lane - 1] : 0);
+	const uint32_t *end = block->order + block->ends[w->lane];
 	bool is_fetching = engine_is_large(w->engine);
 	size_t run = 0;
 
-	for (size_t i = 0;; i++) {
-		struct agg_item *item = &block->items[i];
-
-		for (; run < block->n_runs && block->runs[run].at == i; run++) {
-			if (agg_run_fold(w, &block->runs[run]))
-				return -1;
-		}
-		if (i == block->n)
-			return 0;
-
-		if (is_fetching && i + AHEAD < block->n && is_mine(w, item + AHEAD))
-			engine_prefetch(w->engine, &item[AHEAD].record, false);
-		if (is_fetching && i + NEAR < block->n && is_mine(w, item + NEAR))
-			engine_prefetch(w->engine, &item[NEAR].record, true);
-		w->seq = block->first_seq + i + run; /* as judge_block() noted them */
-		if (item->fate == AGG_MARK && engine_advance(w->engine, item->watermark_us, &w->err))
+	for (; order < end && *order < block->n; order++) {
+		if (is_fetching)
+			fetch(w, block, order, (size_t)(end - order));
+		if (fold_runs(w, block, *order, &run))
 			return -1;
-		if (!is_mine(w, item))
-			continue;
-		switch (engine_add(w->engine, &item->record, item->watermark_us, &w->err)) {
-		case ENGINE_TAKEN:
-			break;
-		case ENGINE_LATE:
-			agg_keep_late(w, item);
-			break;
-		case ENGINE_FULL:
-			if (agg_refuse_full(w->agg, block, item, &w->err))
-				return -1;
-			break;
-		case ENGINE_MISFIT: /* of parts alone */
-		case ENGINE_ERROR:
+		w->seq = block->first_seq + *order + run; /* as judge_block() noted them */
+		if (fold_item(w, block, &block->items[*order]))
 			return -1;
-		}
 	}
+	return fold_runs(w, block, block->n, &run);
 }
 
 static bool is_time(int64_t watermark_us)
@@ -260,8 +283,10 @@ static int write_lates(struct agg *g, struct err *err)
 /* Runs a task for each lane; the error of the first lane that has one. */
 static int run_lanes(struct agg *g, jobs_fn *run, struct err *err)
 {
-	for (unsigned k = 0; k < g->n_lanes; k++)
+	for (unsigned k = 0; k < g->n_lanes; k++) {
+		g->workers[k].found_us = WINDOW_NEVER;
 		jobs_add(g->jobs, run, &g->workers[k]);
+	}
 	jobs_wait(g->jobs);
 	for (unsigned k = 0; k < g->n_lanes; k++) {
 		if (g->workers[k].err.code != ERR_NONE) {

@@ -217,6 +217,18 @@ static uint64_t find_seq(const struct agg *g, int64_t closes_us)
 	return low;
 }
 
+/* Rows that leave at one W follow each other. */
+static uint64_t seq_of(struct agg_worker *w, const struct engine_row *row)
+{
+	if (row->closes_us == WINDOW_NEVER)
+		return w->seq;
+	if (row->closes_us != w->found_us) {
+		w->found_us = row->closes_us;
+		w->found_seq = find_seq(w->agg, row->closes_us);
+	}
+	return w->found_seq;
+}
+
 int agg_keep_row(void *worker, const struct engine_row *row, struct err *err)
 {
 	struct agg_worker *w = worker;
@@ -230,7 +242,7 @@ int agg_keep_row(void *worker, const struct engine_row *row, struct err *err)
 		w->made = mem_resize(w->made, w->cap_made, sizeof *w->made);
 	}
 	made = &w->made[w->n_made++];
-	*made = (struct agg_row){.seq = row->closes_us == WINDOW_NEVER ? w->seq : find_seq(w->agg, row->closes_us),
+	*made = (struct agg_row){.seq = seq_of(w, row),
 		.end_us = row->end_us,
 		.start_us = row->start_us,
 		.key_at = w->keys.len,

@@ -104,6 +104,17 @@ same_for_all() {
 	same_for_all -w 10s -g variable --max-ahead 1h --explain-lateness 'count' ahead
 }
 
+@test "jobs: marks" {
+	# some tell a time that makes records behind them late
+	awk 'NR % 60 == 0 { ms = substr($0, index($0, "timeMili") + 10, 13) + (NR % 7) * 500
+			printf "{\"_tlm\":{\"time_us\":%.0f}}\n", ms * 1000 }
+		NR % 1000 == 0 { print "{\"_tlm\":{}}" }
+		{ print }' "$BATS_FILE_TMPDIR/plain" >"$BATS_FILE_TMPDIR/marked"
+	same_for_all -w 1s -g variable --marks --late late 'count, mean(value)' marked
+	[ "$(grep -c '"reason":"late"' "$BATS_TEST_TMPDIR/3/late")" -gt 100 ]
+	same_for_all --session 1s -g deviceId --marks --late late 'count' marked
+}
+
 @test "jobs: many records behind each other, late or ahead" {
 	same_for_all -w 1s -g variable --late late 'count, mean(value), p90(value), distinct(deviceId)' bursts
 	[ "$(grep -c '"reason":"late"' "$BATS_TEST_TMPDIR/3/late")" -gt 100 ]
