@@ -184,7 +184,7 @@ def copy_sources(folder):
     for name in ("cmd", "lib", "tests", "tools", "man", "docs", "README.md", "Makefile", "build"):
         source, target = os.path.join(TOP, name), os.path.join(folder, name)
         if os.path.isdir(source):
-            shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("san", "tsan", "fuzz", "venv*", "services"))
+            shutil.copytree(source, target, symlinks=True, ignore=shutil.ignore_patterns("san", "tsan", "fuzz", "venv", "venv-*", "services"))
         elif os.path.exists(source):
             shutil.copy2(source, target)
 
