@@ -410,7 +410,7 @@ class Torture:
             memory = [] if "broker" in o.kinds else ["delete.retention.ms=1000"]
             self.admin("create", self.name + "-state", "3", "cleanup.policy=compact", "segment.ms=1000",
                        "min.cleanable.dirty.ratio=0.01", *memory)
-        self.merge_s = 120 if "broker" in o.kinds or "cut" in o.kinds else 60
+        self.merge_s = (120 if "broker" in o.kinds or "cut" in o.kinds else 60) + int(10 * (o.away - 1))
         if o.tool == "merge":
             self.admin("create", self.name + "-whole", "3", "retention.ms=-1")
         producer = self.producer = Producer(self.way, self.name + ("" if o.tool == "merge" else "?key=k"), o.rate, o.seed,
