@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # The lake in S3 read by others, as docs/lake.md tells their users: ClickHouse's engine, polars and pyarrow from tools/venv.sh
-# bench, Spark where $SPARK_PYTHON is a python that has pyspark, rclone where it is installed.
+# bench, Spark where $SPARK_PYTHON is a python that has pyspark (its skip says how), rclone where it is installed.
 
 load ../bats/common
 
@@ -42,7 +42,9 @@ readback() { "${python:-$(cd "$TLM_TOP" && tools/venv.sh bench)}" "$TLM_TOP/test
 	tlm-s3put -q --audit "file://$PWD/copy" 2>err || { cat err; false; }
 }
 @test "Spark: the table of docs/lake.md: rows, sums, partition columns with their types" {
-	[ -n "${SPARK_PYTHON:-}" ] || skip "no SPARK_PYTHON"
+	[ -n "${SPARK_PYTHON:-}" ] || skip "no SPARK_PYTHON; with Java 17 do: python3 -m venv build/spark; build/spark/bin/pip install pyspark;\
+ make torture T=readback SPARK_PYTHON=build/spark/bin/python"
+	[[ $SPARK_PYTHON = /* ]] || SPARK_PYTHON=$TLM_TOP/$SPARK_PYTHON
 	cd "$BATS_TEST_TMPDIR"
 	for kind in zst gz; do
 		mkdir $kind && cd $kind
