@@ -11,13 +11,16 @@ at that moment must be in the lake exactly once, told, and nothing else: the rec
 the records that were read before the tool waited for more without a deadline. EVERY takes each EVERY-th state only.
 """
 
+import fcntl
 import importlib.machinery
 import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
+import termios
 import time
 import urllib.request
 from urllib.parse import unquote
@@ -33,7 +36,20 @@ def other(name):
 
 
 lake_crash, s3_crash = other("lake-crash"), other("s3-crash")
-N_LINES, N_CHUNKS = 24, 6
+N_LINES, N_CHUNKS, POLL = 24, 6, "7"
+
+
+def is_waiting(p):
+    """Whether the tool, the child of strace, has read all that was sent and waits for more without a deadline."""
+    try:
+        with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
+            tool = f.read().split()[0]
+        with open(f"/proc/{tool}/syscall") as f:
+            call = f.read().split()
+    except (OSError, IndexError):
+        return False
+    unread = struct.unpack("i", fcntl.ioctl(p.stdin, termios.FIONREAD, bytes(4)))[0]
+    return unread == 0 and call[0] == POLL and int(call[3], 16) & 0xffffffff == 0xffffffff
 
 
 def traced(argv, lines, log):
@@ -44,11 +60,11 @@ def traced(argv, lines, log):
     for i in range(0, len(lines), N_LINES // N_CHUNKS):
         p.stdin.write("".join(line + "\n" for line in lines[i:i + N_LINES // N_CHUNKS]).encode())
         p.stdin.flush()
-        size = -1
-        while size != os.path.getsize(log):
-            size = os.path.getsize(log)
-            time.sleep(0.4)
-    out = p.communicate(timeout=60)[0]
+        end = time.monotonic() + 600
+        while not is_waiting(p):
+            assert p.poll() is None and time.monotonic() < end, "the run itself does not wait for input"
+            time.sleep(0.02)
+    out = p.communicate(timeout=600)[0]
     assert p.returncode == 0, f"the run itself ended with {p.returncode}"
     return out.decode()
 
