@@ -39,8 +39,9 @@ joined() {
 	local name=joined-$BATS_TEST_NUMBER pids=() i
 	kafka_admin create "$name" 6
 	kafka_admin create "$name-out" 6
-	member() {
-		LD_LIBRARY_PATH=$NEW "$TLM_BIN/tlm-filter" -G "$name" --commit-interval 60s "$@" . "kafka:$name" -o "kafka:$name-out"
+	member() { # it takes the place of its shell, so that a signal reaches it
+		export LD_LIBRARY_PATH=$NEW
+		exec "$TLM_BIN/tlm-filter" -G "$name" --commit-interval 60s "$@" . "kafka:$name" -o "kafka:$name-out"
 	}
 	has_committed() { [ "$(kafka_admin committed "$name" "$name" | awk '$2 > 0 { n += $2 } END { print n + 0 }')" -ge "$1" ]; }
 	for i in 1 2 3; do
@@ -53,7 +54,7 @@ joined() {
 	done
 	kill -TERM "${pids[@]}"
 	wait "${pids[@]}" || true
-	member "$@" --until-end
+	(member "$@" --until-end)
 	consume "$name-out" -X isolation.level=read_committed | sort -n >"$BATS_TEST_TMPDIR/out"
 	seq 1 90000 | cmp - "$BATS_TEST_TMPDIR/out"
 }
