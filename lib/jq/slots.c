@@ -131,7 +131,8 @@ static void assign_slots(struct jq_program *program, struct node *n, bool is_roo
 		return;
 	case N_REDUCE:
 	case N_FOREACH:
-		assign_slots(program, n->a, is_rooted);
+		/* of several starts libjq gives its input to the first only: the loop of the others reads null */
+		assign_slots(program, n->a, is_rooted && (n->b->is_single || count_steps(n->b)));
 		assign_slots(program, n->b, is_rooted);
 		return;
 	default:

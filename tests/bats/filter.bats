@@ -124,6 +124,13 @@ like_jq() {
 	has err 'in:5002 (byte 1)'
 }
 
+@test "of several starts of a loop only the first reads the paths of the record, as in jq" {
+	echo '{"a":[],"b":[10,20],"c":7}' >in
+	for p in 'reduce .a[] as $v (1, null; .)' 'reduce .b[] as $v (1, 2; . + $v)' 'reduce .c as $v (1, (2 | . + 1); [., $v])' 'foreach .b[] as $v (1, 2; . + $v)' 'reduce .b[] as $v (.c; . + $v)'; do
+		same "$(jq -c "$p" in 2>/dev/null)" "$(tlm-filter -q --evaluator native --rejects /dev/null "$p" in)"
+	done
+}
+
 @test "jq's options: -r -j -R -S -a -c --tab --indent" {
 	printf '%s\n' '{"b":[1,{"d":"é\n","c":[]}],"a":{}}' '"x😀"' '[]' '1.5' >in
 	for o in -c -r -j -S -a -rS -ja; do like_jq "$o" . in; done
