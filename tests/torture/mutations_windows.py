@@ -41,7 +41,7 @@ CLOCKS = [
     ("a bad mark counts as read", ROUND, "item->fate = AGG_DONE;\n\tg->frame.ledger->read++;", "item->fate = AGG_DONE;"),
     ("a mark that is ahead is rejected", ROUND, "if (window_clock_mark(&g->clock, item->record.place.input, item->record.place.time_us))\n\t\treturn 0;",
      "window_clock_mark(&g->clock, item->record.place.input, item->record.place.time_us);\n\treturn 0;"),
-    ("a mark closes windows at once", ROUND, "if (item->fate == AGG_MARK && engine_advance", "if (false && engine_advance"),
+    ("a mark closes windows at once", ROUND, "if (item->fate == AGG_MARK)\n\t\treturn engine_advance(w->engine, item->watermark_us, &w->err);", ""),
     ("marks are obeyed only when asked for", READ, "is_good && g->opts.has_marks && mark_is(", "is_good && mark_is("),
     ("null has no vote", READ, "voter.type == JSON_ABSENT || voter.type == JSON_NULL", "voter.type == JSON_ABSENT"),
     ("an array as vote is rejected", READ, "if (!group_key_add(text, voter, &l->w->tmp))", "if (!group_key_add(text, voter, &l->w->tmp) && false)"),
