@@ -188,10 +188,12 @@ def try_states(run, events, objects, good, every, deaf=None):
 
 
 def kind_of(e, disk):
-    """An fsync by who asks for it and what it is of."""
+    """An fsync by what it is of, and of a file by who asks for it. Which of several syncs of a directory is the one that
+    counts depends on what was opened and ended before."""
     path = re.sub(r"\d{8}T\d{6}Z-\w{8}", "RUN", e.fd_path[len(disk):])
     path = re.sub(r"/[0-9a-f]{16}/", "/HASH/", re.sub(r"RUN-\d+", "SEGMENT", re.sub(r"=[^/]*", "", path + "/")))
-    return f"{path[:-1] or 'the folder above'} by {' in '.join(e.site())}"
+    path = path[:-1] or "the folder above"
+    return f"{path} by {' in '.join(e.site())}" if "SEGMENT" in path else path
 
 
 def take_out(run, events, objects, good):
