@@ -226,7 +226,7 @@ static void what_stays_besides_groups_costs_too(void **state)
 		story_open(&s, cases[k].list, opts, 0);
 		add(&s, "a", 1);
 		first = engine_counts(s.e)->bytes;
-		for (const char *key = "b\0c\0d\0e\0f"; *key; key += 2)
+		for (const char *key = "b\0c\0d\0e\0f\0"; *key; key += 2)
 			add(&s, key, 1);
 		add(&s, "k", 45);
 		assert_true(engine_counts(s.e)->bytes > first);

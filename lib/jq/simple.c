@@ -431,12 +431,13 @@ static bool write_splice(struct run *r, const struct json_record *record, struct
 {
 	const struct splice *splice = &r->program->splice;
 	struct json_span old = record->spans[splice->slot];
-	const char *end = record->value.p + record->value.len, *rest = old.p + old.len;
+	const char *end = record->value.p + record->value.len, *rest;
 	struct value v;
 
 	if (!record->is_tight || old.type == JSON_ABSENT ||
 		eval_new_value(r, splice->assignment, r->root, value_span(old), &v))
 		return false;
+	rest = old.p + old.len;
 	buf_add(out, record->value.p, (size_t)(old.p - record->value.p));
 	value_print_inner(r, out, v);
 	buf_add(out, rest, (size_t)(end - rest));
