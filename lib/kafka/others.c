@@ -28,17 +28,6 @@ static rd_kafka_topic_partition_list_t *held_by_others(const struct reader *r)
 	return list;
 }
 
-static int64_t end_of(const struct reader *r, const rd_kafka_topic_partition_t *part)
-{
-	for (int i = 0; i < r->ends->cnt; i++) {
-		const rd_kafka_topic_partition_t *end = &r->ends->elems[i];
-
-		if (end->partition == part->partition && strcmp(end->topic, part->topic) == 0)
-			return end->offset;
-	}
-	return 0;
-}
-
 /* Where the group has read up to; windows that are open may keep the offset itself behind. */
 static int64_t position_of(const struct reader *r, const rd_kafka_topic_partition_t *part)
 {
@@ -56,8 +45,10 @@ static bool is_all_read(const struct reader *r, rd_kafka_topic_partition_list_t 
 		return false;
 	for (int i = 0; i < list->cnt; i++) {
 		const rd_kafka_topic_partition_t *part = &list->elems[i];
+		const rd_kafka_topic_partition_t *end =
+			rd.topic_partition_list_find(r->ends, part->topic, part->partition);
 
-		if (part->err || position_of(r, part) < end_of(r, part))
+		if (part->err || position_of(r, part) < end->offset)
 			return false;
 	}
 	return true;

@@ -67,6 +67,7 @@
 	F(resume_partitions)                                                                                           \
 	F(topic_partition_list_new)                                                                                    \
 	F(topic_partition_list_destroy)                                                                                \
+	F(topic_partition_list_find)                                                                                   \
 	F(topic_partition_list_add)                                                                                    \
 	F(subscribe)                                                                                                   \
 	F(assign)                                                                                                      \

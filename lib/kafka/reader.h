@@ -101,6 +101,12 @@ int64_t reader_lag(const struct reader *r);
 int reader_settle(struct reader *r, struct err *err);
 
 /*
+ * Offsets of a list become where its partitions end now, with all that is open; 0 where nothing is held. Returns 0, or
+ * -1 with err.
+ */
+int reader_ask_ends(struct reader *r, rd_kafka_topic_partition_list_t *list, struct err *err);
+
+/*
  * group.c: commits. What the group has committed of a list is asked again until end_us where brokers are out of reach
  * or a transaction that is open must be decided first. COMMIT_HANDING_OVER may give output up: the parcel stands then.
  */

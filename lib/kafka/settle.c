@@ -16,19 +16,6 @@
 
 enum { FIRST_NAP_US = 2000, LAST_NAP_US = 100000, TELL_US = 1000000 };
 
-/* 0 for a partition that holds nothing. */
-static int ask_end(
-	struct client *c, struct reader *r, const rd_kafka_topic_partition_t *part, int64_t *end, struct err *err)
-{
-	int64_t low;
-
-	if (client_bounds(c, part->topic, part->partition, &low, end, err))
-		return reader_at(r, part->topic, err);
-	if (low >= *end)
-		*end = 0;
-	return 0;
-}
-
 static void tell(const struct reader *r, const rd_kafka_topic_partition_t *part, int64_t stable, int64_t end)
 {
 	char text[BATCH_PLACE_BYTES + 128];
@@ -42,11 +29,11 @@ static void tell(const struct reader *r, const rd_kafka_topic_partition_t *part,
 
 static int await(struct reader *r, const rd_kafka_topic_partition_t *part, struct err *err)
 {
-	int64_t tell_us = ledger_now_us() + TELL_US, nap_us = FIRST_NAP_US, stable;
+	int64_t tell_us = ledger_now_us() + TELL_US, nap_us = FIRST_NAP_US, low, stable;
 
 	for (;;) {
-		if (ask_end(&r->client, r, part, &stable, err))
-			return -1;
+		if (client_bounds(&r->client, part->topic, part->partition, &low, &stable, err))
+			return reader_at(r, part->topic, err);
 		if (stable >= part->offset || stop_signal())
 			return 0;
 		if (tell_us >= 0 && ledger_now_us() >= tell_us) {
@@ -58,14 +45,20 @@ static int await(struct reader *r, const rd_kafka_topic_partition_t *part, struc
 	}
 }
 
-/* Ends of all first, so that what is written while we wait for one is not waited for in another. */
-static int note_ends(struct reader *r, rd_kafka_topic_partition_list_t *list, struct err *err)
+int reader_ask_ends(struct reader *r, rd_kafka_topic_partition_list_t *list, struct err *err)
 {
 	struct client dirty;
 	int result = client_open_beside(&dirty, &r->client, "read_uncommitted", err);
 
-	for (int i = 0; result == 0 && i < list->cnt; i++)
-		result = ask_end(&dirty, r, &list->elems[i], &list->elems[i].offset, err);
+	for (int i = 0; result == 0 && i < list->cnt; i++) {
+		rd_kafka_topic_partition_t *part = &list->elems[i];
+		int64_t low;
+
+		if (client_bounds(&dirty, part->topic, part->partition, &low, &part->offset, err))
+			result = reader_at(r, part->topic, err);
+		else if (low >= part->offset)
+			part->offset = 0;
+	}
 	if (dirty.rk)
 		rd.destroy(dirty.rk);
 	return result;
@@ -115,7 +108,7 @@ int reader_settle(struct reader *r, struct err *err)
 		for (size_t j = 0; j < r->addresses[i].n_topics && result == 0 && has_end(r, &r->addresses[i]); j++)
 			result = list_name(r, &r->addresses[i], r->addresses[i].topics[j], list, err);
 	if (result == 0 && list->cnt)
-		result = note_ends(r, list, err);
+		result = reader_ask_ends(r, list, err); /* first: what is written while we wait is not waited for */
 	for (int i = 0; i < list->cnt && result == 0; i++)
 		result = await(r, &list->elems[i], err);
 	return result;

@@ -78,16 +78,14 @@ static int open_scan(struct kafka_table *t, struct scan *s, int32_t partition, s
  */
 static bool is_decided(const struct kafka_table *t, struct scan *s)
 {
-	struct err ignored = ERR_INIT;
-	struct client dirty;
-	int64_t low;
-
 	if (s->until < 0) {
-		if (client_open_beside(&dirty, &t->reader->client, "read_uncommitted", &ignored) ||
-			client_bounds(&dirty, t->topic, s->partition, &low, &s->until, &ignored))
-			s->until = -1;
-		if (dirty.rk)
-			rd.destroy(dirty.rk);
+		rd_kafka_topic_partition_list_t *list = rd.topic_partition_list_new(1);
+		struct err ignored = ERR_INIT;
+
+		rd.topic_partition_list_add(list, t->topic, s->partition);
+		if (reader_ask_ends(t->reader, list, &ignored) == 0)
+			s->until = list->elems[0].offset;
+		rd.topic_partition_list_destroy(list);
 	}
 	return s->until >= 0 && s->end >= s->until;
 }
