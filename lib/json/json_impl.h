@@ -181,6 +181,11 @@ static inline bool json_walk_may_want(const struct json_scan *scan, const struct
 	return (node->key_lens >> (len & 63) & 1) || scan->special;
 }
 
+static inline bool json_is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+}
+
 /* Slow paths of the walk, the same for every kernel. */
 const struct path_node *json_walk_key(
 	struct json_scan *scan, struct json_hint **place, const struct path_node *parent, const char *key, size_t len);

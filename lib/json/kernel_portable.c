@@ -106,7 +106,7 @@ static bool is_utf8(const char *p, size_t len)
 static bool is_hex4(const char *p)
 {
 	for (int i = 0; i < 4; i++)
-		if (!((p[i] >= '0' && p[i] <= '9') || ((p[i] | 0x20) >= 'a' && (p[i] | 0x20) <= 'f')))
+		if (!json_is_hex(p[i]))
 			return false;
 	return true;
 }

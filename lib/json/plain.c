@@ -64,11 +64,6 @@ static bool skip_number(struct line *l)
 	return true;
 }
 
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
 static bool skip_escape(struct line *l)
 {
 	const char *p = l->p + 1;
@@ -77,7 +72,7 @@ static bool skip_escape(struct line *l)
 		return refuse(l, p, "expected one of \"\\/bfnrtu after a backslash");
 	if (*p++ == 'u')
 		for (int i = 0; i < 4; i++, p++)
-			if (p == l->end || !is_hex(*p))
+			if (p == l->end || !json_is_hex(*p))
 				return refuse(l, p, "expected four hexadecimal digits after \\u");
 	l->p = p;
 	return true;

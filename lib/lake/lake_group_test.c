@@ -170,7 +170,6 @@ static void members_die_while_objects_are_on_their_way(void **state)
 	let_them_die(true);
 }
 
-/* It holds records, and a plan that it could not commit; others have done without it. */
 /* Whoever waited for a time that nobody moves on would not wait at all. */
 static void open_batches_wake_nobody(void **state)
 {
@@ -192,6 +191,7 @@ static void open_batches_wake_nobody(void **state)
 	buf_release(&g.metadata);
 }
 
+/* It holds records, and a plan that it could not commit; others have done without it. */
 static void a_zombie_stores_nothing(void **state)
 {
 	struct group g = {0};
