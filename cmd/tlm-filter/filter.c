@@ -116,10 +116,23 @@ static void close_lanes(struct filter *f)
 	free(f->lanes);
 }
 
+/* Native answers are like those of the library that is installed. */
+static enum jq_dialect dialect(void)
+{
+	switch (jqworker_minor_version()) {
+	case 6:
+		return JQ_DIALECT_1_6;
+	case 7:
+		return JQ_DIALECT_1_7;
+	default:
+		return JQ_DIALECT_1_8;
+	}
+}
+
 struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err)
 {
 	struct filter *f = mem_alloc(1, sizeof *f);
-	const struct jq_setup setup = {opts->vars, opts->n_vars, jqworker_has_1_7() ? JQ_DIALECT_1_7 : JQ_DIALECT_1_6};
+	const struct jq_setup setup = {opts->vars, opts->n_vars, dialect()};
 	bool is_native;
 
 	f->stage.ops = &ops;

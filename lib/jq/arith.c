@@ -4,6 +4,7 @@
 #include "jq/impl.h"
 
 #include <limits.h>
+#include <math.h>
 #include <string.h>
 
 enum { SHOWN_BYTES = 15 }; /* of a value in a message, its NUL included */
@@ -174,18 +175,34 @@ static int subtract(struct run *r, struct value a, struct value b, struct value 
 	return 0;
 }
 
-/* n times for n > 1, once for 0 < n <= 1, null for less and for NaN. */
+/*
+ * How often a text stands in itself times n. In 1.6 once for 0 < n <= 1, and null (-1) for less and for NaN; in 1.8 n
+ * without its fraction, and null below 0. Releases of 1.7 are not of one mind below 1.
+ */
+static int64_t repetitions(struct run *r, double n)
+{
+	if (is_later(r)) {
+		if (n < 1 && r->program->dialect == JQ_DIALECT_1_7)
+			run_elsewhere(r);
+		return !(n >= 0) ? -1 : n < INT_MAX ? (int64_t)n : INT_MAX;
+	}
+	if (!(n > 0))
+		return -1;
+	return n - 1 < 1 ? 1 : n - 1 < INT_MAX ? (int64_t)(n - 1) + 1 : (int64_t)INT_MAX + 1;
+}
+
 static int repeat_string(struct run *r, struct value text, double n, struct value *out)
 {
+	int64_t times = repetitions(r, n);
 	struct slice s;
 	uint64_t count;
 	char *p;
 
-	*out = n > 0 ? text : value_literal(JSON_NULL);
-	if (!(n > 0) || n - 1 < 1)
+	*out = times < 0 ? value_literal(JSON_NULL) : text;
+	if (times < 0 || times == 1)
 		return 0;
 	s = value_text(r, text);
-	count = n - 1 < INT_MAX ? (uint64_t)(n - 1) + 1 : (uint64_t)INT_MAX + 1;
+	count = (uint64_t)times;
 	if (count > INT_MAX || s.len * count > INT_MAX)
 		return raise_text(r, "Repeat string result too long");
 	if (s.len * count > r->limits.bytes)
@@ -256,10 +273,12 @@ static int divide(struct run *r, struct value a, struct value b, struct value *o
 	return raise_types(r, a, b, "cannot be divided");
 }
 
-/* What an x86 conversion gives for what does not fit, as libjq does. */
-static intmax_t to_integer(double d)
+/* What does not fit: what an x86 conversion gives in 1.6, the nearest that fits later. */
+static intmax_t to_integer(struct run *r, double d)
 {
-	return d >= -9223372036854775808.0 && d < 9223372036854775808.0 ? (intmax_t)d : INTMAX_MIN;
+	if (d >= -9223372036854775808.0 && d < 9223372036854775808.0)
+		return (intmax_t)d;
+	return is_later(r) && d > 0 ? INTMAX_MAX : INTMAX_MIN;
 }
 
 static int modulo(struct run *r, struct value a, struct value b, struct value *out)
@@ -268,8 +287,12 @@ static int modulo(struct run *r, struct value a, struct value b, struct value *o
 
 	if (a.type != JSON_NUMBER || b.type != JSON_NUMBER)
 		return raise_types(r, a, b, "cannot be divided (remainder)");
-	x = to_integer(value_double(a));
-	y = to_integer(value_double(b));
+	if (is_later(r) && (isnan(value_double(a)) || isnan(value_double(b)))) {
+		*out = value_number(NAN);
+		return 0;
+	}
+	x = to_integer(r, value_double(a));
+	y = to_integer(r, value_double(b));
 	if (y == 0)
 		return raise_types(r, a, b, "cannot be divided (remainder) because the divisor is zero");
 	/* the one quotient that does not fit: libjq dies of it, the remainder is 0 */

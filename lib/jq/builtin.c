@@ -41,6 +41,8 @@ static int b_length(struct run *r, struct value in, const struct value *args, st
 		*out = value_number(count_characters(r, value_text(r, in)));
 		return 0;
 	case JSON_NUMBER:
+		if (r->program->dialect >= JQ_DIALECT_1_8)
+			leave_other_forms(r, in);
 		*out = value_number(fabs(value_double(in)));
 		return 0;
 	case JSON_NULL:

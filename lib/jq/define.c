@@ -21,18 +21,26 @@ struct function {
 	struct node *body; /* NULL while it is read: a call from inside is recursive */
 };
 
-/* Of these libjq 1.7 or 1.8 has another text. */
-static const struct {
-	const char *name;
-	uint32_t n_params;
-} only_1_6[] = {{"with_entries", 1}, {"from_entries", 0}, {"limit", 2}, {"last", 1}, {"nth", 2}};
-
-/* Names that begin with '_' are known to these texts only. */
-static const struct {
+struct text {
 	const char *name;
 	uint32_t n_params;
 	const char *text;
-} prelude[] = {
+};
+
+/* Of these libjq 1.7 and later have another text, or (NULL) texts that differ between them, which stay with them. */
+static const struct text later[] = {
+	{"any", 2, "(g; f): first((g | f | select(.) | true), false);"},
+	{"all", 2, "(g; f): first((g | f | select(. | not) | false), true);"},
+	{"isempty", 1, "(f): first((f | false), true);"},
+	{"with_entries", 1, NULL},
+	{"from_entries", 0, NULL},
+	{"limit", 2, NULL},
+	{"last", 1, NULL},
+	{"nth", 2, NULL},
+};
+
+/* Names that begin with '_' are known to these texts only. */
+static const struct text prelude[] = {
 	{"map_values", 1, "(f): .[] |= f;"},
 	{"with_entries", 1, "(f): to_entries | map(f) | from_entries;"},
 	{"from_entries", 0,
@@ -296,14 +304,24 @@ static const struct function *read_prelude(struct parser *p, struct slice name, 
 	return f;
 }
 
-static bool is_known(const struct jq_program *program, struct slice name, uint32_t n_params)
+static const struct text *find_text(const struct text *texts, size_t n, const struct node *call)
 {
-	if (program->dialect == JQ_DIALECT_1_6)
-		return true;
-	for (size_t i = 0; i < sizeof only_1_6 / sizeof *only_1_6; i++)
-		if (only_1_6[i].n_params == n_params && slice_eq(name, slice_str(only_1_6[i].name)))
-			return false;
-	return true;
+	for (size_t i = 0; i < n; i++)
+		if (texts[i].n_params == call->n && slice_eq(call->name, slice_str(texts[i].name)))
+			return &texts[i];
+	return NULL;
+}
+
+/* The text that the dialect has for the function, or NULL. */
+static const char *prelude_text(const struct jq_program *program, const struct node *call)
+{
+	const struct text *t = NULL;
+
+	if (program->dialect != JQ_DIALECT_1_6)
+		t = find_text(later, sizeof later / sizeof *later, call);
+	if (!t)
+		t = find_text(prelude, sizeof prelude / sizeof *prelude, call);
+	return t ? t->text : NULL;
 }
 
 struct node *parser_call_prelude(struct parser *p, struct node *call)
@@ -311,12 +329,10 @@ struct node *parser_call_prelude(struct parser *p, struct node *call)
 	const struct function *f = find_prelude(p->program, call->name, call->n);
 	const struct copy plain = {p, f, call->args, &call->at};
 	struct copy c = plain;
+	const char *text = prelude_text(p->program, call);
 
-	if (!is_known(p->program, call->name, call->n))
-		return NULL;
-	for (size_t i = 0; !f && i < sizeof prelude / sizeof *prelude; i++)
-		if (prelude[i].n_params == call->n && slice_eq(call->name, slice_str(prelude[i].name)))
-			f = read_prelude(p, call->name, prelude[i].text);
+	if (!f && text)
+		f = read_prelude(p, call->name, text);
 	if (!f || !f->body)
 		return NULL;
 	c.function = f;

@@ -42,10 +42,7 @@ int eval_negate(struct run *r, struct value v, struct value *out)
 {
 	if (v.type != JSON_NUMBER)
 		return raise_type(r, v, "cannot be negated");
-	if (is_later(r) && v.form == FORM_TEXT) {
-		buf_reset(&r->message);
-		dump_as_read(r, &r->message, v);
-	}
+	leave_other_forms(r, v);
 	/* later ones keep the sign of a zero that was computed, and drop that of one that was written */
 	if (is_later(r) && value_double(v) == 0)
 		run_elsewhere(r);

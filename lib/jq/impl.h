@@ -397,6 +397,7 @@ void value_print(struct run *r, struct buf *out, struct value v); /* in r->forma
 void value_print_inner(struct run *r, struct buf *out, struct value v); /* compact, texts kept, no line end */
 void dump_number(struct buf *out, double d);
 void dump_as_read(struct run *r, struct buf *out, struct value v); /* a number */
+void leave_other_forms(struct run *r, struct value v); /* to libjq: a number whose text it keeps when it computes */
 
 /* eval.c */
 struct emit {

@@ -32,7 +32,7 @@ struct jq_var {
 };
 
 /* Which libjq the answers shall be like. */
-enum jq_dialect { JQ_DIALECT_1_6, JQ_DIALECT_1_7 /* and later */ };
+enum jq_dialect { JQ_DIALECT_1_6, JQ_DIALECT_1_7, JQ_DIALECT_1_8 /* and later */ };
 
 struct jq_setup {
 	const struct jq_var *vars;

@@ -47,6 +47,14 @@ void dump_as_read(struct run *r, struct buf *out, struct value v)
 		run_elsewhere(r);
 }
 
+void leave_other_forms(struct run *r, struct value v)
+{
+	if (is_later(r) && v.form == FORM_TEXT) {
+		buf_reset(&r->message);
+		dump_as_read(r, &r->message, v);
+	}
+}
+
 static void dump(struct run *r, struct buf *out, size_t start, struct value v)
 {
 	run_step(r, 1);

@@ -86,8 +86,8 @@ struct jqworker_answer {
 	int status;           /* JQWORKER_HALTED */
 };
 
-/* Whether the installed libjq is 1.7 or later. */
-bool jqworker_has_1_7(void);
+/* Of the installed libjq: 6 for 1.6, 7, 8 for 1.8 and later. */
+int jqworker_minor_version(void);
 
 struct jqworker;
 

@@ -28,9 +28,12 @@ struct program {
 /* libjq 1.7 and later: what `stderr` prints is handed over; 1.6 writes to the stream. */
 extern void jq_set_stderr_cb(jq_state *, jq_msg_cb, void *) __attribute__((weak));
 
-bool jqworker_has_1_7(void)
+/* libjq 1.8 and later, which has no function that tells its version */
+extern jv jv_string_repeat(jv, int) __attribute__((weak));
+
+int jqworker_minor_version(void)
 {
-	return jq_set_stderr_cb != NULL;
+	return !jq_set_stderr_cb ? 6 : !jv_string_repeat ? 7 : 8;
 }
 
 /* ---- messages ---- */
