@@ -338,6 +338,7 @@ const struct opt_spec options_spec = {
 	.more = tool_source_options,
 	.common = tool_common_options,
 	.hints = hints,
+	.has_program = true,
 	.operand = take_operand,
 };
 /* clang-format on */

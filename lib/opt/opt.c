@@ -1,6 +1,7 @@
 #include "opt/opt.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
@@ -324,6 +325,12 @@ static int take_operand(struct parser *ps, const char *word, const char **operan
 	return taken < 0 ? -1 : 0;
 }
 
+/* As jq has it: "-.value" and "-1 * .value" are no options. */
+static bool is_program(const struct parser *ps, const char *word)
+{
+	return ps->spec->has_program && word[0] == '-' && word[1] && word[1] != '-' && !isalpha((unsigned char)word[1]);
+}
+
 /*
  * Operands are collected one by one (so a callback may see them between the options) and put back at the end of argv,
  * which by then holds nothing that is still needed: values point at the strings, not at argv.
@@ -334,9 +341,16 @@ static int parse(struct parser *ps, int argc, char **argv, const char **operands
 
 	optind = 0; /* glibc: start anew, and read the mode from the short options again */
 	opterr = 0;
+	getopt_long(1, argv, buf_cstr(&ps->shorts), ps->longs, NULL);
 	for (;;) {
-		const char *word = optind > 0 && optind < argc ? argv[optind] : argc > 1 ? argv[1] : NULL;
+		const char *word = optind < argc ? argv[optind] : NULL;
 
+		if (word && is_program(ps, word)) {
+			optind++;
+			if (take_operand(ps, word, operands, n, err))
+				return -1;
+			continue;
+		}
 		val = getopt_long(argc, argv, buf_cstr(&ps->shorts), ps->longs, NULL);
 		if (val == -1)
 			break;

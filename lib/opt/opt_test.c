@@ -160,6 +160,7 @@ static const struct opt_spec spec = {
 	.options = own_options,
 	.common = common_options,
 	.hints = hints,
+	.has_program = true,
 	.operand = take_operand,
 };
 
@@ -246,12 +247,12 @@ static void every_kind_is_read(void **state)
 
 static void operands_keep_their_order(void **state)
 {
-	struct parsed *p = parse(state, "a -r b --time t - c -- -x --time");
-	static const char *const want[] = {"a", "b", "-", "c", "-x", "--time"};
+	struct parsed *p = parse(state, "-.a -r b --time t - -5 -w 5m -(c) -- -x --time");
+	static const char *const want[] = {"-.a", "b", "-", "-5", "-(c)", "-x", "--time"};
 
 	assert_int_equal(p->ret, 0);
-	assert_int_equal(p->argc - p->operands, 6);
-	for (int i = 0; i < 6; i++)
+	assert_int_equal(p->argc - p->operands, 7);
+	for (int i = 0; i < 7; i++)
 		assert_string_equal(p->argv[p->operands + i], want[i]);
 	assert_string_equal(p->own.time, "t");
 	setenv("POSIXLY_CORRECT", "1", 1);

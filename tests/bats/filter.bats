@@ -183,6 +183,10 @@ like_jq() {
 	done
 	like_jq -n 'input_filename, input_line_number'
 	like_jq '$ARGS.named | keys' --arg a 1 --argjson b 2 in
+	echo '{"a":2}' >two
+	like_jq '-.a' two
+	like_jq -c '-7 * .a' two
+	like_jq -r '-(.a | tostring | tonumber)' -c two
 	while read -r option words; do
 		status_of tlm-filter "$option" . in
 		[ "$status" -eq 2 ]
