@@ -37,6 +37,11 @@ static void committed(void *ctx, uint32_t input)
 	lake_committed(((struct group *)ctx)->lake, input);
 }
 
+static void read_all(void *ctx)
+{
+	lake_end_batches(((struct group *)ctx)->lake);
+}
+
 /* Rejected records are safe before the group goes past them. */
 static int commit(void *ctx, bool is_final, struct err *err)
 {
@@ -157,8 +162,13 @@ int group_open(struct group *g, struct tool *t, struct source *source, struct s3
 		.options = hash_options(t, o),
 		.words = g->words.p,
 		.is_planning_anew = o->is_planning_anew};
-	g->keeper = (struct kafka_keeper){
-		.ctx = g, .take = take, .forget = forget, .bound = bound, .position = position, .committed = committed};
+	g->keeper = (struct kafka_keeper){.ctx = g,
+		.take = take,
+		.forget = forget,
+		.bound = bound,
+		.position = position,
+		.committed = committed,
+		.read_all = read_all};
 	return 0;
 }
 

@@ -81,6 +81,9 @@ struct kafka_keeper {
 	bool (*position)(void *ctx, uint32_t input, int64_t *offset, struct buf *metadata);
 	/* What position() last said of it is committed. May be NULL. */
 	void (*committed)(void *ctx, uint32_t input);
+	/* All of ours has been read, and the end of the run waits for what others hold, who may wait for ours: what
+	 * holds offsets back for a better moment shall let go. May be NULL. */
+	void (*read_all)(void *ctx);
 	/* The next offset to read after what is committed, which another member may have done. NULL: that offset. */
 	int64_t (*read_up_to)(int64_t offset, struct slice metadata);
 	const char *gone; /* what to say when the topic does not hold the committed offset; NULL: the usual words */

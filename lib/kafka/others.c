@@ -83,7 +83,10 @@ bool reader_can_leave(struct reader *r)
 	list = held_by_others(r);
 	can_leave = !list->cnt || is_all_read(r, list) || (now_us >= r->trusted_us && is_settled(r));
 	rd.topic_partition_list_destroy(list);
+	/* others wait for us */
+	if (!can_leave && r->keeper && r->keeper->read_all)
+		r->keeper->read_all(r->keeper->ctx);
 	if (!can_leave && r->commit_at_us > now_us)
-		r->commit_at_us = now_us; /* others wait for us */
+		r->commit_at_us = now_us;
 	return can_leave;
 }

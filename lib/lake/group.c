@@ -247,10 +247,19 @@ int lake_seal_older(struct lake *l, int64_t until_us, struct err *err)
 	return 0;
 }
 
+void lake_end_batches(struct sink *lake)
+{
+	struct lake *l = (struct lake *)lake;
+
+	l->has_to_end = true;
+	l->next_age_us = 0;
+}
+
 int lake_seal_aged_batches(struct lake *l, struct err *err)
 {
-	if (lake_seal_older(l, l->now_us - l->opts.max_age_us, err) < 0)
+	if (lake_seal_older(l, l->has_to_end ? INT64_MAX : l->now_us - l->opts.max_age_us, err) < 0)
 		return -1;
+	l->has_to_end = false;
 	l->next_age_us = -1;
 	for (uint32_t i = 0; i < l->n_parts; i++) {
 		const struct lake_batch *b = l->parts[i] ? l->parts[i]->last : NULL;

@@ -113,6 +113,9 @@ int64_t lake_bound(struct sink *lake, uint32_t input, int64_t offset);
 bool lake_position(struct sink *lake, uint32_t input, int64_t *offset, struct buf *metadata);
 void lake_committed(struct sink *lake, uint32_t input);
 
+/* No more may come for now: what is open is planned at the next tick(), which is due at once. */
+void lake_end_batches(struct sink *lake);
+
 /*
  * Time to commit. is_final: all that was read is stored and committed, unless the partitions are lost meanwhile.
  * Partitions that are given up have what is on its way stored by sync(), for a short time. 0 or -1.

@@ -121,6 +121,7 @@ struct lake {
 	struct lake_dir *newest, *oldest, *unused;
 	uint64_t next_seq, n_early;
 	int64_t now_us, next_sync_us, next_age_us; /* monotonic; -1: nothing is due */
+	bool has_to_end;                           /* next_age_us is there for all that is open */
 	int64_t next_look_us, next_blocked_us;
 
 	/* the rows that become an object of their own */

@@ -336,6 +336,21 @@ three_are_open() { [ "$(find lake/.tlm-spool -name '*.part' 2>/dev/null | wc -l)
 	same 30000 "$(jq -s 'map(.records) | add' rows)"
 }
 
+@test "members that read to the end do not wait for each other's objects" {
+	topic 2
+	records 0 1999 >in
+	put <in
+	mkdir one two
+	for member in one two; do
+		timeout 40 tlm-s3put -G "$T" --until-end --time ms:ms -X session.timeout.ms=60000 -o "file://$PWD/lake/d={d}/" "kafka:$T" \
+			>$member/rows 2>$member/err 3>&- &
+	done
+	wait -n
+	wait -n
+	same 2000 "$(jq -s 'map(.records) | add' one/rows two/rows)"
+	tlm-s3put -q --audit "file://$PWD/lake"
+}
+
 @test "two members that are killed, stopped, joined and put to sleep: each message is in one object" {
 	OWNER=$PPID timeout 250 "$TLM_TOP/tests/torture/kafka.py" "$KAFKA_DIR" 10 --tool lake --members 2 --every 0.2-0.8 \
 		--kinds kill,kill,term,more,stop --place "file://$PWD/lake" --lake "$PWD/lake"
