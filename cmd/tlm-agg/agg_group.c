@@ -238,13 +238,13 @@ static void check_keys(struct agg_group *g, const struct agg *agg, const struct 
 		return;
 	for (size_t i = 0; i < block->n && g->n_keys < KEYS_CHECKED; i++) {
 		const struct agg_item *item = &block->items[i];
-		uint64_t index = item->record.place.line - in->first_line;
 		bool is_part = item->fate == AGG_PART;
 
 		if ((item->fate != AGG_GOOD && !is_part) || !in->records)
 			continue;
 		g->n_keys++;
-		if (is_group_key(agg, is_part ? buf_slice(&agg->merge.key) : item->record.key, in->records[index].key))
+		if (is_group_key(agg, is_part ? buf_slice(&agg->merge.key) : agg_key_of(block, item),
+			    in->records[item->line].key))
 			continue;
 		g->n_keys = KEYS_CHECKED;
 		g->warn(g->warn_ctx,

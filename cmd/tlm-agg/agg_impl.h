@@ -63,18 +63,22 @@ enum agg_fate {
 	AGG_DONE
 };
 
-/* One line of a block. */
+/* One line of a block. As small as it can be: threads write items that others read, and a block of them is more than a
+ * cache holds. */
 struct agg_item {
-	struct engine_record record; /* key and values are set when the block is read: their memory moves till then */
-	struct slice raw;
-	int64_t watermark_us; /* W, which the record raised */
-	uint64_t byte;
-	size_t key_at, more_at; /* in the text of the block; more: the message of a reject, or the vote of a record */
-	uint32_t more_bytes;
-	uint32_t late; /* 0, or it found its windows closed: its number among such of the lane, from 1 */
-	uint16_t lane;
-	uint8_t fate; /* enum agg_fate */
-	uint8_t reason;
+	int64_t time_us;              /* 0 without times */
+	int64_t watermark_us;         /* W, which the record raised */
+	uint64_t hash;                /* of the key */
+	uint32_t line;                /* of the batch, from 0 */
+	uint32_t raw_at, raw_bytes;   /* in the batch */
+	uint32_t key_at, key_bytes;   /* in the text of the block */
+	uint32_t more_at, more_bytes; /* there, too: the message of a reject, or the vote of a record */
+	uint32_t byte;                /* of a reject */
+	uint32_t late;                /* 0, or it found its windows closed: its number among such of the lane, from 1 */
+	uint8_t lane;
+	uint8_t fate;                  /* enum agg_fate */
+	uint8_t reason;                /* of a reject */
+	bool is_start : 1, is_end : 1; /* of a trip */
 };
 
 struct agg_tally {
@@ -110,14 +114,31 @@ struct agg_block {
 	size_t n, cap;
 	uint32_t *order;          /* items by lane, those of one in their turn */
 	uint32_t ends[JOBS_MAX];  /* of lanes in the order */
-	struct agg_value *values; /* of all items in turn */
-	uint64_t task;            /* of jobs, that reads a batch that was held back */
-	bool may_run;             /* runs are worth a try */
-	int64_t watermark_us;     /* W when it was given to a thread */
+	struct agg_value *values; /* of all items in turn, so many of each */
+	size_t n_values;
+	uint32_t input;       /* of the batch */
+	uint64_t task;        /* of jobs, that reads a batch that was held back */
+	bool may_run;         /* runs are worth a try */
+	int64_t watermark_us; /* W when it was given to a thread */
 	struct agg_run *runs;
 	size_t n_runs, cap_runs;
 	struct buf text; /* keys, votes, messages */
 };
+
+static inline uint64_t agg_line_of(const struct agg_block *block, const struct agg_item *item)
+{
+	return block->in->first_line + item->line;
+}
+
+static inline struct slice agg_raw_of(const struct agg_block *block, const struct agg_item *item)
+{
+	return (struct slice){block->in->p + item->raw_at, item->raw_bytes};
+}
+
+static inline struct slice agg_key_of(const struct agg_block *block, const struct agg_item *item)
+{
+	return (struct slice){block->text.p + item->key_at, item->key_bytes};
+}
 
 /* A row of one of several lanes: its place in the order of rows, and its text. */
 struct agg_row {

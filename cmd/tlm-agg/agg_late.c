@@ -9,28 +9,28 @@ void agg_add_late_row(
 	struct buf *out = &g->late_rows;
 
 	buf_add_str(out, "{\"reason\":\"late\"");
-	reject_add_place(out, block->in, item->record.place.line);
+	reject_add_place(out, block->in, agg_line_of(block, item));
 	buf_add_str(out, ",\"time\":");
-	rows_add_time(out, ROWS_ISO, item->record.place.time_us);
+	rows_add_time(out, ROWS_ISO, item->time_us);
 	buf_add_str(out, ",\"window_start\":");
 	rows_add_time(out, (enum rows_time)g->opts.time_out, late->start_us);
 	buf_add_str(out, ",\"window_end\":");
 	rows_add_time(out, (enum rows_time)g->opts.time_out, late->end_us);
 	buf_addf(
 		out, ",\"windows\":%llu,\"late_us\":%lld", (unsigned long long)late->windows, (long long)late->late_us);
-	reject_add_raw(out, item->raw);
+	reject_add_raw(out, agg_raw_of(block, item));
 	buf_addf(out, ",\"tool\":\"%s\"}\n", g->frame.tool);
 }
 
 int agg_reject_ahead(struct agg *g, const struct agg_block *block, const struct agg_item *item, struct err *err)
 {
-	const struct agg_place *place = &item->record.place;
+	struct slice raw = agg_raw_of(block, item);
 	struct buf by = BUF_INIT;
 	int result;
 
 	by.len += num_print_rough_duration(
-		buf_reserve(&by, NUM_DOUBLE_BYTES), place->time_us - g->clock.inputs[place->input].stream_us);
-	result = reject_add(g->frame.reject, REJECT_AHEAD, block->in, place->line, 0, item->raw, item->raw.len, err,
+		buf_reserve(&by, NUM_DOUBLE_BYTES), item->time_us - g->clock.inputs[block->input].stream_us);
+	result = reject_add(g->frame.reject, REJECT_AHEAD, block->in, agg_line_of(block, item), 0, raw, raw.len, err,
 		"%s %s ahead of the stream, more than --max-ahead",
 		g->time_from == TIME_MESSAGE ? "the message is" : g->time.path.text, buf_cstr(&by));
 	buf_release(&by);
@@ -41,6 +41,7 @@ int agg_refuse_full(struct agg *g, const struct agg_block *block, const struct a
 {
 	const struct engine_counts *c = engine_counts(g->workers[item->lane].engine);
 	bool is_keys = g->opts.max_keys && c->groups >= (uint64_t)g->opts.max_keys;
+	struct slice raw = agg_raw_of(block, item);
 	struct buf what = BUF_INIT;
 	int result;
 
@@ -51,11 +52,11 @@ int agg_refuse_full(struct agg *g, const struct agg_block *block, const struct a
 		buf_addf(&what, "no room: the %llu groups that are open, and what is kept besides them, fill --max-mem",
 			(unsigned long long)c->groups);
 	if (g->opts.on_full == ON_FULL_DROP) {
-		result = reject_add(g->frame.reject, REJECT_FULL, block->in, item->record.place.line, 0, item->raw,
-			item->raw.len, err, "%s", buf_cstr(&what));
+		result = reject_add(g->frame.reject, REJECT_FULL, block->in, agg_line_of(block, item), 0, raw, raw.len,
+			err, "%s", buf_cstr(&what));
 	} else {
 		err_set(err, ERR_IO, "%s; --on-full drop refuses such records and goes on", buf_cstr(&what));
-		result = err_at(err, block->in->name, item->record.place.line, 0);
+		result = err_at(err, block->in->name, agg_line_of(block, item), 0);
 	}
 	buf_release(&what);
 	return result;

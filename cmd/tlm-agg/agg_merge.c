@@ -158,10 +158,10 @@ static int check_windows(struct agg *g, struct slice there)
 /* 1 when it was rejected, -1 with err. */
 static int reject_part(struct agg *g, const struct at *at, const char *message, struct err *err)
 {
-	const struct agg_item *item = at->item;
+	struct slice raw = agg_raw_of(at->block, at->item);
 
-	return reject_add(g->frame.reject, REJECT_STATE, at->block->in, item->record.place.line, 0, item->raw,
-		       item->raw.len, err, "%s", message)
+	return reject_add(g->frame.reject, REJECT_STATE, at->block->in, agg_line_of(at->block, at->item), 0, raw,
+		       raw.len, err, "%s", message)
 		       ? -1
 		       : 1;
 }
@@ -169,14 +169,14 @@ static int reject_part(struct agg *g, const struct at *at, const char *message, 
 /* The group values into the key. */
 static int read_group(struct agg *g, const struct at *at, struct err *err)
 {
-	const struct agg_item *item = at->item;
+	struct slice raw = agg_raw_of(at->block, at->item);
 
 	buf_reset(&g->merge.key);
 	for (size_t i = 0; i < g->n_groups; i++) {
 		if (group_key_add(&g->merge.key, at->block->spans[g->group_slots[i]], &g->workers[0].tmp))
 			continue;
-		return reject_add(g->frame.reject, REJECT_GROUP_VALUE, at->block->in, item->record.place.line, 0,
-			       item->raw, item->raw.len, err, "%s is an array or an object and cannot be a group",
+		return reject_add(g->frame.reject, REJECT_GROUP_VALUE, at->block->in, agg_line_of(at->block, at->item),
+			       0, raw, raw.len, err, "%s is an array or an object and cannot be a group",
 			       g->groups[i].path.text)
 			       ? -1
 			       : 1;
@@ -288,13 +288,13 @@ static int merge_part(
 	int64_t us;
 
 	if (g->time_from != TIME_NONE && find_time(g, part, known_us, &us))
-		window_clock_see(&g->clock, at->item->record.place.input, us);
+		window_clock_see(&g->clock, at->block->input, us);
 	agg_note_newest(g, g->window.session_us ? part->end_us : part->end_us - 1);
 	switch (engine_merge(g->workers[0].engine, part, g->clock.watermark_us, err)) {
 	case ENGINE_TAKEN:
 		return 0;
 	case ENGINE_LATE:
-		at->item->record.place.time_us = g->window.session_us ? part->end_us : part->end_us - 1;
+		at->item->time_us = g->window.session_us ? part->end_us : part->end_us - 1;
 		agg_keep_late(&g->workers[0], at->item);
 		return 0;
 	case ENGINE_FULL:
@@ -321,8 +321,7 @@ int agg_take_part(struct agg *g, const struct agg_block *block, struct agg_item 
 		bad = read_bounds(g, at, &part, err);
 	if (!bad)
 		bad = read_group(g, at, err);
-	if (!bad && agg_states_read(
-			    &g->list, at->block->spans[m->state_slot], at->item->record.place.input, m->states, &inner))
+	if (!bad && agg_states_read(&g->list, at->block->spans[m->state_slot], at->block->input, m->states, &inner))
 		bad = reject_part(g, at, inner.msg, err);
 	if (bad)
 		return bad < 0 ? -1 : 0;
@@ -332,7 +331,7 @@ int agg_take_part(struct agg *g, const struct agg_block *block, struct agg_item 
 	known_us = head.known_us < part.end_us ? head.known_us : part.end_us;
 	if (known_us > m->known_us)
 		m->known_us = known_us;
-	bad = note_inputs(g, at->item->record.place.input, head.n_inputs, err);
+	bad = note_inputs(g, at->block->input, head.n_inputs, err);
 	if (!bad)
 		bad = merge_part(g, at, &part, head.known_us, err);
 	agg_states_release(&g->list, m->states);

@@ -35,7 +35,7 @@ static bool reject(struct line *l, enum reject_reason reason, const char *fmt, .
 	va_end(args);
 	l->item->fate = AGG_REJECTED;
 	l->item->reason = (uint8_t)reason;
-	l->item->more_at = l->block->text.len;
+	l->item->more_at = (uint32_t)l->block->text.len;
 	l->item->more_bytes = (uint32_t)strlen(text);
 	buf_add_str(&l->block->text, text);
 	return false;
@@ -56,11 +56,11 @@ static bool read_time(struct line *l)
 {
 	const struct agg *g = l->w->agg;
 	const struct json_span *spans = l->record->spans;
-	int64_t *us = &l->item->record.place.time_us, end_us;
+	int64_t *us = &l->item->time_us, end_us;
 	const char *why;
 
 	if (g->time_from == TIME_MESSAGE) {
-		*us = l->block->in->records[l->item->record.place.line - l->block->in->first_line].time_us;
+		*us = l->block->in->records[l->item->line].time_us;
 		return *us != BATCH_NO_TIME || reject_field(l, REJECT_NO_TIME, "the message", "has no time");
 	}
 	if (timefield_get(&g->time, spans[g->time_slot], &l->w->tmp, us, &why))
@@ -81,31 +81,40 @@ static bool read_vote(struct line *l)
 	struct json_span voter = l->record->spans[g->voter_slot];
 	struct buf *text = &l->block->text;
 
-	l->item->more_at = text->len;
+	l->item->more_at = (uint32_t)text->len;
 	if (voter.type == JSON_ABSENT || voter.type == JSON_NULL)
 		return true;
 	if (!group_key_add(text, voter, &l->w->tmp))
 		return reject_field(
 			l, REJECT_GROUP_VALUE, g->voter.text, "is an array or an object and cannot be in a quorum");
-	l->item->more_bytes = (uint32_t)(text->len - l->item->more_at);
+	l->item->more_bytes = (uint32_t)text->len - l->item->more_at;
 	return true;
+}
+
+/* The key is what stands in the text of the block from there on. */
+static inline void put_key(const struct line *l, size_t at)
+{
+	const struct buf *text = &l->block->text;
+	struct agg_item *item = l->item;
+
+	item->key_at = (uint32_t)at;
+	item->key_bytes = (uint32_t)(text->len - at);
+	item->hash = group_hash((struct slice){text->p + at, item->key_bytes});
+	item->lane = (uint8_t)agg_lane_of(l->w->agg, item->hash);
 }
 
 static bool read_group(struct line *l)
 {
 	const struct agg *g = l->w->agg;
 	struct buf *text = &l->block->text;
-	struct engine_record *r = &l->item->record;
+	size_t at = text->len;
 
-	l->item->key_at = text->len;
 	for (size_t i = 0; i < g->n_groups; i++) {
 		if (!group_key_add(text, l->record->spans[g->group_slots[i]], &l->w->tmp))
 			return reject_field(l, REJECT_GROUP_VALUE, g->groups[i].path.text,
 				"is an array or an object and cannot be a group");
 	}
-	r->key.len = text->len - l->item->key_at;
-	r->hash = group_hash((struct slice){text->p + l->item->key_at, r->key.len});
-	l->item->lane = agg_lane_of(g, r->hash);
+	put_key(l, at);
 	return true;
 }
 
@@ -129,7 +138,7 @@ static bool read_values(struct line *l)
 static bool ask_trip(struct line *l, struct condition *c, const char *option, bool *is_true)
 {
 	struct slice message;
-	enum condition_answer answer = condition_scan(c, l->record, &message);
+	enum condition_answer answer = c ? condition_scan(c, l->record, &message) : CONDITION_NO;
 
 	*is_true = answer == CONDITION_YES;
 	if (answer == CONDITION_YES || answer == CONDITION_NO)
@@ -141,12 +150,14 @@ static bool ask_trip(struct line *l, struct condition *c, const char *option, bo
 static bool read_object(struct line *l)
 {
 	const struct agg *g = l->w->agg;
-	struct engine_record *r = &l->item->record;
+	bool is_start, is_end;
 
 	if ((g->time_from != TIME_NONE && !read_time(l)) || (g->clock.quorum && !read_vote(l)) || !read_group(l) ||
-		!read_values(l) || (l->w->start && !ask_trip(l, l->w->start, "--start: ", &r->is_start)) ||
-		(l->w->end && !ask_trip(l, l->w->end, "--end: ", &r->is_end)))
+		!read_values(l) || !ask_trip(l, l->w->start, "--start: ", &is_start) ||
+		!ask_trip(l, l->w->end, "--end: ", &is_end))
 		return false;
+	l->item->is_start = is_start;
+	l->item->is_end = is_end;
 	l->item->fate = AGG_GOOD;
 	return true;
 }
@@ -163,7 +174,7 @@ static bool read_usual(const struct line *l)
 	const char *why;
 
 	if (l->record->status != JSON_OK || l->record->type != JSON_OBJECT ||
-		timefield_get(&g->time, spans[g->time_slot], tmp, &item->record.place.time_us, &why))
+		timefield_get(&g->time, spans[g->time_slot], tmp, &item->time_us, &why))
 		return false;
 	for (size_t i = 0; i < g->n_groups; i++) {
 		if (!group_key_add_padded(text, spans[g->group_slots[i]], tmp))
@@ -173,10 +184,7 @@ static bool read_usual(const struct line *l)
 		if (agg_read(w->list, i, spans[g->field_slots[i]], &l->values[i]))
 			goto other;
 	}
-	item->key_at = at;
-	item->record.key.len = text->len - at;
-	item->record.hash = group_hash((struct slice){text->p + at, text->len - at});
-	item->lane = agg_lane_of(g, item->record.hash);
+	put_key(l, at);
 	item->fate = AGG_GOOD;
 	return true;
 
@@ -200,7 +208,7 @@ static bool refuse(struct line *l)
 
 	if (record->status == JSON_OK)
 		return reject(l, REJECT_NOT_OBJECT, "the record is %s, not an object", type_text(record->type));
-	l->item->byte = record->byte;
+	l->item->byte = (uint32_t)record->byte;
 	return reject(l, record->status == JSON_TOO_DEEP ? REJECT_TOO_DEEP : REJECT_JSON, "%s", record->message);
 }
 
@@ -209,7 +217,7 @@ static void read_mark(struct line *l)
 	const char *why;
 
 	l->item->fate = AGG_MARK;
-	if (mark_read(l->record->value, &l->item->record.place.time_us, &why))
+	if (mark_read(l->record->value, &l->item->time_us, &why))
 		reject(l, REJECT_MARK, "%s", why);
 }
 
@@ -259,13 +267,13 @@ static bool read_line(struct line *l)
 /* ---- blocks ---- */
 
 /* Room for one more. */
-static struct agg_item *next_item(struct agg_block *b, size_t n_values)
+static struct agg_item *next_item(struct agg_block *b)
 {
 	if (b->n == b->cap) {
 		b->cap = b->cap ? 2 * b->cap : 256;
 		b->items = mem_resize(b->items, b->cap, sizeof *b->items);
 		b->order = mem_resize(b->order, b->cap, sizeof *b->order);
-		b->values = mem_resize(b->values, b->cap * n_values, sizeof *b->values);
+		b->values = mem_resize(b->values, b->cap * b->n_values, sizeof *b->values);
 	}
 	return &b->items[b->n];
 }
@@ -273,11 +281,12 @@ static struct agg_item *next_item(struct agg_block *b, size_t n_values)
 /* Only what not every line sets: less than the whole, which costs as much as all the rest of a line. */
 static void clear(struct agg_item *item)
 {
-	item->record.key.len = item->record.hash = 0;
-	item->record.is_start = item->record.is_end = false;
-	item->byte = item->key_at = item->more_at = 0;
-	item->more_bytes = item->late = 0;
+	item->time_us = 0;
+	item->hash = 0;
+	item->key_at = item->key_bytes = item->more_at = item->more_bytes = 0;
+	item->byte = item->late = 0;
 	item->lane = 0;
+	item->is_start = item->is_end = false;
 }
 
 /* Each lane finds its items without a look at those of others. ends: their number by lane. */
@@ -295,19 +304,12 @@ static void sort_by_lane(struct agg_block *b, unsigned n_lanes)
 		b->order[b->ends[b->items[i].lane]++] = (uint32_t)i;
 }
 
-/* What grew is at its last place now. */
+/* All items are there. */
 void agg_block_settle(const struct agg_worker *w, struct agg_block *b)
 {
-	size_t n_values = w->list->n_fields + w->list->n_conditions;
-
 	memset(b->ends, 0, w->agg->n_lanes * sizeof *b->ends);
-	for (size_t i = 0; i < b->n; i++) {
-		struct agg_item *item = &b->items[i];
-
-		item->record.key.p = b->text.p + item->key_at;
-		item->record.values = b->values + i * n_values;
-		b->ends[item->lane]++;
-	}
+	for (size_t i = 0; i < b->n; i++)
+		b->ends[b->items[i].lane]++;
 	sort_by_lane(b, w->agg->n_lanes);
 }
 
@@ -346,19 +348,21 @@ bool agg_block_read(struct agg_worker *w, struct agg_block *block, size_t max)
 
 bool agg_block_add(struct agg_worker *w, struct agg_block *block, size_t max)
 {
-	size_t n_values = w->list->n_fields + w->list->n_conditions;
 	struct json_record record;
 	struct line l = {w, block, &record, NULL, NULL};
+	uint32_t first_line = (uint32_t)(block->first_line - block->in->first_line);
 	size_t end = max < SIZE_MAX - block->n ? block->n + max : SIZE_MAX;
 	bool is_more = true;
 
+	block->n_values = w->list->n_fields + w->list->n_conditions;
+	block->input = block->in->input;
 	while (block->n < end && (is_more = next_record(w, &record))) {
-		l.item = next_item(block, n_values);
-		l.values = block->values + block->n * n_values;
+		l.item = next_item(block);
+		l.values = block->values + block->n * block->n_values;
 		clear(l.item);
-		l.item->raw = (struct slice){record.p, record.len};
-		l.item->record.place =
-			(struct agg_place){.line = block->first_line + record.line, .input = block->in->input};
+		l.item->raw_at = (uint32_t)(record.p - block->in->p);
+		l.item->raw_bytes = (uint32_t)record.len;
+		l.item->line = first_line + (uint32_t)record.line;
 		if (!(w->is_usual && read_usual(&l)) && !read_line(&l)) {
 			block->first = record.value;
 			block->from = record.p;

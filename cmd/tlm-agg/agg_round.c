@@ -14,25 +14,25 @@ enum { ITEM = 24, AHEAD = 16, NEAR = 8 };
 
 static int reject_item(struct agg *g, const struct agg_block *block, const struct agg_item *item, struct err *err)
 {
-	return reject_add(g->frame.reject, (enum reject_reason)item->reason, block->in, item->record.place.line,
-		item->byte, item->raw, item->raw.len, err, "%.*s", (int)item->more_bytes,
-		block->text.p + item->more_at);
+	struct slice raw = agg_raw_of(block, item);
+
+	return reject_add(g->frame.reject, (enum reject_reason)item->reason, block->in, agg_line_of(block, item),
+		item->byte, raw, raw.len, err, "%.*s", (int)item->more_bytes, block->text.p + item->more_at);
 }
 
 /* Raises T; false: the record is ahead of it. What is not behind T needs no vote. */
 static bool see_time(struct agg *g, const struct agg_block *block, const struct agg_item *item)
 {
-	const struct agg_place *place = &item->record.place;
 	struct slice vote = {block->text.p + item->more_at, item->more_bytes};
 	char bytes[8];
 
 	if (!g->clock.quorum)
-		return window_clock_see(&g->clock, place->input, place->time_us);
-	if (place->time_us <= g->clock.inputs[place->input].stream_us)
+		return window_clock_see(&g->clock, block->input, item->time_us);
+	if (item->time_us <= g->clock.inputs[block->input].stream_us)
 		vote.len = 0;
 	if (g->frame.has_group && vote.len)
 		vote = rebuild_vote_value(rebuild_hash(0, vote), bytes);
-	return window_clock_vote(&g->clock, place->input, place->time_us, vote);
+	return window_clock_vote(&g->clock, block->input, item->time_us, vote);
 }
 
 /* What is committed for a group rests on it. */
@@ -48,9 +48,9 @@ static int judge_record(struct agg *g, const struct agg_block *block, struct agg
 		item->fate = AGG_DONE;
 		return agg_reject_ahead(g, block, item, err);
 	}
-	agg_note_newest(g, item->record.place.time_us);
+	agg_note_newest(g, item->time_us);
 	if (g->lateness) {
-		lateness_add(g->lateness, item->record.place.time_us, item->record.key, g->clock.watermark_us);
+		lateness_add(g->lateness, item->time_us, agg_key_of(block, item), g->clock.watermark_us);
 		g->n_explained++;
 		item->fate = AGG_DONE;
 	}
@@ -60,12 +60,14 @@ static int judge_record(struct agg *g, const struct agg_block *block, struct agg
 /* A mark is in no books, unless it is a bad one. */
 static int judge_mark(struct agg *g, const struct agg_block *block, struct agg_item *item, struct err *err)
 {
-	if (window_clock_mark(&g->clock, item->record.place.input, item->record.place.time_us))
+	struct slice raw = agg_raw_of(block, item);
+
+	if (window_clock_mark(&g->clock, block->input, item->time_us))
 		return 0;
 	item->fate = AGG_DONE;
 	g->frame.ledger->read++;
-	return reject_add(g->frame.reject, REJECT_AHEAD, block->in, item->record.place.line, 0, item->raw,
-		item->raw.len, err, "the mark is ahead of the stream by more than --max-ahead");
+	return reject_add(g->frame.reject, REJECT_AHEAD, block->in, agg_line_of(block, item), 0, raw, raw.len, err,
+		"the mark is ahead of the stream by more than --max-ahead");
 }
 
 static int judge_item(struct agg *g, const struct agg_block *block, struct agg_item *item, struct err *err)
@@ -108,13 +110,11 @@ static void note_watermark(struct agg *g)
 }
 
 /* The usual record, when one thread does it all: it is counted and raises the clock. */
-static bool judge_usual(struct agg *g, struct agg_item *item)
+static bool judge_usual(struct agg *g, const struct agg_block *block, const struct agg_item *item)
 {
-	const struct agg_place *place = &item->record.place;
-
-	if (item->fate != AGG_GOOD || !window_clock_see(&g->clock, place->input, place->time_us))
+	if (item->fate != AGG_GOOD || !window_clock_see(&g->clock, block->input, item->time_us))
 		return false;
-	agg_note_newest(g, place->time_us);
+	agg_note_newest(g, item->time_us);
 	g->frame.ledger->read++;
 	return true;
 }
@@ -140,7 +140,7 @@ static int judge_block(struct agg *g, struct agg_block *block, struct err *err)
 		judge_runs(g, block, i, &run);
 		if (i == block->n)
 			break;
-		if (is_usual && judge_usual(g, &block->items[i])) {
+		if (is_usual && judge_usual(g, block, &block->items[i])) {
 			block->items[i].watermark_us = g->clock.watermark_us;
 			continue;
 		}
@@ -176,21 +176,38 @@ static void fetch(const struct agg_worker *w, const struct agg_block *block, con
 		__builtin_prefetch(&block->items[order[ITEM]]);
 	if (n > AHEAD) {
 		item = &block->items[order[AHEAD]];
-		__builtin_prefetch(item->record.values);
-		engine_prefetch(w->engine, &item->record, false);
+		__builtin_prefetch(block->values + order[AHEAD] * block->n_values);
+		engine_prefetch(w->engine, item->hash, false);
 	}
 	if (n > NEAR)
-		engine_prefetch(w->engine, &block->items[order[NEAR]].record, true);
+		engine_prefetch(w->engine, block->items[order[NEAR]].hash, true);
 }
 
-static int fold_item(struct agg_worker *w, const struct agg_block *block, struct agg_item *item)
+static struct engine_record record_of(const struct agg_block *block, uint32_t at)
 {
+	const struct agg_item *item = &block->items[at];
+
+	return (struct engine_record){
+		.place = {.time_us = item->time_us, .line = agg_line_of(block, item), .input = block->input},
+		.key = agg_key_of(block, item),
+		.hash = item->hash,
+		.values = block->values + at * block->n_values,
+		.is_start = item->is_start,
+		.is_end = item->is_end};
+}
+
+static int fold_item(struct agg_worker *w, const struct agg_block *block, uint32_t at)
+{
+	struct agg_item *item = &block->items[at];
+	struct engine_record record;
+
 	/* other lanes come to its W with their next record, or at the end of the round */
 	if (item->fate == AGG_MARK)
 		return engine_advance(w->engine, item->watermark_us, &w->err);
 	if (item->fate != AGG_GOOD)
 		return 0;
-	switch (engine_add(w->engine, &item->record, item->watermark_us, &w->err)) {
+	record = record_of(block, at);
+	switch (engine_add(w->engine, &record, item->watermark_us, &w->err)) {
 	case ENGINE_TAKEN:
 		break;
 	case ENGINE_LATE:
@@ -228,7 +245,7 @@ static int fold_block(struct agg_worker *w, struct agg_block *block)
 		if (fold_runs(w, block, *order, &run))
 			return -1;
 		w->seq = block->first_seq + *order + run; /* as judge_block() noted them */
-		if (fold_item(w, block, &block->items[*order]))
+		if (fold_item(w, block, *order))
 			return -1;
 	}
 	return fold_runs(w, block, block->n, &run);

@@ -47,7 +47,7 @@ static struct agg_run *next_run(const struct agg *g, struct agg_block *block)
 static bool is_near(struct agg_worker *w, const struct agg_block *block)
 {
 	const struct agg_item *item = &block->items[block->n - 1];
-	int64_t us = item->record.place.time_us;
+	int64_t us = item->time_us;
 
 	if (item->fate != AGG_GOOD)
 		return false;
@@ -61,13 +61,13 @@ static bool is_near(struct agg_worker *w, const struct agg_block *block)
 static bool read_run(struct agg_worker *w, struct agg_block *block)
 {
 	const struct agg_item *last = &block->items[block->n - 1];
-	const char *behind = last->raw.p + last->raw.len;
+	const char *behind = block->in->p + last->raw_at + last->raw_bytes;
 	struct agg_run *run = next_run(w->agg, block);
 	bool is_more;
 
 	run->at = block->n;
 	run->from = (const char *)memchr(behind, '\n', (size_t)(block->in->p + block->in->len - behind)) + 1;
-	run->first_line = last->record.place.line + 1;
+	run->first_line = agg_line_of(block, last) + 1;
 	run->pane = w->pane;
 	run->closes_us = closes_us(w->agg, &w->pane);
 	run->n = 0;

@@ -78,10 +78,10 @@ bool engine_is_large(const struct engine *e)
 	return e->counts.groups > SMALL_GROUPS;
 }
 
-void engine_prefetch(const struct engine *e, const struct engine_record *record, bool is_near)
+void engine_prefetch(const struct engine *e, uint64_t hash, bool is_near)
 {
 	if (e->windows->ops->prefetch)
-		e->windows->ops->prefetch(e->windows, record, is_near);
+		e->windows->ops->prefetch(e->windows, hash, is_near);
 }
 
 void engine_span(const struct engine *e, int64_t *first_us, int64_t *last_us)

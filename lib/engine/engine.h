@@ -155,9 +155,9 @@ void engine_run_end(struct engine *e, uint64_t n_records, uint64_t digest);
 /* Whether so much is open that engine_prefetch() is worth its call. */
 bool engine_is_large(const struct engine *e);
 
-/* Fetches into the cache what engine_add() of this record will read, as far as one can tell: first where that is, and
- * nearer to the call (is_near) what is there. */
-void engine_prefetch(const struct engine *e, const struct engine_record *record, bool is_near);
+/* Fetches into the cache what engine_add() of a record with this hash will read, as far as one can tell: first where
+ * that is, and nearer to the call (is_near) what is there. */
+void engine_prefetch(const struct engine *e, uint64_t hash, bool is_near);
 
 /*
  * The same for a part: its states are merged into those of the windows that it lies in. No window may begin or end in

@@ -315,14 +315,14 @@ static int advance(
 }
 
 /* Most records go where the last one went. */
-static void prefetch(const struct engine_windows *windows, const struct engine_record *record, bool is_near)
+static void prefetch(const struct engine_windows *windows, uint64_t hash, bool is_near)
 {
 	const struct panes *w = (const struct panes *)windows;
 
 	if (w->hot && is_near)
-		group_table_prefetch_entry(&w->hot->groups, record->hash);
+		group_table_prefetch_entry(&w->hot->groups, hash);
 	else if (w->hot)
-		group_table_prefetch(&w->hot->groups, record->hash);
+		group_table_prefetch(&w->hot->groups, hash);
 }
 
 static void span(const struct engine_windows *windows, int64_t *first_us, int64_t *last_us)

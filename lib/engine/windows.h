@@ -61,7 +61,7 @@ struct engine_windows_ops {
 	void *(*run_states)(struct engine_windows *windows, struct slice key, uint64_t hash, bool *is_new);
 	void (*run_end)(struct engine_windows *windows, uint64_t n_records, uint64_t digest);
 	/* Optional: engine_prefetch(), and engine_span() with engine_widen(). */
-	void (*prefetch)(const struct engine_windows *windows, const struct engine_record *record, bool is_near);
+	void (*prefetch)(const struct engine_windows *windows, uint64_t hash, bool is_near);
 	void (*span)(const struct engine_windows *windows, int64_t *first_us, int64_t *last_us);
 	void (*widen)(struct engine_windows *windows, int64_t first_us, int64_t last_us);
 	/* As engine_digest(). */

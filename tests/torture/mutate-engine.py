@@ -243,7 +243,7 @@ def main():
         bad = hunt(picked, options["-n"], options["-j"], top)
     finally:
         shutil.rmtree(top)
-    print("%d mutations, %d not noticed" % (len(picked), len(bad)))
+    print("%d mutations, %d not noticed%s" % (len(picked), len(bad), "".join("\n    " + b for b in bad)))
     return 1 if bad else 0
 
 

@@ -36,11 +36,11 @@ CLOCKS = [
     ("the newest time of all inputs", CLOCK, "if (us > c->max_us)\n\t\tc->max_us = us;", "c->max_us = us;"),
     ("a record without a vote moves nothing", CLOCK, "if (!value.len)\n\t\treturn true;", ""),
     ("T never falls with a quorum", CLOCK, "(us = least_vote(in)->us) > in->stream_us)", "((us = least_vote(in)->us) || true))"),
-    ("a time at or below T needs no vote", ROUND, "if (place->time_us <= g->clock.inputs[place->input].stream_us)\n\t\tvote.len = 0;", "",
+    ("a time at or below T needs no vote", ROUND, "if (item->time_us <= g->clock.inputs[block->input].stream_us)\n\t\tvote.len = 0;", "",
      "window_clock_vote() does not look at the vote of such a time"),
     ("a bad mark counts as read", ROUND, "item->fate = AGG_DONE;\n\tg->frame.ledger->read++;", "item->fate = AGG_DONE;"),
-    ("a mark that is ahead is rejected", ROUND, "if (window_clock_mark(&g->clock, item->record.place.input, item->record.place.time_us))\n\t\treturn 0;",
-     "window_clock_mark(&g->clock, item->record.place.input, item->record.place.time_us);\n\treturn 0;"),
+    ("a mark that is ahead is rejected", ROUND, "if (window_clock_mark(&g->clock, block->input, item->time_us))\n\t\treturn 0;",
+     "window_clock_mark(&g->clock, block->input, item->time_us);\n\treturn 0;"),
     ("a mark closes windows at once", ROUND, "if (item->fate == AGG_MARK)\n\t\treturn engine_advance(w->engine, item->watermark_us, &w->err);", ""),
     ("marks are obeyed only when asked for", READ, "is_good && g->opts.has_marks && mark_is(", "is_good && mark_is("),
     ("null has no vote", READ, "voter.type == JSON_ABSENT || voter.type == JSON_NULL", "voter.type == JSON_ABSENT"),
@@ -275,7 +275,7 @@ RUN_RULES = [
     ("owners of one hash are told apart by key", OWNERS, "o->hash != hash || !slice_eq(o->key, key)", "o->hash != hash"),
     ("owners move when the table grows", OWNERS, "\t\t\tlink_owner(t, o);\n\t\t}\n\t}\n\tfree(old.buckets);", "\t\t}\n\t}\n\tfree(old.buckets);"),
     ("a record of --start that is no start", READ, "*is_true = answer == CONDITION_YES;", "*is_true = true;"),
-    ("--start that fails rejects", READ, "(l->w->start && !ask_trip(l, l->w->start, \"--start: \", &r->is_start))", "(l->w->start && !ask_trip(l, l->w->start, \"--start: \", &r->is_start) && false)"),
+    ("--start that fails rejects", READ, "!ask_trip(l, l->w->start, \"--start: \", &is_start)", "(!ask_trip(l, l->w->start, \"--start: \", &is_start) && false)"),
 ]
 
 FILLING = [
