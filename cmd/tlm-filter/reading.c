@@ -23,10 +23,9 @@ struct reading {
 struct reading *reading_open(struct filter *f, const struct jqworker_opts *worker, struct err *err)
 {
 	struct jqworker_session_opts opts = {.worker = worker,
-		.reading = f->opts.is_null_input ? JQWORKER_NULL
-			   : f->opts.is_slurp    ? JQWORKER_SLURP
-						 : JQWORKER_EACH,
-		.is_stream = f->opts.is_stream};
+		.reading = f->opts.is_null_input ? JQWORKER_NULL : JQWORKER_EACH,
+		.is_stream = f->opts.is_stream,
+		.is_slurp = f->opts.is_slurp};
 	struct reading *r = mem_alloc(1, sizeof *r);
 
 	r->session = jqworker_session_open(&opts, err);

@@ -123,14 +123,14 @@ int jqworker_next(struct jqworker *w, struct jqworker_answer *answer, struct err
  */
 enum jqworker_reading {
 	JQWORKER_EACH, /* the program starts with each record that no `input` has taken */
-	JQWORKER_NULL, /* -n: once, with null */
-	JQWORKER_SLURP /* -s: once, with the array of all */
+	JQWORKER_NULL  /* -n: once, with null */
 };
 
 struct jqworker_session_opts {
 	const struct jqworker_opts *worker; /* limits, workers and is_proven do not matter */
 	enum jqworker_reading reading;
 	bool is_stream; /* --stream: each record as events of its leaves */
+	bool is_slurp;  /* -s: one input, the array of all, or their text when they are read raw */
 };
 
 enum jqworker_event {

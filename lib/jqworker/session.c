@@ -45,7 +45,7 @@ struct player {
 	int from, to;
 	struct buf records; /* what was read of them, from at on */
 	size_t at;
-	bool is_over;
+	bool is_over, is_slurped;
 	struct buf events; /* what was not yet written */
 	uint64_t taken;
 	jv_parser *events_of; /* --stream: of the record at hand, NULL for none */
@@ -158,13 +158,48 @@ static jv next_of_stream(struct player *s)
 	}
 }
 
-static jv next_input(struct player *s)
+static jv next_record(struct player *s)
 {
 	struct slice record;
 
 	if (s->opts->is_stream)
 		return next_of_stream(s);
 	return take_record(s, &record) ? program_read(s->program, record.p, record.len) : jv_invalid();
+}
+
+static jv slurp(struct player *s)
+{
+	struct slice record;
+	jv all = jv_array(), value;
+
+	if (s->opts->worker->is_raw_input) {
+		struct buf text = BUF_INIT;
+
+		jv_free(all);
+		while (take_record(s, &record)) {
+			buf_add_slice(&text, record);
+			buf_add_char(&text, '\n');
+		}
+		return jv_string_sized(text.p ? text.p : "", (int)text.len);
+	}
+	while (jv_is_valid(value = next_record(s)))
+		all = jv_array_append(all, value);
+	if (!jv_invalid_has_msg(jv_copy(value))) {
+		jv_free(value);
+		return all;
+	}
+	jv_free(all);
+	return value;
+}
+
+static jv next_input(struct player *s)
+{
+	if (!s->opts->is_slurp)
+		return next_record(s);
+	if (s->is_slurped)
+		return jv_invalid();
+	s->is_slurped = true;
+	return slurp(s);
 }
 
 /* What `input` takes. */
@@ -190,41 +225,12 @@ static bool run_once(struct player *s, jv input)
 	return r.fate != JQWORKER_HALTED;
 }
 
-static jv slurp(struct player *s)
-{
-	struct slice record;
-	jv all = jv_array(), value;
-
-	if (s->opts->worker->is_raw_input) {
-		struct buf text = BUF_INIT;
-
-		jv_free(all);
-		while (take_record(s, &record)) {
-			buf_add_slice(&text, record);
-			buf_add_char(&text, '\n');
-		}
-		return jv_string_sized(text.p ? text.p : "", (int)text.len);
-	}
-	while (jv_is_valid(value = next_input(s)))
-		all = jv_array_append(all, value);
-	if (!jv_invalid_has_msg(jv_copy(value))) {
-		jv_free(value);
-		return all;
-	}
-	jv_free(all);
-	return value;
-}
-
 static void play(struct player *s)
 {
 	jv input;
 
 	if (s->opts->reading == JQWORKER_NULL) {
 		run_once(s, jv_null());
-		return;
-	}
-	if (s->opts->reading == JQWORKER_SLURP) {
-		run_once(s, slurp(s));
 		return;
 	}
 	for (;;) {

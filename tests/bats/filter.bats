@@ -386,6 +386,8 @@ like_jq() {
 	like_jq --stream . in
 	like_jq -n --stream '[inputs | select(length == 2)]' in
 	like_jq -s --stream . in
+	like_jq -ns '[inputs]' in more
+	like_jq -nRs "input | length" in
 	like_jq 'input_line_number' in
 	like_jq '[input_filename]' in more
 	seq 100000 >big
