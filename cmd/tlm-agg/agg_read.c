@@ -118,20 +118,39 @@ static bool read_group(struct line *l)
 	return true;
 }
 
-/* The fields, and which of the aggregates with a condition see the record. */
+static bool read_value(struct line *l, size_t field)
+{
+	struct agg_list *list = l->w->list;
+	const char *why = agg_read(list, field, l->record->spans[l->w->agg->field_slots[field]], &l->values[field]);
+
+	return !why || reject_field(l, REJECT_TYPE, list->fields[field].path.text, why);
+}
+
+/* The fields, and which of the aggregates with a condition see the record: of what none sees the type is no matter. */
 static bool read_values(struct line *l)
 {
 	struct agg_list *list = l->w->list;
 	const struct jq_result *failed;
 
 	for (size_t i = 0; i < list->n_fields; i++) {
-		const char *why = agg_read(list, i, l->record->spans[l->w->agg->field_slots[i]], &l->values[i]);
-
-		if (why)
-			return reject_field(l, REJECT_TYPE, list->fields[i].path.text, why);
+		if (list->fields[i].condition < 0 && !read_value(l, i))
+			return false;
 	}
-	failed = list->n_conditions ? agg_judge(list, l->record, l->values) : NULL;
-	return !failed || reject_program(l, failed->status == JQ_ERROR, "", failed->message);
+	if (!list->n_conditions)
+		return true;
+	failed = agg_judge(list, l->record, l->values);
+	if (failed)
+		return reject_program(l, failed->status == JQ_ERROR, "", failed->message);
+	for (size_t i = 0; i < list->n_fields; i++) {
+		int32_t condition = list->fields[i].condition;
+
+		if (condition < 0)
+			continue;
+		l->values[i] = (struct agg_value){.is_present = false};
+		if (l->values[list->n_fields + (size_t)condition].is_present && !read_value(l, i))
+			return false;
+	}
+	return true;
 }
 
 /* Whether a trip begins or ends with the record. */

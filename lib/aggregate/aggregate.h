@@ -91,7 +91,8 @@ enum agg_need {
 
 struct agg_field {
 	struct fieldpath path;
-	uint8_t need; /* enum agg_need: the strictest of its functions */
+	int32_t condition; /* that of all that read it: index in conditions, -1: none */
+	uint8_t need;      /* enum agg_need: the strictest of its functions */
 };
 
 struct agg_state {

@@ -64,22 +64,31 @@ static int fail_unknown(struct parser *p, struct slice word, bool has_field)
 
 /* ---- building ---- */
 
-/* The field of a path; a new one takes ownership of it, else it is released. */
-static uint32_t field_of(struct agg_list *list, struct fieldpath *path, enum agg_need need)
+/* The field becomes one with an earlier one of its path and condition, if there is one. */
+static int32_t share_field(struct agg_list *list, struct agg_field field)
 {
 	size_t i = 0;
 
-	while (i < list->n_fields && !fieldpath_eq(&list->fields[i].path, path))
+	while (i < list->n_fields &&
+		(list->fields[i].condition != field.condition || !fieldpath_eq(&list->fields[i].path, &field.path)))
 		i++;
-	if (i < list->n_fields) {
-		fieldpath_release(path);
-	} else {
-		list->fields = mem_resize(list->fields, ++list->n_fields, sizeof *list->fields);
-		list->fields[i] = (struct agg_field){*path, AGG_ANY};
+	if (i == list->n_fields)
+		list->fields[list->n_fields++] = field;
+	else
+		fieldpath_release(&field.path);
+	if (list->fields[i].need < field.need)
+		list->fields[i].need = field.need;
+	return (int32_t)i;
+}
+
+/* What a call reads, once its condition is known. n_before: the fields of the calls before it. */
+static void share_fields(struct agg_list *list, struct agg_state *read, size_t n_before)
+{
+	list->n_fields = n_before;
+	for (size_t k = 0; k < 2 && read->fields[k] >= 0; k++) {
+		list->fields[read->fields[k]].condition = read->condition;
+		read->fields[k] = share_field(list, list->fields[read->fields[k]]);
 	}
-	if (list->fields[i].need < need)
-		list->fields[i].need = (uint8_t)need;
-	return (uint32_t)i;
 }
 
 /* The state that is as wanted but for its offset. */
@@ -128,7 +137,9 @@ static int parse_path(struct parser *p, struct buf *name, enum agg_need need, in
 		return fail_at(p, p->at, inner.msg, no_word);
 	p->at += used;
 	fieldpath_name(name, &path);
-	*field = (int32_t)field_of(p->list, &path, need);
+	*field = (int32_t)p->list->n_fields++; /* until share_fields() */
+	p->list->fields = mem_resize(p->list->fields, p->list->n_fields, sizeof *p->list->fields);
+	p->list->fields[*field] = (struct agg_field){.path = path, .need = (uint8_t)need};
 	return 0;
 }
 
@@ -414,6 +425,7 @@ static int parse_item(struct parser *p)
 	struct agg_call *call = new_call(p->list);
 	struct buf name = BUF_INIT;
 	struct agg_state read = {.fields = {-1, -1}, .condition = -1};
+	const size_t n_fields = p->list->n_fields;
 	const char *start;
 	int result;
 
@@ -435,6 +447,7 @@ static int parse_item(struct parser *p)
 		return -1;
 	if (read.condition >= 0 && call->name == name.p)
 		return fail_at(p, p->at, "expected 'as NAME' behind a condition", no_word);
+	share_fields(p->list, &read, n_fields);
 	read.kind = call->function->kind;
 	read.parameter = read.kind->has_parameter ? call->width ? call->width : call->n : 0;
 	call->state = state_of(p->list, &read);

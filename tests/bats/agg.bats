@@ -878,6 +878,13 @@ END
 	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","count":2,"more":1}' "$(cat out)"
 	has rejects '"reason":"program"'
 	has rejects 'string (\"a\") and number (1) cannot be added'
+	# a type is wrong only for an aggregate that sees the record
+	printf '%s\n' '{"n":"speed","v":3}' '{"n":"gear","v":"D"}' '{"n":"speed","v":"fast"}' '{"n":"gear","v":["R"]}' >bad
+	agg --rejects rejects 'count, mean(v) where .n == "speed" as speed, mode(v) where .n == "gear" as gear, last(v) where .n == "gear" as any' bad
+	[ "$status" = 0 ]
+	same '{"count":2,"speed":3,"gear":"D","any":"D"}' "$(cat out)"
+	same '3 v is a text, not a number (--coerce takes numbers written as text)
+4 v is an array or an object' "$(jq -r '"\(.line) \(.message)"' rejects)"
 	printf '{"v":5}\r\n{"v":7}' | tlm-agg 'count where .v > 5 as more, count where (.v | tostring) == "5" as five' >out
 	same '{"more":1,"five":1}' "$(cat out)"
 }

@@ -748,10 +748,10 @@ class Reference:
         us = read_time(get(record, field), form or "iso")
         return us
 
-    def read_field(self, record, field):
-        """The value of an aggregate's field, or None when it rejects the record."""
+    def read_field(self, record, field, calls):
+        """The value of a field, or None when it rejects the record: one of the calls, which see that, cannot take it."""
         v = get(record, field)
-        need = max(c.need(field) for c in self.calls if field in c.fields)
+        need = max((c.need(field) for c in calls if field in c.fields), default=0)
         if v.kind in ("absent", "null"):
             return v
         if need == 1 and v.kind in ("array", "object"):
@@ -1068,13 +1068,18 @@ class Reference:
                 if None in group:
                     self.reject(name, number, "group_value")
                     continue
-                values = {f: self.read_field(record, f) for f in self.fields}
-                if None in values.values():
+                seeing = [c for c in self.calls if not c.condition]
+                if None in (self.read_field(record, f, seeing) for f in self.fields):
                     self.reject(name, number, "type")
                     continue
                 conditions = {c.condition: is_true(c.condition, record) for c in self.calls if c.condition}
                 if None in conditions.values():
                     self.reject(name, number, "program")
+                    continue
+                seeing = [c for c in self.calls if not c.condition or conditions[c.condition]]
+                values = {f: self.read_field(record, f, seeing) for f in self.fields}
+                if None in values.values():
+                    self.reject(name, number, "type")
                     continue
                 sides = {side: is_true(o["runs"][side], record) for side in ("start", "end") if side in o["runs"]}
                 if None in sides.values():
