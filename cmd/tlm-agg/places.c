@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "place/place.h"
 #include "rotate.h"
 
 /* A place for rows besides the output, which must not go where others go. */
@@ -13,9 +14,9 @@ static int check_place(const struct tool *t, const char *option, const char *pla
 		return 0;
 	if (is_topic ? tool_check_place(t, option, place, err) : tool_check_file(option, place, err))
 		return -1;
-	if (strcmp(place, output) == 0)
+	if (place_is_same(place, output))
 		return err_set(err, ERR_USAGE, "%s %.100s: the output goes there already", option, place);
-	if (t->common.rejects && strcmp(place, t->common.rejects) == 0)
+	if (t->common.rejects && place_is_same(place, t->common.rejects))
 		return err_set(err, ERR_USAGE, "%s %.100s: the rejects go there already", option, place);
 	if (tool_reads(t, 1, place))
 		return err_set(err, ERR_USAGE, "%s %.100s: is read, and cannot be written too", option, place);
@@ -59,7 +60,7 @@ static int check_places(const struct tool *t, const struct agg_options *o, struc
 {
 	if (check_place(t, "--late", o->late, true, err) || check_place(t, "--latest", o->latest, false, err))
 		return -1;
-	if (o->late && o->latest && strcmp(o->late, o->latest) == 0)
+	if (o->late && o->latest && place_is_same(o->late, o->latest))
 		return err_set(err, ERR_USAGE, "--latest %.100s: the late records go there already", o->latest);
 	return 0;
 }

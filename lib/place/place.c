@@ -1,8 +1,11 @@
 #include "place/place.h"
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Length of "NAME" when the text begins with "NAME:" (a letter, then letters, digits, '+', '.', '-'), else 0. */
 static size_t scheme_len(const char *text)
@@ -65,4 +68,50 @@ int place_parse(struct place *place, const char *text, struct err *err)
 		return err_set(err, ERR_USAGE, "%.80s: cannot read or write %.*s:// (a file: ./%.40s)", text, (int)len,
 			text, text);
 	return 0;
+}
+
+/* ---- two places ---- */
+
+static bool is_same_inode(const char *a, const char *b, mode_t type)
+{
+	struct stat x, y;
+
+	return stat(a, &x) == 0 && stat(b, &y) == 0 && (x.st_mode & S_IFMT) == type && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+static const char *name_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static void folder_of(const char *path, char folder[PATH_MAX])
+{
+	snprintf(folder, PATH_MAX, "%.*s.", (int)(name_of(path) - path), path);
+}
+
+static bool is_path(const char *text)
+{
+	struct err err = ERR_INIT;
+	struct place place;
+
+	return place_parse(&place, text, &err) == 0 && place.kind == PLACE_PATH;
+}
+
+/* A file may not be there yet: then its folder and its name are compared. */
+bool place_is_same(const char *a, const char *b)
+{
+	char a_folder[PATH_MAX], b_folder[PATH_MAX];
+
+	if (strncmp(a, "/dev/", 5) == 0 || strncmp(b, "/dev/", 5) == 0)
+		return false;
+	if (strcmp(a, b) == 0 || !is_path(a) || !is_path(b))
+		return strcmp(a, b) == 0;
+	if (is_same_inode(a, b, S_IFREG))
+		return true;
+	folder_of(a, a_folder);
+	folder_of(b, b_folder);
+	return strcmp(name_of(a), name_of(b)) == 0 && is_same_inode(a_folder, b_folder, S_IFDIR);
 }

@@ -37,4 +37,7 @@ static inline bool place_is_lake(const struct place *place)
 	return place->kind == PLACE_LAKE_DIR || place->kind == PLACE_LAKE_S3;
 }
 
+/* Whether both are one file, which two writers would spoil: x, ./x, a link to x. What lies in /dev is none. */
+bool place_is_same(const char *a, const char *b);
+
 #endif

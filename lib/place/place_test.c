@@ -5,7 +5,10 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "place/place.h"
 
@@ -94,12 +97,41 @@ static void a_long_place_is_cut_in_the_message(void **state)
 	assert_non_null(strstr(err.msg, "cannot read or write gopher://"));
 }
 
+static void places_of_one_file_are_the_same(void **state)
+{
+	char folder[] = "/tmp/place-test-XXXXXX", file[64], link[64], new_file[64], long_way[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(file, sizeof file, "%s/x", folder);
+	snprintf(link, sizeof link, "%s/y", folder);
+	snprintf(new_file, sizeof new_file, "%s/z", folder);
+	snprintf(long_way, sizeof long_way, "%s/.//z", folder);
+	fclose(fopen(file, "w"));
+	assert_int_equal(symlink("x", link), 0);
+	assert_true(place_is_same(file, file));
+	assert_true(place_is_same(file, link));
+	assert_true(place_is_same(new_file, long_way));
+	assert_false(place_is_same(file, new_file));
+	assert_true(place_is_same("nowhere", "./nowhere"));
+	assert_false(place_is_same("a/nowhere", "nowhere"));
+	assert_true(place_is_same("-", "-"));
+	assert_false(place_is_same("-", "./-"));
+	assert_true(place_is_same("kafka:x", "kafka:x"));
+	assert_false(place_is_same("kafka:x", "./kafka:x"));
+	assert_false(place_is_same("/dev/null", "/dev/null"));
+	unlink(link);
+	unlink(file);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_places_are_parsed),
 		cmocka_unit_test(bad_places_are_named),
 		cmocka_unit_test(a_long_place_is_cut_in_the_message),
+		cmocka_unit_test(places_of_one_file_are_the_same),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

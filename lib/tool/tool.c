@@ -126,7 +126,7 @@ static int check_places(const struct tool *t, struct err *err)
 		return -1;
 	if (is_stdout(c->rejects) && is_stdout(c->output))
 		return err_set(err, ERR_USAGE, "--rejects -: the output goes to stdout already");
-	if (c->output && strcmp(c->rejects, c->output) == 0 && strncmp(c->output, "/dev/", 5) != 0)
+	if (c->output && place_is_same(c->rejects, c->output))
 		return err_set(err, ERR_USAGE, "--rejects %.100s: the output goes there already", c->rejects);
 	return 0;
 }

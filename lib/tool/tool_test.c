@@ -217,6 +217,7 @@ static void usage_errors_are_one_line(void **state)
 	assert_run(f, "--completion csh", 2, "", "tlm-copy: --completion csh: must be bash, zsh or fish\n");
 	assert_run(f, "--rejects -", 2, "", "tlm-copy: --rejects -: the output goes to stdout already\n");
 	assert_run(f, "--rejects x -o x", 2, "", "tlm-copy: --rejects x: the output goes there already\n");
+	assert_run(f, "--rejects x -o ./x", 2, "", "tlm-copy: --rejects x: the output goes there already\n");
 	run(f, "--rejects /nonexistent/x");
 	assert_int_equal(f->status, 2);
 	run(f, "http://host/x");

@@ -105,6 +105,8 @@ load agg
 	agg --time ts -w 1m count trips --late x --rejects x
 	[ "$status" = 2 ]
 	has err 'the rejects go there already'
+	agg --time ts -w 1m count trips --late x --rejects "$PWD/x"
+	[ "$status" = 2 ]
 	agg --time ts -w 1m count trips --late no/such/folder
 	[ "$status" = 2 ]
 	has err 'No such file'
@@ -956,6 +958,8 @@ END
 	agg count trips --latest x.csv -o x.csv
 	[ "$status" = 2 ]
 	has err '--latest x.csv: the output goes there already'
+	agg count trips --latest x.csv -o ./x.csv
+	[ "$status" = 2 ]
 	agg count trips --latest x.csv --late x.csv
 	[ "$status" = 2 ]
 	has err '--latest x.csv: the late records go there already'
