@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdio_ext.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -185,14 +186,25 @@ static jv make_args(const struct jqworker_opts *opts)
 	return jv_object_set(named, jv_string("ARGS"), all);
 }
 
+/* A module is looked for in each folder; one that it imports itself too, where a relative name would begin beside it.
+ */
+static jv absolute(const char *dir)
+{
+	char *path = realpath(dir, NULL);
+	jv text = jv_string(path ? path : dir);
+
+	free(path);
+	return text;
+}
+
 static void set_modules(jq_state *jq, const struct jqworker_opts *opts)
 {
 	jv dirs = jv_array();
 
 	for (size_t i = 0; opts->lib_dirs && opts->lib_dirs[i]; i++)
-		dirs = jv_array_append(dirs, jv_string(opts->lib_dirs[i]));
+		dirs = jv_array_append(dirs, absolute(opts->lib_dirs[i]));
 	jq_set_attr(jq, jv_string("JQ_LIBRARY_PATH"), dirs);
-	jq_set_attr(jq, jv_string("PROGRAM_ORIGIN"), jv_string(opts->program_dir ? opts->program_dir : "."));
+	jq_set_attr(jq, jv_string("PROGRAM_ORIGIN"), absolute(opts->program_dir ? opts->program_dir : "."));
 }
 
 static int make_dump_flags(const struct jqworker_opts *opts)

@@ -329,6 +329,10 @@ like_jq() {
 	echo 'def f: .n + 1;' >m.jq
 	same $'2\n1\n3' "$(tlm-filter -L "$BATS_TEST_TMPDIR" 'import "m" as m; m::f' in)"
 	same $'2\n1\n3' "$(tlm-filter --library-path "$BATS_TEST_TMPDIR" 'import "m" as m; m::f' in)"
+	mkdir mods
+	echo 'import "k" as k; def g: k::h;' >mods/m.jq
+	echo 'def h: .n + 2;' >mods/k.jq
+	like_jq -L mods 'import "m" as m; m::g' in
 }
 
 @test "the environment is there when a program asks for it, and only then" {
