@@ -122,16 +122,24 @@ static void name_columns(struct rows *r)
 }
 
 /* A name that a row may hold beside the columns. */
-static bool is_reserved(const char *name)
+static bool is_reserved(struct slice name)
 {
 	static const char *const names[] = {"window_start", "window_end", "session_start", "session_end", "partition",
 		"rev", "final", "replaces", "part", "cut", "approx", "_state"};
 
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (strcmp(name, names[i]) == 0)
+		if (slice_eq(name, slice_str(names[i])))
 			return true;
 	}
 	return false;
+}
+
+/* What stands at the top of the row: of a group field without a name the first key of its path. */
+static struct slice top_of(const struct rows *r, size_t i, const char *name)
+{
+	const struct rows_field *f = &r->opts.fields[i];
+
+	return i < r->opts.n_fields && !f->name && !f->path.steps[0].is_index ? f->path.steps[0].key : slice_str(name);
 }
 
 /* The group fields, then the aggregates, which have no column in partial rows but one in those made of them. */
@@ -147,9 +155,11 @@ static int check_columns(const struct rows *r, struct err *err)
 	for (size_t i = 0; i < r->opts.n_fields + r->opts.list->n_calls; i++) {
 		const char *name = name_of(r, i);
 
-		if (is_reserved(name))
-			return err_set(
-				err, ERR_PROGRAM, "the name %s belongs to the row itself: say %s as NAME", name, name);
+		struct slice top = top_of(r, i, name);
+
+		if (is_reserved(top))
+			return err_set(err, ERR_PROGRAM, "the name %.*s belongs to the row itself: say %s as NAME",
+				(int)top.len, top.p, name);
 		for (size_t k = 0; k < i; k++) {
 			if (strcmp(name, name_of(r, k)) == 0)
 				return err_set(err, ERR_PROGRAM, "two columns have the name %s: say as NAME", name);

@@ -174,6 +174,7 @@ static void names_must_not_clash(void **state)
 	check_refused("a.b,a[0]", "count", "does not fit beside the others");
 	check_refused("a[-1]", "count", "cannot be written back");
 	check_refused("window_start", "count", "belongs to the row itself");
+	check_refused("final.x", "count", "the name final belongs to the row itself: say final.x as NAME");
 	check_refused("x", "count as final", "belongs to the row itself");
 	check_refused("a as", "count", "expected a name");
 	check_refused("a b", "count", "expected ','");
