@@ -444,6 +444,8 @@ static void bad_states_are_refused(void **state)
 		{"max_gap as s", "\"x\":[\"1\"]"},
 		{"max_gap as s", "\"x\":[2,1]"},
 		{"ewma(x, 0.5) as s", "\"x\":[[1,0,1,null]]"},
+		{"ewma(x, 0.5) as s", "\"x\":[[2,0,1,5],[1,0,2,5]]"},
+		{"transitions(x) as s", "\"x\":[[1,0,2,\"00000000000000aa\"],[1,0,1,\"00000000000000aa\"]]"},
 		{"distance(x, y) as s", "\"x\":[[1,0,1,90.1,0]]"},
 		{"distance(x, y) as s", "\"x\":[[1,0,1,90,-180.1]]"},
 		{"distance(x, y) as s", "\"x\":[[1,0,1,90]]"},
