@@ -275,9 +275,9 @@ static int open_workers(struct agg *g, struct err *err)
 {
 	g->n_workers = g->frame.is_dry_run || g->opts.is_merging || has_limits(g) ? 1 : (unsigned)g->opts.jobs;
 	g->n_lanes = needs_one_lane(g) ? 1 : g->n_workers;
-	g->workers = mem_alloc(g->n_workers, sizeof *g->workers);
+	g->workers = mem_alloc_apart(g->n_workers, sizeof *g->workers);
 	g->max_blocks = g->n_workers * BATCHES_PER_THREAD;
-	g->blocks = mem_alloc(g->max_blocks, sizeof *g->blocks);
+	g->blocks = mem_alloc_apart(g->max_blocks, sizeof *g->blocks);
 	for (size_t i = 0; i < g->max_blocks; i++)
 		g->blocks[i].agg = g;
 	for (unsigned i = 0; i < g->n_workers; i++) {

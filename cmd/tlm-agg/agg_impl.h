@@ -28,6 +28,7 @@
 #include "json/json.h"
 #include "lateness.h"
 #include "latest.h"
+#include "mem/mem.h"
 #include "timefield/timefield.h"
 #include "top.h"
 
@@ -102,7 +103,7 @@ struct agg_run {
 
 /* Lines that were read: of a batch or a part of one. */
 struct agg_block {
-	struct agg *agg;
+	_Alignas(MEM_APART_BYTES) struct agg *agg;
 	struct batch own;       /* of a batch that was held back */
 	const struct batch *in; /* where the lines come from: own, or the batch that is at hand */
 	const char *from;       /* the first one that counts */
@@ -151,7 +152,7 @@ struct agg_row {
 
 /* What one thread needs to read lines, and to fold as a lane. */
 struct agg_worker {
-	struct agg *agg;
+	_Alignas(MEM_APART_BYTES) struct agg *agg;
 	struct agg_list *list;         /* worker 0: that of agg */
 	struct condition *where;       /* NULL: all records */
 	struct condition *start, *end; /* of a trip; NULL: none */

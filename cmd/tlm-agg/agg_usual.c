@@ -52,10 +52,10 @@ struct agg_usual {
 
 struct agg_usual *agg_usual_open(struct agg_worker *w)
 {
-	struct agg_usual *u = mem_alloc(1, sizeof *u);
+	struct agg_usual *u = mem_alloc_apart(1, sizeof *u);
 
 	u->w = w;
-	u->values = mem_alloc(w->list->n_fields + 1, sizeof *u->values);
+	u->values = mem_alloc_apart(w->list->n_fields + 1, sizeof *u->values);
 	memset(u->masks, 0xff, TEXT_BYTES);
 	return u;
 }

@@ -26,7 +26,7 @@ int agg_worker_open(struct agg *g, unsigned number, struct err *err)
 	w->lane = (uint16_t)number;
 	w->list = &g->list;
 	if (number) {
-		w->list = mem_alloc(1, sizeof *w->list);
+		w->list = mem_alloc_apart(1, sizeof *w->list);
 		if (agg_list_parse(w->list, g->list_text, err))
 			return -1;
 	}

@@ -90,13 +90,13 @@ static void open_lanes(struct filter *f, bool is_native)
 	const struct jq_limits unlimited = {UINT64_MAX, UINT64_MAX};
 
 	f->n_lanes = is_native && !f->opts.is_null_input ? (unsigned)f->opts.jobs : 1;
-	f->lanes = mem_alloc(f->n_lanes, sizeof *f->lanes);
+	f->lanes = mem_alloc_apart(f->n_lanes, sizeof *f->lanes);
 	for (unsigned i = 0; i < f->n_lanes; i++)
 		open_lane(f, &f->lanes[i], is_native, f->opts.is_null_input ? &unlimited : NULL);
 	if (f->opts.is_reading || (is_native && f->n_lanes == 1))
 		return;
 	f->cap_ring = ((size_t)f->opts.jobs + 1) * (is_native ? PARTS_A_THREAD : PARTS_A_WORKER);
-	f->ring = mem_alloc(f->cap_ring, sizeof *f->ring);
+	f->ring = mem_alloc_apart(f->cap_ring, sizeof *f->ring);
 	if (is_native)
 		f->jobs = jobs_open(f->n_lanes);
 }
@@ -131,7 +131,7 @@ static enum jq_dialect dialect(void)
 
 struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err)
 {
-	struct filter *f = mem_alloc(1, sizeof *f);
+	struct filter *f = mem_alloc_apart(1, sizeof *f);
 	const struct jq_setup setup = {opts->vars, opts->n_vars, dialect()};
 	bool is_native;
 

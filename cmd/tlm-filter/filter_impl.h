@@ -7,6 +7,7 @@
 #include "jqworker/jqworker.h"
 #include "json/json.h"
 #include "mark/mark.h"
+#include "mem/mem.h"
 
 struct reading;
 
@@ -45,7 +46,7 @@ struct sent {
  * beside it; the thread of the stage settles parts in the order of the input.
  */
 struct part {
-	const struct filter *filter;
+	_Alignas(MEM_APART_BYTES) const struct filter *filter;
 	struct batch in;
 	struct slice lines; /* of the batch, separators left out */
 	uint64_t number;    /* of the task */
@@ -68,7 +69,7 @@ struct part {
 
 /* What a thread has for itself; the first is the stage's. */
 struct lane {
-	struct json_scan *scan;
+	_Alignas(MEM_APART_BYTES) struct json_scan *scan;
 	struct jq_run *run; /* NULL: libjq runs the program */
 	bool has_sieve;     /* the scanner passes over records that the program drops */
 };

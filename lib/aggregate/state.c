@@ -225,7 +225,7 @@ int agg_states_read(struct agg_list *list, struct json_span object, uint32_t pro
 {
 	assert(object.type == JSON_OBJECT);
 	if (!list->are_read)
-		list->are_read = mem_alloc(list->n_states, sizeof *list->are_read);
+		list->are_read = mem_alloc_apart(list->n_states, sizeof *list->are_read);
 	memset(list->are_read, 0, list->n_states * sizeof *list->are_read);
 	if (read_members(list, object, producer, states, err) == 0)
 		return 0;

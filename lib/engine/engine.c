@@ -16,7 +16,7 @@ struct engine {
 
 struct engine *engine_open(const struct engine_opts *opts)
 {
-	struct engine *e = mem_alloc(1, sizeof *e);
+	struct engine *e = mem_alloc_apart(1, sizeof *e);
 
 	e->opts = *opts;
 	if (opts->window.every_n || opts->window.has_start || opts->window.has_end)

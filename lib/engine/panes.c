@@ -32,7 +32,7 @@ static void make_room(struct panes *w)
 
 static struct pane *make_pane(struct panes *w, size_t at, const struct window_pane *where)
 {
-	struct pane *p = mem_alloc(1, sizeof *p);
+	struct pane *p = mem_alloc_apart(1, sizeof *p);
 
 	make_room(w);
 	memmove(w->panes + at + 1, w->panes + at, (w->n_panes - at) * sizeof *w->panes);
@@ -412,7 +412,7 @@ static const struct engine_windows_ops ops = {
 struct engine_windows *panes_open(
 	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
 {
-	struct panes *w = mem_alloc(1, sizeof *w);
+	struct panes *w = mem_alloc_apart(1, sizeof *w);
 
 	assert(opts->has_time || opts->window.is_all);
 	*w = (struct panes){.windows.ops = &ops,

@@ -438,7 +438,7 @@ static const struct engine_windows_ops ops = {
 
 struct engine_windows *runs_open(const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
 {
-	struct runs *r = mem_alloc(1, sizeof *r);
+	struct runs *r = mem_alloc_apart(1, sizeof *r);
 
 	assert(opts->has_time || (!opts->window.session_us && !opts->window.session_max_us));
 	r->windows.ops = &ops;

@@ -273,7 +273,7 @@ static const struct engine_windows_ops ops = {.add = add,
 struct engine_windows *sessions_open(
 	const struct engine_opts *opts, struct engine_late *late, struct engine_counts *counts)
 {
-	struct sessions *s = mem_alloc(1, sizeof *s);
+	struct sessions *s = mem_alloc_apart(1, sizeof *s);
 
 	s->windows.ops = &ops;
 	s->next_border_us = WINDOW_NEVER;

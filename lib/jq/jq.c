@@ -119,7 +119,7 @@ void jq_explain(const struct jq_program *program, struct buf *out)
 struct jq_run *jq_run_open(
 	const struct jq_program *program, const struct jq_format *format, const struct jq_limits *limits)
 {
-	struct run *r = mem_alloc(1, sizeof *r);
+	struct run *r = mem_alloc_apart(1, sizeof *r);
 
 	assert(!program->foreign);
 	r->program = program;
@@ -132,7 +132,7 @@ struct jq_run *jq_run_open(
 		r->limits.bytes = JQ_BYTES_DEFAULT;
 	r->arena.limit_bytes = r->limits.bytes;
 	r->arena.on_limit = &r->on_limit;
-	r->vars = mem_alloc(program->n_vars + 1, sizeof *r->vars);
+	r->vars = mem_alloc_apart(program->n_vars + 1, sizeof *r->vars);
 	r->is_simple = program->test && !format->indent && !format->is_ascii && !format->is_sorted &&
 		       !format->is_colored && !format->is_raw && !format->is_joined && !format->is_nul &&
 		       !format->is_seq;

@@ -7,14 +7,14 @@
 
 struct json_scan *json_scan_open(const struct json_paths *paths, int depth_max)
 {
-	struct json_scan *scan = mem_alloc(1, sizeof *scan);
+	struct json_scan *scan = mem_alloc_apart(1, sizeof *scan);
 
 	assert(depth_max >= 1 && depth_max <= JSON_DEPTH_MAX);
 	scan->kernel = json_kernel();
 	scan->window_bytes = JSON_WINDOW_BYTES;
 	scan->n_spans = paths ? json_paths_count(paths) : 0;
 	scan->plain.paths = scan->n_spans ? paths : NULL;
-	scan->spans = mem_alloc(scan->n_spans + 1, sizeof *scan->spans);
+	scan->spans = mem_alloc_apart(scan->n_spans + 1, sizeof *scan->spans);
 	scan->plain.spans = scan->spans + 1;
 	scan->plain.depth_max = depth_max;
 	json_shapes_init(&scan->shapes, scan->n_spans);

@@ -23,7 +23,7 @@ void json_shapes_init(struct json_shapes *s, size_t n_spans)
 	s->shapes = aligned_alloc(JSON_PIECE_BYTES, JSON_SHAPES * sizeof *s->shapes);
 	if (!s->shapes)
 		mem_fail();
-	s->spans = mem_alloc(JSON_SHAPES * (2 * n_spans + 1), sizeof *s->spans);
+	s->spans = mem_alloc_apart(JSON_SHAPES * (2 * n_spans + 1), sizeof *s->spans);
 	for (size_t i = 0; i < JSON_SHAPES; i++) {
 		struct json_shape *shape = &s->shapes[i];
 

@@ -33,6 +33,21 @@ void *mem_alloc(size_t count, size_t size)
 	return p;
 }
 
+void *mem_alloc_apart(size_t count, size_t size)
+{
+	size_t bytes;
+	void *p;
+
+	if (__builtin_mul_overflow(count ? count : 1, size ? size : 1, &bytes) ||
+		__builtin_add_overflow(bytes, MEM_APART_BYTES - 1, &bytes))
+		mem_fail();
+	bytes -= bytes % MEM_APART_BYTES;
+	p = aligned_alloc(MEM_APART_BYTES, bytes);
+	if (!p)
+		mem_fail();
+	return memset(p, 0, bytes);
+}
+
 void *mem_resize(void *old, size_t count, size_t size)
 {
 	void *p = reallocarray(old, count ? count : 1, size ? size : 1);

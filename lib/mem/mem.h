@@ -13,6 +13,14 @@
 /* A zeroed block of count * size bytes; never NULL (one byte at least). */
 void *mem_alloc(size_t count, size_t size);
 
+/*
+ * The same for what one of several threads writes again and again: it shares no cache line with anything else, nor with
+ * the line beside it, which processors fetch along. An array of such has elements that begin at MEM_APART_BYTES:
+ * _Alignas(MEM_APART_BYTES) at their first member.
+ */
+enum { MEM_APART_BYTES = 128 };
+void *mem_alloc_apart(size_t count, size_t size);
+
 /* old (or NULL) grown or shrunk to count * size bytes, contents kept, the new part undefined. */
 void *mem_resize(void *old, size_t count, size_t size);
 
