@@ -204,13 +204,12 @@ static int read_head(struct agg *g, const struct at *at, struct agg_head *head, 
 
 static bool read_bound(struct agg *g, struct json_span span, int64_t *us)
 {
-	static const struct etime_format iso = {ETIME_ISO, NULL};
 	struct slice text;
 
 	if (span.type != JSON_STRING)
 		return false;
 	text = json_text(span, &g->workers[0].tmp);
-	return etime_parse(&iso, text.p, text.len, false, us);
+	return etime_parse_bound(text.p, text.len, us);
 }
 
 /* Bounds are half-open, but those of sessions and of the whole stream name the last record. */

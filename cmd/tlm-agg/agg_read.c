@@ -52,26 +52,50 @@ static bool reject_program(struct line *l, bool is_error, const char *option, st
 	return reject(l, is_error ? REJECT_PROGRAM : REJECT_LIMIT, "%s%.*s", option, (int)message.len, message.p);
 }
 
+/* A bound of a row, which may lie outside of the years of records. */
+static bool read_bound(struct line *l, const struct timefield *field, size_t slot, int64_t *us)
+{
+	struct json_span span = l->record->spans[slot];
+	struct slice text;
+	const char *why;
+
+	if (!timefield_get(field, span, &l->w->tmp, us, &why))
+		return true;
+	if (span.type == JSON_STRING) {
+		text = json_text(span, &l->w->tmp);
+		if (etime_parse_bound(text.p, text.len, us))
+			return true;
+	}
+	return reject_field(l, REJECT_NO_TIME, field->path.text, why);
+}
+
+static bool read_row_time(struct line *l)
+{
+	const struct agg *g = l->w->agg;
+	int64_t *us = &l->item->time_us, end_us;
+
+	if (!read_bound(l, &g->time, g->time_slot, us) || !read_bound(l, &g->time_end, g->time_end_slot, &end_us))
+		return false;
+	if (end_us - ROW_SHIFT_US > *us)
+		*us = end_us - ROW_SHIFT_US;
+	return (*us >= ETIME_MIN_US && *us <= ETIME_MAX_US) ||
+	       reject_field(l, REJECT_NO_TIME, g->time_end.path.text, "is outside of the years 1 to 9999");
+}
+
 static bool read_time(struct line *l)
 {
 	const struct agg *g = l->w->agg;
-	const struct json_span *spans = l->record->spans;
-	int64_t *us = &l->item->time_us, end_us;
+	int64_t *us = &l->item->time_us;
 	const char *why;
 
 	if (g->time_from == TIME_MESSAGE) {
 		*us = l->block->in->records[l->item->line].time_us;
 		return *us != BATCH_NO_TIME || reject_field(l, REJECT_NO_TIME, "the message", "has no time");
 	}
-	if (timefield_get(&g->time, spans[g->time_slot], &l->w->tmp, us, &why))
-		return reject_field(l, REJECT_NO_TIME, g->time.path.text, why);
-	if (g->time_from != TIME_WINDOW)
-		return true;
-	if (timefield_get(&g->time_end, spans[g->time_end_slot], &l->w->tmp, &end_us, &why))
-		return reject_field(l, REJECT_NO_TIME, g->time_end.path.text, why);
-	if (end_us - ROW_SHIFT_US > *us)
-		*us = end_us - ROW_SHIFT_US;
-	return true;
+	if (g->time_from == TIME_WINDOW)
+		return read_row_time(l);
+	return !timefield_get(&g->time, l->record->spans[g->time_slot], &l->w->tmp, us, &why) ||
+	       reject_field(l, REJECT_NO_TIME, g->time.path.text, why);
 }
 
 /* The value that votes on the time; null or nothing has no vote. */

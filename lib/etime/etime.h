@@ -59,6 +59,9 @@ bool etime_parse(const struct etime_format *format, const char *p, size_t len, b
  */
 size_t etime_print_iso(char out[ETIME_ISO_BYTES], int64_t us);
 
+/* Reads what etime_print_iso() writes of any bound of a window, and all that ETIME_ISO reads. */
+bool etime_parse_bound(const char *p, size_t len, int64_t *us);
+
 /* A time zone of tzdata ("Europe/Warsaw", "UTC"). */
 struct etime_zone;
 

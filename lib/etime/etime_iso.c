@@ -2,6 +2,8 @@
 
 #include "etime/etime_parts.h"
 
+#define ERA_US (INT64_C(146097) * 86400 * 1000000) /* 400 years */
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -90,4 +92,29 @@ bool etime_parse_iso(const char *p, size_t len, int64_t *us)
 	if (p < end && !etime_take_offset(&p, end, &t.offset_s))
 		return false;
 	return p == end && etime_from_parts(&t, us);
+}
+
+/* The calendar repeats every 400 years: the year is moved to 2000 or later, and the time back. */
+bool etime_parse_bound(const char *p, size_t len, int64_t *us)
+{
+	static const struct etime_format iso = {ETIME_ISO, NULL};
+	const char *at = p, *end = p + len;
+	char moved[ETIME_ISO_BYTES];
+	bool is_before;
+	int year, near;
+
+	if (etime_parse(&iso, p, len, false, us))
+		return true;
+	is_before = take_char(&at, end, '-');
+	if (!take_digits(&at, end, end - at > 4 && is_digit(at[4]) ? 5 : 4, &year) ||
+		(size_t)(end - at) > sizeof moved - 4)
+		return false;
+	year = is_before ? -year : year;
+	near = 2000 + (year % 400 + 400) % 400;
+	etime_put2(etime_put2(moved, near / 100), near % 100);
+	memcpy(moved + 4, at, (size_t)(end - at));
+	if (!etime_parse_iso(moved, 4 + (size_t)(end - at), us))
+		return false;
+	*us += (int64_t)((year - near) / 400) * ERA_US;
+	return true;
 }

@@ -280,6 +280,26 @@ static void fast_reader_agrees_with_the_plain_one(void **state)
 	}
 }
 
+static void bounds_of_windows_are_read_as_they_are_printed(void **state)
+{
+	static const int64_t far[] = {ETIME_MIN_US - 1, ETIME_MAX_US + 1, ETIME_MIN_US, ETIME_MAX_US, 0,
+		ETIME_MIN_US - INT64_C(8640000000000000), ETIME_MAX_US + INT64_C(8640000000000000)};
+	static const char *const bad[] = {"", "-", "1", "10000", "10000-02-30T00:00:00Z", "100000-01-01T00:00:00Z",
+		"10000-01-01T00:00:00.00000000000000000000000000000000000000Z", "--001-01-01T00:00:00Z"};
+	int64_t us;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof far / sizeof *far; i++) {
+		char out[ETIME_ISO_BYTES];
+		size_t len = etime_print_iso(out, far[i]);
+
+		assert_true(etime_parse_bound(out, len, &us));
+		assert_int_equal(us, far[i]);
+	}
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(etime_parse_bound(bad[i], strlen(bad[i]), &us));
+}
+
 /* Every instant of 64 bits has a text of bounded length, though only the years 1 to 9999 are exact. */
 static void far_instants_print_in_bounds(void **state)
 {
@@ -411,6 +431,7 @@ int main(void)
 		cmocka_unit_test(damaged_zone_files_do_no_harm),
 		cmocka_unit_test(fast_reader_agrees_with_the_plain_one),
 		cmocka_unit_test(far_instants_print_in_bounds),
+		cmocka_unit_test(bounds_of_windows_are_read_as_they_are_printed),
 		cmocka_unit_test(patterns_print_as_the_c_library_does),
 		cmocka_unit_test(calendar_is_whole),
 	};

@@ -451,6 +451,14 @@ mark() { printf '{"_tlm":{"time_us":%d,"source":"x"}}\n' "$1"; }
 	agg --time ts -w day count ends
 	same '{"window_start":"0001-01-01T00:00:00Z","window_end":"0001-01-02T00:00:00Z","count":1}
 {"window_start":"9999-12-31T00:00:00Z","window_end":"10000-01-01T00:00:00Z","count":1}' "$(cat out)"
+	# and such rows are read again
+	same 2 "$(tlm-agg 'sum(count) as n' out | jq .n)"
+	for w in day month 'week --tz Europe/Warsaw'; do
+		# shellcheck disable=SC2086
+		tlm-agg --time ts -w $w count ends --partial | tlm-agg -w $w --merge count >merged
+		# shellcheck disable=SC2086
+		tlm-agg --time ts -w $w count ends | cmp - merged
+	done
 	# times beyond are no times
 	printf '{"t":%s}\n' 9223372036854775807 -9223372036854775808 1e300 -62135596800000001 253402300800000000 1 >ends
 	agg --time t:us -w 1m count ends --rejects bad
