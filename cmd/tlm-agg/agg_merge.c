@@ -253,6 +253,8 @@ static bool find_time(const struct agg *g, const struct engine_part *part, int64
 	*us = w->session_us ? part->end_us : part->end_us - 1;
 	if (known_us < *us)
 		*us = known_us;
+	if (known_us == AGG_KNOWN_NONE)
+		return false;
 	if (!w->session_us || g->has_delay)
 		return true;
 	if (w->session_max_us)

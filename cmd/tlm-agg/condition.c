@@ -47,6 +47,7 @@ struct condition *condition_open(const char *option, const char *program, struct
 	struct jq_program *alone = compile(option, slice_str(program), err);
 	struct jq_format format = {0};
 	struct buf text = BUF_INIT;
+	struct err inner = ERR_INIT;
 	struct condition *c;
 
 	if (!alone)
@@ -54,9 +55,11 @@ struct condition *condition_open(const char *option, const char *program, struct
 	jq_program_close(alone);
 	c = mem_alloc(1, sizeof *c);
 	buf_addf(&text, "select(%s\n)", program); /* the line end closes a comment */
-	c->program = compile(option, buf_slice(&text), err);
+	c->program = compile(option, buf_slice(&text), &inner);
 	buf_release(&text);
 	if (!c->program) {
+		err_set(err, ERR_PROGRAM, "%s: expected a condition, such as .value > 80, not '%.80s'", option,
+			program); /* nothing, a comment or definitions: alone they are programs */
 		condition_close(c);
 		return NULL;
 	}

@@ -230,6 +230,7 @@ struct agg_head {
 };
 
 #define AGG_KNOWN_ALL INT64_MAX
+#define AGG_KNOWN_NONE INT64_MIN /* no time was known: a quorum was never reached */
 
 /* A hash of what decides what the states of a list mean, and of more, what the caller knows besides. */
 uint64_t agg_config(const struct agg_list *list, struct slice more);

@@ -601,6 +601,14 @@ static void heads_come_back(void **state)
 		read_head("{\"v\":1,\"config\":\"0123456789abcdef\",\"window\":\"1m\",\"x\":{}}", &back, &err), 0);
 	assert_int_equal(back.n_inputs, 1);
 	assert_true(back.known_us == AGG_KNOWN_ALL);
+	head.known_us = AGG_KNOWN_NONE;
+	buf_reset(&out);
+	buf_add_char(&out, '{');
+	agg_head_write(&head, &out);
+	buf_add_char(&out, '}');
+	assert_non_null(strstr(buf_cstr(&out), "\"known\":null"));
+	assert_int_equal(read_head(buf_cstr(&out), &back, &err), 0);
+	assert_true(back.known_us == AGG_KNOWN_NONE);
 	assert_int_equal(read_head("[]", &back, &err), -1);
 	assert_string_equal(err.msg, "_state is no object");
 	assert_int_equal(read_head("{\"config\":\"0123456789abcdef\"}", &back, &err), -1);

@@ -89,6 +89,7 @@ const char *agg_condition_end(const char *p)
 static int compile(struct agg_condition *c, struct slice text, size_t *at, struct err *err)
 {
 	struct buf whole = BUF_INIT;
+	struct err inner = ERR_INIT;
 	struct jq_program *alone = jq_program_open(text, NULL, at, err);
 	const char *foreign;
 
@@ -105,10 +106,12 @@ static int compile(struct agg_condition *c, struct slice text, size_t *at, struc
 	buf_add_str(&whole, "select(");
 	buf_add_slice(&whole, text);
 	buf_add_str(&whole, "\n)"); /* behind a comment */
-	c->program = jq_program_open(buf_slice(&whole), NULL, at, err);
+	c->program = jq_program_open(buf_slice(&whole), NULL, at, &inner);
 	buf_release(&whole);
-	if (!c->program)
-		return -1;
+	if (!c->program) { /* a comment or definitions: alone they are programs */
+		*at = 0;
+		return err_set(err, ERR_PROGRAM, "expected a program behind 'where', such as .value > 80");
+	}
 	c->run = jq_run_open(c->program, &(struct jq_format){.indent = 0}, NULL);
 	c->scan = json_scan_open(jq_paths(c->program), JSON_DEPTH_MAX);
 	c->text = (struct slice){mem_dup(text.p, text.len), text.len};

@@ -94,7 +94,10 @@ void agg_head_write(const struct agg_head *head, struct buf *out)
 	}
 	if (head->known_us != AGG_KNOWN_ALL) {
 		json_add_key(out, "known");
-		form_add_i64(out, head->known_us);
+		if (head->known_us == AGG_KNOWN_NONE)
+			buf_add_str(out, "null");
+		else
+			form_add_i64(out, head->known_us);
 	}
 }
 
@@ -136,8 +139,8 @@ int agg_head_read(struct json_span object, struct agg_head *head, struct err *er
 	if (inputs.type != JSON_ABSENT && (!form_i64(inputs, &n) || n < 1 || n > AGG_INPUTS_MAX))
 		return err_set(err, ERR_DATA, "inputs of _state is not a number from 1 to %d", AGG_INPUTS_MAX);
 	head->n_inputs = (uint32_t)n;
-	head->known_us = AGG_KNOWN_ALL;
-	if (known.type != JSON_ABSENT && !form_time(known, &head->known_us))
+	head->known_us = known.type == JSON_NULL ? AGG_KNOWN_NONE : AGG_KNOWN_ALL;
+	if (known.type != JSON_ABSENT && known.type != JSON_NULL && !form_time(known, &head->known_us))
 		return err_set(err, ERR_DATA, "known of _state is no time in microseconds");
 	return 0;
 }

@@ -161,6 +161,12 @@ END
 			done
 		done
 	done
+	# where a quorum never knew a time
+	for w in "-w 1m" "-w 30s --every 10s" "--session 20s" ""; do
+		tlm-agg --time s:s --quorum 3:k -g k $w "$list" part0 >whole
+		tlm-agg --time s:s --quorum 3:k -g k $w --partial "$list" part0 >states0
+		tlm-agg --merge -g k $w "$list" states0 | cmp - whole
+	done
 }
 
 @test "values that hold: what carries over, how long, and up to where" {
@@ -793,6 +799,15 @@ b          3         2  ██████████████████�
 	agg --where '.a) | (.b' count trips
 	[ "$status" = 3 ]
 	has err '--where: line 1, column 3: '
+	# programs alone, but none gives an answer
+	for program in '' '# .v' 'def f: .v;'; do
+		agg --where "$program" count trips
+		[ "$status" = 3 ]
+		has err "--where: expected a condition, such as .value > 80, not '$program'"
+	done
+	agg 'count, count where # .v as x' trips
+	[ "$status" = 3 ]
+	has err "aggregate list, byte 20: expected a program behind 'where', such as .value > 80"
 	agg --where '.ts | todate' count trips
 	[ "$status" = 3 ]
 	has err "--where: only libjq runs 'todate' at line 1, column 7: put tlm-filter 'select(...)' in front"
