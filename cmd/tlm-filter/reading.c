@@ -13,6 +13,7 @@ struct reading {
 	struct jqworker_session *session;
 	uint64_t given, settled; /* records: handed over; whose fate is known */
 	uint64_t base;           /* handed over before the batch at hand */
+	uint32_t told;           /* outputs of the run at hand that came and are counted */
 	struct buf last;         /* the last record of the batch before, for an error at the end */
 	uint64_t last_line;
 	struct batch last_in;
@@ -59,10 +60,14 @@ static int reject_last(struct filter *f, struct slice message, struct err *err)
 		err, "%.*s", (int)message.len, message.p);
 }
 
+/* They count as they come: a run that a signal ends has put out what it has. */
 static void count_outputs(struct filter *f, const struct jqworker_session_event *e)
 {
-	f->outputs += e->outputs;
-	f->opts.ledger->out += e->outputs;
+	uint32_t n = e->outputs - f->reading->told;
+
+	f->reading->told = e->what == JQWORKER_RUN ? 0 : e->outputs;
+	f->outputs += n;
+	f->opts.ledger->out += n;
 	if (e->outputs)
 		f->is_last_true = e->last == JQWORKER_LAST_TRUE;
 }
@@ -107,6 +112,7 @@ static int listen(struct filter *f, struct err *err)
 		switch (e.what) {
 		case JQWORKER_OUTPUT:
 			buf_add_slice(f->part.out, e.text);
+			count_outputs(f, &e);
 			result = filter_spill(f, &f->part, err);
 			break;
 		case JQWORKER_NOTES:

@@ -135,7 +135,7 @@ struct jqworker_session_opts {
 
 enum jqworker_event {
 	JQWORKER_COMPILED, /* not for callers */
-	JQWORKER_OUTPUT,   /* text: outputs, each with its newline */
+	JQWORKER_OUTPUT,   /* text: outputs, each with its newline; outputs: how many the run has put out so far */
 	JQWORKER_NOTES,    /* text: what debug and stderr said */
 	JQWORKER_RUN,      /* one run has ended: fate, outputs, last, status, text: the message of its error */
 	JQWORKER_NEED,

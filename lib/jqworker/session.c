@@ -48,6 +48,7 @@ struct player {
 	bool is_over, is_slurped;
 	struct buf events; /* what was not yet written */
 	uint64_t taken;
+	struct result result; /* of the run at hand */
 	jv_parser *events_of; /* --stream: of the record at hand, NULL for none */
 	char *streamed;
 };
@@ -88,6 +89,31 @@ static void tell(struct player *s, enum jqworker_event what, const struct result
 		flush_events(s);
 }
 
+static void tell_outputs(void *ctx, struct slice text)
+{
+	struct player *s = ctx;
+
+	tell(s, JQWORKER_OUTPUT, &s->result, text);
+}
+
+static void tell_notes(struct player *s)
+{
+	if (s->result.notes.len)
+		tell(s, JQWORKER_NOTES, NULL, buf_slice(&s->result.notes));
+	buf_reset(&s->result.notes);
+}
+
+/* Nothing that the run at hand has to say waits for a record that may be long in coming. */
+static void tell_need(struct player *s)
+{
+	tell_notes(s);
+	if (s->result.out.len)
+		tell_outputs(s, buf_slice(&s->result.out));
+	buf_reset(&s->result.out);
+	tell(s, JQWORKER_NEED, NULL, SLICE_LIT(""));
+	flush_events(s);
+}
+
 /* Reads until so many bytes of records are there. */
 static void need_bytes(struct player *s, size_t bytes)
 {
@@ -114,10 +140,8 @@ static bool take_record(struct player *s, struct slice *record)
 
 	if (s->is_over)
 		return false;
-	if (s->records.len == s->at) {
-		tell(s, JQWORKER_NEED, NULL, SLICE_LIT(""));
-		flush_events(s);
-	}
+	if (s->records.len == s->at)
+		tell_need(s);
 	need_bytes(s, sizeof len);
 	memcpy(&len, s->records.p + s->at, sizeof len);
 	s->at += sizeof len;
@@ -209,20 +233,12 @@ static jv give_input(jq_state *jq, void *ctx)
 	return next_input(ctx);
 }
 
-static void add_outputs(void *ctx, struct slice text)
-{
-	tell(ctx, JQWORKER_OUTPUT, NULL, text);
-}
-
 static bool run_once(struct player *s, jv input)
 {
-	static struct result r;
-
-	program_play(s->program, input, &r, add_outputs, s);
-	if (r.notes.len)
-		tell(s, JQWORKER_NOTES, NULL, buf_slice(&r.notes));
-	tell(s, JQWORKER_RUN, &r, buf_slice(&r.message));
-	return r.fate != JQWORKER_HALTED;
+	program_play(s->program, input, &s->result, tell_outputs, s);
+	tell_notes(s);
+	tell(s, JQWORKER_RUN, &s->result, buf_slice(&s->result.message));
+	return s->result.fate != JQWORKER_HALTED;
 }
 
 static void play(struct player *s)

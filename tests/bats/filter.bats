@@ -437,6 +437,16 @@ like_jq() {
 	same 2 "$(cat out)"
 	exec 9>&-
 	wait
+	# so does a run that goes on, and a signal finds what it put out in the books
+	tlm-filter --stats -n 'inputs' <live >more 2>err &
+	pid=$!
+	exec 9>live
+	printf '1\n2\n' >&9
+	within 5 grep -q 2 more
+	kill -TERM "$pid"
+	wait "$pid" || same 143 $?
+	exec 9>&-
+	has err '"open":2,"out":2,'
 }
 
 @test "--seq and --raw-output0: the separators of RFC 7464, and NUL" {
