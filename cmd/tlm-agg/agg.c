@@ -104,6 +104,7 @@ static int take_parts(struct agg *g, const struct batch *in, struct err *err)
 	block->in = in;
 	block->from = in->p;
 	block->first_line = in->first_line;
+	agg_block_reset(block); /* where all lines are folded without items, none of another batch is left in it */
 	agg_block_start(&g->workers[0], block);
 	while (is_more) {
 		if (!is_single && g->has_begun && agg_usual_fits(g) && !agg_usual_fold(g, block))

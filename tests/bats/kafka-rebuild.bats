@@ -47,6 +47,19 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	same '[0,1]' "$(jq -s -c 'map(.partition)' rows)"
 }
 
+@test "keys that are the groups are not told, whatever way the batches are read" {
+	is_at() { [[ $(committed) == *" p=$1 "* || $(committed) == *" p=$1" ]]; }
+	timeout 100 tlm-agg -G "$T" --commit-interval 100ms --time s:s -w 1h -g k count "kafka:$T" >rows 2>err 3>&- &
+	# each comes as a batch of its own: the first has an item, those behind it go where it went
+	for s in 1 2 3; do
+		records "$s" "$s" | put -K'|'
+		within 60 is_at $((2 * s)) || { committed; cat err; false; }
+	done
+	kill %1
+	wait %1 || [ $? = 143 ]
+	none_of 'the key of a record' err
+}
+
 @test "members of several partitions end when all are read, though windows stay open" {
 	for p in 0 1; do seq 5000 | sed 's/.*/{"s":&,"k":"a","v":1}/' | put -p $p; done
 	# each would wait for the other for as long as a dead member is kept
