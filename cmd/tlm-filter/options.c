@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "jobs/jobs.h"
 #include "json/json.h"
@@ -328,7 +329,7 @@ static const struct opt_hint hints[] = {
 const struct opt_spec options_spec = {
 	.tool = "tlm-filter",
 	.summary = "selects and transforms records with a jq program",
-	.usage = "[options] PROGRAM [SOURCE...] [-o SINK]",
+	.usage = "[options] [PROGRAM] [SOURCE...] [-o SINK]",
 	.details = "PROGRAM is jq's language. What telemetry programs are made of runs natively, near the speed of the pipe; the rest "
 		   "runs in libjq, in a worker process with limits. A record that a program only selects leaves as its own bytes.",
 	.examples = "tlm-filter 'select(.variable == \"SPEED\" and .value > 80)' trips.ndjson\n"
@@ -356,6 +357,11 @@ int options_program(const struct options *o, char *const *operands, int n_operan
 	if (o->where) {
 		/* the line end keeps a comment at the end of the program from eating the bracket */
 		buf_addf(program, "select(%s\n)", o->where);
+		return 0;
+	}
+	/* at the end of a pipe jq takes what comes as it is */
+	if (!n_operands && !(isatty(STDIN_FILENO) && isatty(STDOUT_FILENO))) {
+		buf_add_char(program, '.');
 		return 0;
 	}
 	if (!n_operands)
