@@ -49,14 +49,15 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 
 @test "keys that are the groups are not told, whatever way the batches are read" {
 	is_at() { [[ $(committed) == *" p=$1 "* || $(committed) == *" p=$1" ]]; }
-	timeout 100 tlm-agg -G "$T" --commit-interval 100ms --time s:s -w 1h -g k count "kafka:$T" >rows 2>err 3>&- &
+	tlm-agg -G "$T" --commit-interval 100ms --time s:s -w 1h -g k count "kafka:$T" >rows 2>err 3>&- &
+	member=$!
 	# each comes as a batch of its own: the first has an item, those behind it go where it went
 	for s in 1 2 3; do
 		records "$s" "$s" | put -K'|'
-		within 60 is_at $((2 * s)) || { committed; cat err; false; }
+		within 60 is_at $((2 * s)) || { committed; cat err; kill "$member"; false; }
 	done
-	kill %1
-	wait %1 || [ $? = 143 ]
+	kill "$member"
+	wait "$member" || [ $? = 143 ]
 	none_of 'the key of a record' err
 }
 
