@@ -43,9 +43,9 @@ void *mem_alloc_apart(size_t count, size_t size)
 		mem_fail();
 	bytes -= bytes % MEM_APART_BYTES;
 	p = aligned_alloc(MEM_APART_BYTES, bytes);
-	if (!p)
-		mem_fail();
-	return memset(p, 0, bytes);
+	if (p)
+		return memset(p, 0, bytes);
+	mem_fail();
 }
 
 void *mem_resize(void *old, size_t count, size_t size)

@@ -66,7 +66,7 @@ struct opt_spec {
 		*more; /* options of several tools, OPT_END last; offsets into the common struct; may be NULL */
 	const struct opt *common;     /* options of every tool, OPT_END last; offsets into the common struct */
 	const struct opt_hint *hints; /* {NULL, NULL} last; may be NULL */
-	bool has_program; /* an operand may begin with '-' when no letter follows: "-.value" */
+	bool has_program;             /* an operand may begin with '-' when no letter follows: "-.value" */
 	/*
 	 * May be NULL. Called for each operand in the order of the command line, between the options around it (jq's
 	 * --args changes what the operands behind it mean). Returns 0 (it stays an operand), 1 (taken), or -1 with err.
