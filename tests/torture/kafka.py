@@ -178,9 +178,15 @@ class Torture:
         p.log, p.is_merge = log, is_merge
         self.members.append(p)
 
+    def stop_proxies(self):
+        """The next run has its own before the same brokers."""
+        if self.proxies:
+            subprocess.run([f"{TOP}/tests/services/s3-stop.sh", f"{self.o.dir}/toxi-{os.getpid()}"], check=True)
+
     def fail(self, why):
         for p in self.members + [self.producer.pipe]:
             p.kill()
+        self.stop_proxies()
         for path in glob.glob(f"{self.o.dir}/[0-9]*/data/{self.name}-state-*"):
             subprocess.run(["cp", "-r", "--parents", path, self.work])  # the brokers may be compacting it
         sys.exit(f"kafka.py: {why}\nfaults so far: {dict(self.done)}\nagain: {' '.join(sys.argv)} --seed {self.o.seed}"
@@ -445,8 +451,7 @@ class Torture:
         n = self.merged(producer.ms) if o.tool == "merge" else self.compare(producer.sent)
         if not n:
             self.fail("nothing came out")
-        if self.proxies:
-            subprocess.run([f"{TOP}/tests/services/s3-stop.sh", f"{o.dir}/toxi-{os.getpid()}"], check=True)
+        self.stop_proxies()
         logs = "".join(open(f"{self.work}/{name}").read() for name in os.listdir(self.work))
         self.done["new producers"] = logs.count("going on with a new producer")
         self.done["given back"] = logs.count("given back to the group")
