@@ -148,3 +148,17 @@ same_for_all() {
 	run tlm-agg -j 65 count /dev/null
 	[ "$status" = 2 ]
 }
+
+@test "what is over a limit stands in the rejects in the order of the lines, for every -j" {
+	cd "$BATS_TEST_TMPDIR"
+	# more than one batch: threads would read the second one
+	{
+		seq 1 20000 | sed 's/.*/{"t":1,"k":"a","n":&}/'
+		printf '%s\n' '{"t":1,"k":"b"}' '{bad' '{"t":1,"k":"c"}'
+	} >in
+	for j in 1 2; do
+		same 20000 "$(tlm-agg -j $j --time t:s -w 1m -g k --max-keys 1 --on-full drop --rejects "rejects$j" count in | jq .count)"
+	done
+	same $'20001 full\n20002 json\n20003 full' "$(jq -r '"\(.line) \(.reason)"' rejects2)"
+	cmp rejects1 rejects2
+}
