@@ -312,6 +312,9 @@ void agg_block_reset(struct agg_block *block);
 void agg_block_settle(const struct agg_worker *w, struct agg_block *block);
 void agg_block_release(struct agg_block *block);
 
+/* The bound of a window as rows have it. */
+bool agg_read_bound(struct json_span span, struct buf *tmp, int64_t *us);
+
 /* agg_usual.c */
 struct agg_usual *agg_usual_open(struct agg_worker *w);
 void agg_usual_close(struct agg_usual *u); /* does nothing for NULL */

@@ -202,16 +202,6 @@ static int read_head(struct agg *g, const struct at *at, struct agg_head *head, 
 	return 0;
 }
 
-static bool read_bound(struct agg *g, struct json_span span, int64_t *us)
-{
-	struct slice text;
-
-	if (span.type != JSON_STRING)
-		return false;
-	text = json_text(span, &g->workers[0].tmp);
-	return etime_parse_bound(text.p, text.len, us);
-}
-
 /* Bounds are half-open, but those of sessions and of the whole stream name the last record. */
 static int read_bounds(struct agg *g, const struct at *at, struct engine_part *part, struct err *err)
 {
@@ -226,7 +216,8 @@ static int read_bounds(struct agg *g, const struct at *at, struct engine_part *p
 				 : "it has no times, and the rows before it have some",
 			err);
 	if (has_time) {
-		if (!read_bound(g, spans[slots[0]], &part->start_us) || !read_bound(g, spans[slots[1]], &part->end_us))
+		if (!agg_read_bound(spans[slots[0]], &g->workers[0].tmp, &part->start_us) ||
+			!agg_read_bound(spans[slots[1]], &g->workers[0].tmp, &part->end_us))
 			return reject_part(g, at, "the bounds of its window are no times", err);
 		if (part->end_us < part->start_us + !is_inclusive)
 			return reject_part(g, at, "its window ends before it begins", err);

@@ -52,21 +52,24 @@ static bool reject_program(struct line *l, bool is_error, const char *option, st
 	return reject(l, is_error ? REJECT_PROGRAM : REJECT_LIMIT, "%s%.*s", option, (int)message.len, message.p);
 }
 
+bool agg_read_bound(struct json_span span, struct buf *tmp, int64_t *us)
+{
+	struct slice text;
+
+	if (span.type != JSON_STRING)
+		return false;
+	text = json_text(span, tmp);
+	return etime_parse_bound(text.p, text.len, us);
+}
+
 /* A bound of a row, which may lie outside of the years of records. */
 static bool read_bound(struct line *l, const struct timefield *field, size_t slot, int64_t *us)
 {
 	struct json_span span = l->record->spans[slot];
-	struct slice text;
 	const char *why;
 
-	if (!timefield_get(field, span, &l->w->tmp, us, &why))
-		return true;
-	if (span.type == JSON_STRING) {
-		text = json_text(span, &l->w->tmp);
-		if (etime_parse_bound(text.p, text.len, us))
-			return true;
-	}
-	return reject_field(l, REJECT_NO_TIME, field->path.text, why);
+	return !timefield_get(field, span, &l->w->tmp, us, &why) || agg_read_bound(span, &l->w->tmp, us) ||
+	       reject_field(l, REJECT_NO_TIME, field->path.text, why);
 }
 
 static bool read_row_time(struct line *l)

@@ -329,9 +329,9 @@ struct node *parser_call_prelude(struct parser *p, struct node *call)
 	const struct function *f = find_prelude(p->program, call->name, call->n);
 	const struct copy plain = {p, f, call->args, &call->at};
 	struct copy c = plain;
-	const char *text = prelude_text(p->program, call);
+	const char *text = f ? NULL : prelude_text(p->program, call);
 
-	if (!f && text)
+	if (text)
 		f = read_prelude(p, call->name, text);
 	if (!f || !f->body)
 		return NULL;

@@ -154,7 +154,6 @@ static int check_columns(const struct rows *r, struct err *err)
 {
 	for (size_t i = 0; i < r->opts.n_fields + r->opts.list->n_calls; i++) {
 		const char *name = name_of(r, i);
-
 		struct slice top = top_of(r, i, name);
 
 		if (is_reserved(top))
