@@ -18,22 +18,6 @@ static void fail(struct reader *r, rd_kafka_resp_err_t code, const char *what)
 	reader_fail(r, &err);
 }
 
-/* Whoever keeps state of it is told what was committed. */
-static int take_part(struct reader *r, struct part *p, const rd_kafka_topic_partition_t *from)
-{
-	struct slice metadata = {from->metadata, from->metadata ? from->metadata_size : 0};
-	struct err err = ERR_INIT;
-
-	buf_reset(&p->metadata);
-	buf_add_slice(&p->metadata, metadata);
-	if (r->keeper->take(r->keeper->ctx, (uint32_t)(p - r->parts), p->name, p->id, p->committed,
-		    buf_slice(&p->metadata), &err) == 0)
-		return 0;
-	err_at(&err, p->name, 0, 0);
-	reader_fail(r, &err);
-	return -1;
-}
-
 /* By its address, else by what is committed; a range ends where it did for those who had the partition before. */
 static int find_range(struct reader *r, struct part *p, struct err *err)
 {
@@ -48,7 +32,56 @@ static int find_range(struct reader *r, struct part *p, struct err *err)
 	return 0;
 }
 
-/* Where reading begins is our decision: what is committed, else offset=, else the beginning. */
+/*
+ * Where reading begins is our decision: what is committed (at), else offset=, else the beginning. Whoever keeps state
+ * of it is told.
+ */
+static int find_start(struct reader *r, struct part *p, const rd_kafka_topic_partition_t *at, struct err *err)
+{
+	reader_drop(r, p);
+	p->committed = at->offset >= 0 ? at->offset : -1;
+	buf_reset(&p->metadata);
+	if (at->metadata)
+		buf_add(&p->metadata, at->metadata, at->metadata_size);
+	p->next = p->end = p->seen_end = -1;
+	p->is_done = p->is_caught_up = p->is_to_rewind = false;
+	/* the library keeps a pause over an assignment: is_paused stays, and the next fill() resumes */
+	if (find_range(r, p, err))
+		return -1;
+	if (r->keeper && r->keeper->take(r->keeper->ctx, (uint32_t)(p - r->parts), p->name, p->id, p->committed,
+				 buf_slice(&p->metadata), err))
+		return err_at(err, p->name, 0, 0);
+	return 0;
+}
+
+/*
+ * A partition is taken as ours until the group says that it is lost, and a member that sleeps is not told: another may
+ * have gone on with it since we asked, and what is kept for it is of later. Whether that is why it was refused, *at
+ * then being what is committed now.
+ */
+static bool has_moved(struct reader *r, struct part *p, rd_kafka_topic_partition_t *at)
+{
+	rd_kafka_topic_partition_list_t *list = rd.topic_partition_list_new(1);
+	rd_kafka_topic_partition_t *now = rd.topic_partition_list_add(list, p->topic, p->id);
+	struct err err = ERR_INIT;
+	bool has = false;
+
+	if (reader_ask_committed(r, list, ledger_now_us() + STABLE_US, &err) == 0)
+		has = !reader_is_at(now, p->committed, &p->metadata);
+	err_reset(&err);
+	if (has) {
+		void *metadata = at->metadata;
+
+		r->keeper->forget(r->keeper->ctx, (uint32_t)(p - r->parts));
+		at->offset = now->offset;
+		at->metadata_size = now->metadata_size;
+		at->metadata = now->metadata;
+		now->metadata = metadata; /* the list frees it */
+	}
+	rd.topic_partition_list_destroy(list);
+	return has;
+}
+
 static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 {
 	struct err err = ERR_INIT;
@@ -58,21 +91,17 @@ static int find_starts(struct reader *r, rd_kafka_topic_partition_list_t *list)
 		return -1;
 	}
 	for (int i = 0; i < list->cnt; i++) {
-		struct part *p = reader_part(r, list->elems[i].topic, list->elems[i].partition);
-		int64_t committed = list->elems[i].offset;
+		rd_kafka_topic_partition_t *at = &list->elems[i];
+		struct part *p = reader_part(r, at->topic, at->partition);
 
-		reader_drop(r, p);
-		p->committed = committed >= 0 ? committed : -1;
-		p->next = p->end = p->seen_end = -1;
-		p->is_done = p->is_caught_up = p->is_to_rewind = false;
-		/* the library keeps a pause over an assignment: is_paused stays, and the next fill() resumes */
-		if (find_range(r, p, &err)) {
-			reader_fail(r, &err);
-			return -1;
+		while (find_start(r, p, at, &err)) {
+			if (err.code != ERR_REFUSED || !r->keeper || !has_moved(r, p, at)) {
+				reader_fail(r, &err);
+				return -1;
+			}
+			err_reset(&err);
 		}
-		if (r->keeper && take_part(r, p, &list->elems[i]))
-			return -1;
-		list->elems[i].offset = p->start;
+		at->offset = p->start;
 		p->is_assigned = true;
 	}
 	return 0;

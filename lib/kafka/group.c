@@ -172,7 +172,7 @@ static void forget_asked(struct reader *r, const rd_kafka_topic_partition_list_t
 	}
 }
 
-static bool is_at(const rd_kafka_topic_partition_t *found, int64_t offset, const struct buf *metadata)
+bool reader_is_at(const rd_kafka_topic_partition_t *found, int64_t offset, const struct buf *metadata)
 {
 	struct slice held = {found->metadata, found->metadata ? found->metadata_size : 0};
 
@@ -196,9 +196,9 @@ enum step reader_outcome(
 	for (int i = 0; result == STEP_DONE && i < list->cnt; i++) {
 		const struct part *p = reader_find(r, list->elems[i].topic, list->elems[i].partition);
 
-		if (is_at(&list->elems[i], p->committed, &p->metadata))
+		if (reader_is_at(&list->elems[i], p->committed, &p->metadata))
 			result = STEP_AGAIN;
-		else if (!is_at(&list->elems[i], p->asked, &p->asked_metadata))
+		else if (!reader_is_at(&list->elems[i], p->asked, &p->asked_metadata))
 			result = STEP_OVERTAKEN;
 	}
 	rd.topic_partition_list_destroy(list);

@@ -114,6 +114,7 @@ enum commit_when { COMMIT_BETWEEN, COMMIT_AT_END, COMMIT_HANDING_OVER };
 int reader_commit_exactly(struct reader *r, enum commit_when when, struct err *err);
 bool reader_is_cooperative(const struct reader *r);
 int reader_ask_committed(struct reader *r, rd_kafka_topic_partition_list_t *list, int64_t end_us, struct err *err);
+bool reader_is_at(const rd_kafka_topic_partition_t *found, int64_t offset, const struct buf *metadata);
 int reader_commit(struct reader *r, bool is_final, struct err *err);
 
 /*

@@ -152,6 +152,34 @@ in_pieces() {
 	same 3 "$(rows | wc -l | tr -d ' ')"
 }
 
+@test "a member that slept while another went on asks again what is committed" {
+	local first last member
+	printf '{"s":%s,"k":"%s"}\n' 1 a 2 b | records
+	agg -w 10s -g k count
+	first=$(committed | cut -d' ' -f3-)
+	echo '{"s":3,"k":"c"}' | records
+	agg -w 10s -g k count
+	last=$(committed | cut -d' ' -f3-)
+	# what compaction leaves of the topic, which the first commit cannot be found in
+	kafka_admin create "$T-late" 1 cleanup.policy=compact
+	get "$T-state" '%k|%s' | tac | awk -F'|' '!n[$1]++' | tac | kcat -P -q -b "$BROKERS" -t "$T-late" -p 0 -K'|'
+	kafka_admin commit "$T" "$T" 0 2 "$first"
+	# while it waits for a transaction there, the group goes on
+	mkfifo hold
+	kafka_admin transact "$T-late" 0 '["other"]' "$T" "$T" 0 3 "$last" <hold >state 3>&- &
+	exec 4>hold
+	within 60 grep -q open state
+	agg -w 10s -g k count --state-topic "$T-late" 3>&- 4>&- &
+	member=$!
+	within 60 eval '[ "$(kafka_admin members $T)" = "Stable 1" ]'
+	sleep 1
+	exec 4>&-
+	wait "$member"
+	echo '{"s":11,"k":"a"}' | records
+	agg -w 10s -g k count --state-topic "$T-late"
+	same 'a 1 b 1 c 1' "$(rows | jq -r '"\(.k) \(.count)"' | sort | xargs)"
+}
+
 @test "other options are refused, or begin anew where that is accepted: what is left of the old goes" {
 	printf '{"s":%s,"k":"%s"}\n' 1 a 2 b 2 c | records
 	agg -w 10s -g k count

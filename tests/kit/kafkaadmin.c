@@ -8,8 +8,10 @@
  *   kafkaadmin BROKERS allow USER topic|group NAME read|write|describe
  *   kafkaadmin BROKERS commit GROUP TOPIC PARTITION OFFSET [METADATA]
  *   kafkaadmin BROKERS committed GROUP TOPIC              lines "PARTITION OFFSET METADATA"
- *   kafkaadmin BROKERS transact TOPIC PARTITION VALUE     a message in a transaction: says "open", and commits it when
- *                                                         its standard input ends
+ *   kafkaadmin BROKERS transact TOPIC PARTITION VALUE [GROUP TOPIC PARTITION OFFSET METADATA]
+ *                                                         a message in a transaction, with its value for a key: says
+ *                                                         "open", and when its standard input ends commits that, and
+ *                                                         the offset of the group, of which it is no member
  *   kafkaadmin BROKERS fence ID                           whoever has this transactional.id is told that it is dead
  *   kafkaadmin BROKERS settle TOPIC                       waits until what was committed can be read: a producer knows
  *                                                         it before every partition has the marker that shows it
@@ -23,6 +25,7 @@
 
 enum { WAIT_MS = 60000, PARTITIONS_MAX = 64, NAP_US = 10000 };
 
+static const char *brokers;
 static rd_kafka_t *rk;
 static rd_kafka_queue_t *queue;
 
@@ -79,40 +82,43 @@ static void create(char **arg, int n)
 	check_topics("create", results, n_results);
 }
 
-static void delete_topic(char **arg)
+static void delete_topic(char **arg, int n)
 {
 	rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(arg[0]);
 	const rd_kafka_topic_result_t **results;
 	rd_kafka_event_t *event;
-	size_t n;
+	size_t n_results;
 
+	(void)n;
 	rd_kafka_DeleteTopics(rk, &topic, 1, NULL, queue);
 	event = await("delete");
-	results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n);
-	check_topics("delete", results, n);
+	results = rd_kafka_DeleteTopics_result_topics(rd_kafka_event_DeleteTopics_result(event), &n_results);
+	check_topics("delete", results, n_results);
 }
 
-static void grow(char **arg)
+static void grow(char **arg, int n)
 {
 	char text[512];
 	rd_kafka_NewPartitions_t *parts = rd_kafka_NewPartitions_new(arg[0], (size_t)atoi(arg[1]), text, sizeof text);
 	const rd_kafka_topic_result_t **results;
 	rd_kafka_event_t *event;
-	size_t n;
+	size_t n_results;
 
+	(void)n;
 	if (!parts)
 		die("grow", text);
 	rd_kafka_CreatePartitions(rk, &parts, 1, NULL, queue);
 	event = await("grow");
-	results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n);
-	check_topics("grow", results, n);
+	results = rd_kafka_CreatePartitions_result_topics(rd_kafka_event_CreatePartitions_result(event), &n_results);
+	check_topics("grow", results, n_results);
 }
 
-static void trim(char **arg)
+static void trim(char **arg, int n)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	rd_kafka_DeleteRecords_t *records;
 
+	(void)n;
 	rd_kafka_topic_partition_list_add(list, arg[0], atoi(arg[1]))->offset = atoll(arg[2]);
 	records = rd_kafka_DeleteRecords_new(list);
 	rd_kafka_DeleteRecords(rk, &records, 1, NULL, queue);
@@ -121,7 +127,7 @@ static void trim(char **arg)
 			      .err);
 }
 
-static void allow(char **arg)
+static void allow(char **arg, int n)
 {
 	char text[512], user[128];
 	rd_kafka_AclOperation_t op = strcmp(arg[3], "read") == 0    ? RD_KAFKA_ACL_OPERATION_READ
@@ -130,6 +136,7 @@ static void allow(char **arg)
 	rd_kafka_ResourceType_t type = strcmp(arg[1], "group") == 0 ? RD_KAFKA_RESOURCE_GROUP : RD_KAFKA_RESOURCE_TOPIC;
 	rd_kafka_AclBinding_t *acl;
 
+	(void)n;
 	snprintf(user, sizeof user, "User:%s", arg[0]);
 	acl = rd_kafka_AclBinding_new(type, arg[2], RD_KAFKA_RESOURCE_PATTERN_LITERAL, user, "*", op,
 		RD_KAFKA_ACL_PERMISSION_TYPE_ALLOW, text, sizeof text);
@@ -139,25 +146,32 @@ static void allow(char **arg)
 	await("allow");
 }
 
-static void set_offset(char **arg, int n)
+/* TOPIC PARTITION OFFSET [METADATA] */
+static rd_kafka_topic_partition_list_t *parse_offset(char **arg, int n)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-	rd_kafka_topic_partition_t *part = rd_kafka_topic_partition_list_add(list, arg[1], atoi(arg[2]));
+	rd_kafka_topic_partition_t *part = rd_kafka_topic_partition_list_add(list, arg[0], atoi(arg[1]));
 
-	part->offset = atoll(arg[3]);
-	if (n > 4) {
-		part->metadata = strdup(arg[4]);
-		part->metadata_size = strlen(arg[4]);
+	part->offset = atoll(arg[2]);
+	if (n > 3) {
+		part->metadata = strdup(arg[3]);
+		part->metadata_size = strlen(arg[3]);
 	}
-	check("commit", rd_kafka_commit(rk, list, 0));
+	return list;
 }
 
-static void committed(char **arg)
+static void set_offset(char **arg, int n)
+{
+	check("commit", rd_kafka_commit(rk, parse_offset(arg + 1, n - 1), 0));
+}
+
+static void committed(char **arg, int n)
 {
 	rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
 	const struct rd_kafka_metadata *meta;
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, arg[1], NULL);
 
+	(void)n;
 	check("committed", rd_kafka_metadata(rk, 0, topic, &meta, WAIT_MS));
 	for (int i = 0; i < meta->topics[0].partition_cnt && i < PARTITIONS_MAX; i++)
 		rd_kafka_topic_partition_list_add(list, arg[1], meta->topics[0].partitions[i].id);
@@ -177,25 +191,28 @@ static void check_error(const char *what, rd_kafka_error_t *error)
 		die(what, rd_kafka_error_string(error));
 }
 
-static void transact(char **arg)
+static void transact(char **arg, int n)
 {
 	char rest;
 
 	check_error("transact", rd_kafka_init_transactions(rk, WAIT_MS));
 	check_error("transact", rd_kafka_begin_transaction(rk));
 	check("transact", rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(arg[0]), RD_KAFKA_V_PARTITION(atoi(arg[1])),
-				  RD_KAFKA_V_VALUE(arg[2], strlen(arg[2])), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-				  RD_KAFKA_V_END));
+				  RD_KAFKA_V_KEY(arg[2], strlen(arg[2])), RD_KAFKA_V_VALUE(arg[2], strlen(arg[2])),
+				  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END));
 	check("transact", rd_kafka_flush(rk, WAIT_MS));
 	puts("open");
 	fflush(stdout);
 	while (read(STDIN_FILENO, &rest, 1) > 0)
 		;
+	if (n > 6)
+		check_error("transact", rd_kafka_send_offsets_to_transaction(rk, parse_offset(arg + 4, n - 4),
+						rd_kafka_consumer_group_metadata_new(arg[3]), WAIT_MS));
 	check_error("transact", rd_kafka_commit_transaction(rk, WAIT_MS));
 }
 
 /* With one property more, where its value is not NULL. */
-static rd_kafka_t *open_handle(rd_kafka_type_t type, const char *brokers, const char *property, const char *value)
+static rd_kafka_t *open_handle(rd_kafka_type_t type, const char *property, const char *value)
 {
 	rd_kafka_conf_t *conf = rd_kafka_conf_new();
 	char text[512];
@@ -218,13 +235,15 @@ static int64_t end_of(rd_kafka_t *reader, const char *topic, int partition)
 	return high;
 }
 
-static void settle(const char *brokers, const char *name)
+static void settle(char **arg, int n)
 {
-	rd_kafka_t *all = open_handle(RD_KAFKA_CONSUMER, brokers, "isolation.level", "read_uncommitted");
-	rd_kafka_t *stable = open_handle(RD_KAFKA_CONSUMER, brokers, "isolation.level", "read_committed");
+	const char *name = arg[0];
+	rd_kafka_t *all = open_handle(RD_KAFKA_CONSUMER, "isolation.level", "read_uncommitted");
+	rd_kafka_t *stable = open_handle(RD_KAFKA_CONSUMER, "isolation.level", "read_committed");
 	rd_kafka_topic_t *topic = rd_kafka_topic_new(all, name, NULL);
 	const struct rd_kafka_metadata *meta;
 
+	(void)n;
 	check("settle", rd_kafka_metadata(all, 0, topic, &meta, WAIT_MS));
 	for (int i = 0; i < meta->topics[0].partition_cnt; i++) {
 		int id = meta->topics[0].partitions[i].id;
@@ -238,74 +257,64 @@ static void settle(const char *brokers, const char *name)
 	}
 }
 
-static void open_client(const char *brokers, const char *group, const char *transactional_id)
-{
-	rk = group ? open_handle(RD_KAFKA_CONSUMER, brokers, "group.id", group)
-		   : open_handle(RD_KAFKA_PRODUCER, brokers, "transactional.id", transactional_id);
-	queue = rd_kafka_queue_new(rk);
-}
-
-static void count_members(const char *name)
+static void count_members(char **arg, int n)
 {
 	const struct rd_kafka_group_list *groups;
 
-	check("members", rd_kafka_list_groups(rk, name, &groups, WAIT_MS));
+	(void)n;
+	check("members", rd_kafka_list_groups(rk, arg[0], &groups, WAIT_MS));
 	for (int i = 0; i < groups->group_cnt; i++)
 		printf("%s %d\n", groups->groups[i].state, groups->groups[i].member_cnt);
 	rd_kafka_group_list_destroy(groups);
 }
 
+static void fence(char **arg, int n)
+{
+	(void)arg;
+	(void)n;
+	check_error("fence", rd_kafka_init_transactions(rk, WAIT_MS));
+}
+
+/* What a verb is done with: a producer, or the argument that names a group or a transactional.id. */
+static const struct verb {
+	const char *name;
+	int n_least;
+	void (*run)(char **arg, int n);
+	int group, transactional_id; /* from 1; 0: none */
+} verbs[] = {
+	{"create", 2, create, 0, 0},
+	{"delete", 1, delete_topic, 0, 0},
+	{"grow", 2, grow, 0, 0},
+	{"trim", 3, trim, 0, 0},
+	{"allow", 4, allow, 0, 0},
+	{"commit", 4, set_offset, 1, 0},
+	{"committed", 2, committed, 1, 0},
+	{"transact", 3, transact, 0, 3},
+	{"fence", 1, fence, 0, 1},
+	{"settle", 1, settle, 0, 0},
+	{"members", 1, count_members, 0, 0},
+};
+
 int main(int argc, char **argv)
 {
-	static const struct {
-		const char *name;
-		int n_least;
-	} verbs[] = {{"create", 2}, {"delete", 1}, {"grow", 2}, {"trim", 3}, {"allow", 4}, {"commit", 4},
-		{"committed", 2}, {"transact", 3}, {"fence", 1}, {"settle", 1}, {"members", 1}};
-	size_t verb = 0;
+	const struct verb *verb = NULL;
 
-	while (argc >= 3 && verb < sizeof verbs / sizeof *verbs && strcmp(argv[2], verbs[verb].name) != 0)
-		verb++;
-	if (argc < 3 || verb == sizeof verbs / sizeof *verbs || argc - 3 < verbs[verb].n_least) {
+	for (size_t i = 0; argc >= 3 && i < sizeof verbs / sizeof *verbs; i++) {
+		if (strcmp(argv[2], verbs[i].name) == 0 && argc - 3 >= verbs[i].n_least)
+			verb = &verbs[i];
+	}
+	if (!verb) {
 		fputs("usage: kafkaadmin BROKERS VERB ARGUMENT...\n", stderr);
 		return 2;
 	}
-	open_client(argv[1], verb == 5 || verb == 6 ? argv[3] : NULL, verb == 7 ? argv[5] : verb == 8 ? argv[3] : NULL);
-	switch (verb) {
-	case 0:
-		create(argv + 3, argc - 3);
-		break;
-	case 1:
-		delete_topic(argv + 3);
-		break;
-	case 2:
-		grow(argv + 3);
-		break;
-	case 3:
-		trim(argv + 3);
-		break;
-	case 4:
-		allow(argv + 3);
-		break;
-	case 5:
-		set_offset(argv + 3, argc - 3);
-		break;
-	case 6:
-		committed(argv + 3);
-		break;
-	case 7:
-		transact(argv + 3);
-		break;
-	case 8:
-		check_error("fence", rd_kafka_init_transactions(rk, WAIT_MS));
-		break;
-	case 9:
-		settle(argv[1], argv[3]);
-		break;
-	case 10:
-		count_members(argv[3]);
-		break;
-	}
+	brokers = argv[1];
+	if (verb->group)
+		rk = open_handle(RD_KAFKA_CONSUMER, "group.id", argv[2 + verb->group]);
+	else
+		rk = open_handle(RD_KAFKA_PRODUCER, "transactional.id",
+			verb->transactional_id ? argv[2 + verb->transactional_id] : NULL);
+	queue = rd_kafka_queue_new(rk);
+	verb->run(argv + 3, argc - 3);
 	fflush(stdout);
 	_exit(0);
 }
