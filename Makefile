@@ -43,7 +43,8 @@ LDHARDEN := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
 
 pkg = $(shell pkg-config $(1) $(2) 2>/dev/null)
 INC := -Ilib $(call pkg,--cflags,libzstd libcrypto oniguruma zlib liblzma liblz4 rdkafka)
-LIBS := $(or $(call pkg,--libs,libjq),-ljq) \
+# The C library comes first: oniguruma has a regcomp() of its own, which librdkafka would be given for the other one.
+LIBS := -lc $(or $(call pkg,--libs,libjq),-ljq) \
 	$(or $(call pkg,--libs,libzstd),-lzstd) $(or $(call pkg,--libs,zlib),-lz) \
 	$(or $(call pkg,--libs,liblzma),-llzma) $(or $(call pkg,--libs,liblz4),-llz4) -lbz2 \
 	$(or $(call pkg,--libs,libcrypto),-lcrypto) $(or $(call pkg,--libs,expat),-lexpat) $(or $(call pkg,--libs,oniguruma),-lonig) -lm -lpthread -ldl

@@ -1,6 +1,7 @@
 #include "kafka/address.h"
 
 #include <ctype.h>
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -227,6 +228,20 @@ static char *find_params(char *text)
 	return NULL;
 }
 
+static int check_pattern(const char *pattern, struct err *err)
+{
+	regex_t re;
+	char why[80];
+	int code = regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB);
+
+	if (!code) {
+		regfree(&re);
+		return 0;
+	}
+	regerror(code, &re, why, sizeof why);
+	return err_set(err, ERR_USAGE, "'%.60s' is no regular expression: %s", pattern, why);
+}
+
 static int check_topic(const char *topic, bool is_sink, struct err *err)
 {
 	size_t len = strlen(topic);
@@ -234,7 +249,7 @@ static int check_topic(const char *topic, bool is_sink, struct err *err)
 	if (*topic == '^' && is_sink)
 		return err_set(err, ERR_USAGE, "a sink has one topic, not a regular expression");
 	if (*topic == '^')
-		return 0;
+		return check_pattern(topic, err);
 	if (len == 0)
 		return err_set(err, ERR_USAGE, "the name of a topic is empty (kafka:TOPIC, kafka://HOST:PORT/TOPIC)");
 	if (strspn(topic, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len ||

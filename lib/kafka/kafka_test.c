@@ -115,6 +115,7 @@ static void test_refused(void **state)
 	expect("kafka:t?group=", false, "parameter group= is empty");
 	expect("kafka:t?offset=1", true, "offset= belongs to a source");
 	expect("kafka:a,b", true, "a sink has one topic, not 2");
+	expect("kafka:t,^(a", false, "'^(a' is no regular expression: Unmatched ( or \\(");
 	expect("kafka:^a", true, "a sink has one topic, not a regular expression");
 	expect("kafka:a?partition=0-3", true, "partition= of a sink is one number");
 }

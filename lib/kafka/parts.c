@@ -1,12 +1,13 @@
 /* Which partitions are read, from where and up to where. */
+#include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "kafka/props.h"
 #include "kafka/reader.h"
 #include "ledger/ledger.h"
 #include "mem/mem.h"
-#include "regex/regex.h"
 
 /* ---- the table ---- */
 
@@ -18,24 +19,26 @@ struct part *reader_find(const struct reader *r, const char *topic, int32_t id)
 	return NULL;
 }
 
+/* As the library does it for members of a group. */
+static bool is_match(const char *pattern, const char *topic)
+{
+	regex_t re;
+	bool result;
+
+	if (regcomp(&re, pattern, REG_EXTENDED | REG_NOSUB))
+		return false;
+	result = regexec(&re, topic, 0, NULL, 0) == 0;
+	regfree(&re);
+	return result;
+}
+
 static bool has_topic(const struct address *a, const char *topic)
 {
 	for (size_t i = 0; i < a->n_topics; i++) {
-		struct regex *re;
-		struct regex_room *room;
-		bool is_match;
+		const char *name = a->topics[i];
 
-		if (a->topics[i][0] != '^') {
-			if (strcmp(a->topics[i], topic) == 0)
-				return true;
-			continue;
-		}
-		re = regex_open(slice_str(a->topics[i]), SLICE_LIT(""));
-		room = regex_room_open();
-		is_match = re && regex_test(re, room, slice_str(topic)) == REGEX_YES;
-		regex_room_close(room);
-		regex_close(re);
-		if (is_match)
+		if (*name == '^' ? is_match(name, topic) && !is_match(PROPS_OWN_TOPICS, topic)
+				 : strcmp(name, topic) == 0)
 			return true;
 	}
 	return false;
@@ -125,7 +128,8 @@ static int resolve_start(struct reader *r, struct part *p, const struct point *a
 	case POINT_TIME:
 		return ask_time(r, p, at->n, &p->start, err);
 	case POINT_STORED:
-		return err_set(err, ERR_USAGE, "offset=stored needs a group: -G GROUP");
+		p->start = p->committed >= 0 ? p->committed : RD_KAFKA_OFFSET_BEGINNING;
+		return 0;
 	case POINT_BEFORE_END:
 	case POINT_AFTER:
 		break;
@@ -137,6 +141,14 @@ static int resolve_start(struct reader *r, struct part *p, const struct point *a
 	else
 		p->start = at->n > high - low ? low : high - at->n;
 	return 0;
+}
+
+/* So many behind where reading begins. */
+static int64_t end_after(const struct part *p, int64_t n, int64_t low, int64_t high)
+{
+	int64_t start = p->start == RD_KAFKA_OFFSET_END ? high : p->start < 0 ? low : p->start;
+
+	return n > INT64_MAX - start ? INT64_MAX : start + n;
 }
 
 static int resolve_end(struct reader *r, struct part *p, const struct point *at, struct err *err)
@@ -152,7 +164,7 @@ static int resolve_end(struct reader *r, struct part *p, const struct point *at,
 	if (ask_bounds(r, p, &low, &high, err))
 		return -1;
 	if (at->kind == POINT_AFTER)
-		p->end = at->n + (p->start == RD_KAFKA_OFFSET_END ? high : p->start < 0 ? low : p->start);
+		p->end = end_after(p, at->n, low, high);
 	else
 		p->end = at->kind == POINT_BEFORE_END ? (at->n > high - low ? low : high - at->n) : high;
 	if (p->start == RD_KAFKA_OFFSET_BEGINNING && p->end <= low)

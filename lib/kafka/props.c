@@ -36,6 +36,7 @@ static const struct pair source_defaults[] = {
 	{"queued.min.messages", "200000"}, {"fetch.error.backoff.ms", "10"}, {NULL, NULL}};
 static const struct pair member_defaults[] = {
 	{"partition.assignment.strategy", "range,roundrobin"}, {"session.timeout.ms", "10000"}, {NULL, NULL}};
+static const struct pair pattern_defaults[] = {{"topic.blacklist", PROPS_OWN_TOPICS}, {NULL, NULL}};
 static const struct pair sink_defaults[] = {{"compression.codec", "zstd"}, {"partitioner", "murmur2_random"},
 	{"queue.buffering.max.messages", "500000"}, {"queue.buffering.max.kbytes", "131072"},
 	{"retry.backoff.ms", "50"}, {NULL, NULL}};
@@ -286,7 +287,7 @@ static int take_environment(struct props *p, struct err *err)
 
 static int take_address(struct props *p, const struct address *a, struct err *err)
 {
-	struct origin from = {a->n_topics ? a->topics[0] : "", 0, true};
+	struct origin from = {a->text, 0, true};
 
 	if (take_brokers(p, a->brokers, "kafka://", err))
 		return -1;
@@ -306,6 +307,20 @@ static int set_all(struct props *p, const struct pair *pairs, struct err *err)
 	return 0;
 }
 
+/* An expression, and none of the topics that it is not to fit is named. */
+static bool is_by_pattern(const struct address *addresses, size_t n)
+{
+	bool has_pattern = false;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < addresses[i].n_topics; j++) {
+			if (strncmp(addresses[i].topics[j], "__", 2) == 0)
+				return false;
+			has_pattern |= *addresses[i].topics[j] == '^';
+		}
+	return has_pattern;
+}
+
 static int take_all(struct props *p, const struct address *addresses, size_t n, struct err *err)
 {
 	static const struct origin option = {"-X", 0, true};
@@ -313,6 +328,7 @@ static int take_all(struct props *p, const struct address *addresses, size_t n, 
 
 	if (set_all(p, p->kind == PROPS_SOURCE ? source_defaults : sink_defaults, err) ||
 		(p->kind == PROPS_SOURCE && !p->is_broker_led && set_all(p, member_defaults, err)) ||
+		(is_by_pattern(addresses, n) && set_all(p, pattern_defaults, err)) ||
 		(p->kind == PROPS_EXACT && set_all(p, exact_defaults, err)) || take_files(p, err) ||
 		take_environment(p, err) || (o->file && take_file(p, o->file, false, err)))
 		return -1;

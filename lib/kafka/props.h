@@ -7,6 +7,9 @@
 #include "kafka/kafka.h"
 #include "kafka/rd.h"
 
+/* What brokers keep for themselves: as in Java's consumer, no regular expression of a place means these. */
+#define PROPS_OWN_TOPICS "^__(consumer_offsets|transaction_state|share_group_state)$"
+
 enum props_kind { PROPS_SOURCE, PROPS_SINK, PROPS_EXACT /* a producer of transactions */ };
 
 /*

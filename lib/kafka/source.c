@@ -174,6 +174,16 @@ static int take_group(struct reader *r, const struct address *a, const char *pla
 	return 0;
 }
 
+static int check_group(const struct reader *r, const struct address *a, struct err *err)
+{
+	if (r->group && a->has_partitions)
+		return err_set(
+			err, ERR_USAGE, "partition= and a group exclude each other: the group says who reads what");
+	if (!r->group && a->from.kind == POINT_STORED)
+		return err_set(err, ERR_USAGE, "offset=stored needs a group: -G GROUP");
+	return 0;
+}
+
 static int parse_places(struct reader *r, const char *const *names, size_t n, struct err *err)
 {
 	union {
@@ -200,12 +210,10 @@ static int parse_places(struct reader *r, const char *const *names, size_t n, st
 			return err_at(err, names[i], 0, 0);
 		}
 	}
-	for (size_t i = 0; i < n && r->group; i++)
-		if (r->addresses[i].has_partitions) {
-			err_set(err, ERR_USAGE,
-				"partition= and a group exclude each other: the group says who reads what");
+	for (size_t i = 0; i < n; i++) {
+		if (check_group(r, &r->addresses[i], err))
 			return err_at(err, names[i], 0, 0);
-		}
+	}
 	r->is_until_end = r->opts->is_until_end;
 	return 0;
 }

@@ -325,7 +325,7 @@ ends_at() { [ "$(kcat -Q -b "$BROKERS" -t "$T:0:-1" | sed 's/.* //')" = "$1" ]; 
 @test "a range ends for a group too, also for whoever comes after it" {
 	topic 2
 	seq 1 50 | put -p 0
-	for want in '..20 20' '..20 0' '..30 10' '..60 20' '..60 0'; do
+	for want in 'stored..+5 5' 'stored..+5 5' '..20 10' '..20 0' '..30 10' 'stored.. 20' '..60 0'; do
 		status_of timeout 120 tlm-filter -G "$T" . "kafka:$T?offset=${want% *}" >out
 		same "0 ${want#* }" "$status $(wc -l <out)"
 	done
