@@ -283,7 +283,7 @@ int exact_topic(struct exact *x, const char *name, int32_t partition, struct err
 	n_partitions = meta->topics[0].partition_cnt;
 	rd.metadata_destroy(meta);
 	if (partition >= n_partitions)
-		return err_set(err, ERR_REFUSED, "partition=%d: the topic has %d", (int)partition, n_partitions);
+		return err_set(err, ERR_REFUSED, "the topic has %d partitions", n_partitions);
 	topic = rd.topic_new(x->client.rk, name, NULL);
 	if (!topic)
 		return client_fail(err, rd.last_error(), "cannot write");

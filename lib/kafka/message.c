@@ -115,25 +115,27 @@ static void add_time(struct buf *out, const rd_kafka_message_t *m)
 		buf_addf(out, ",\"ts\":\"%.*s\"", (int)n, text);
 }
 
+/* What is JSON once its line breaks are blanks stands as that, everything else in base64. */
 static void add_value(struct buf *out, const rd_kafka_message_t *m)
 {
+	size_t before = out->len, start;
 	struct json_record record;
-	size_t start;
 
 	if (!m->payload)
 		return;
-	json_check(m->payload, m->len, JSON_DEPTH_DEFAULT, &record);
-	if (record.status != JSON_OK) {
-		buf_add_str(out, ",\"value_b64\":\"");
-		buf_add_base64(out, m->payload, m->len);
-		buf_add_char(out, '"');
-		return;
-	}
 	buf_add_str(out, ",\"value\":");
 	start = out->len;
-	buf_add(out, record.value.p, record.value.len);
-	for (char *p = out->p + start; (p = memchr(p, '\n', (size_t)(out->p + out->len - p))); p++)
-		*p = ' ';
+	message_add_line(out, m->payload, m->len);
+	json_check(out->p + start, out->len - start - 1, JSON_DEPTH_DEFAULT, &record);
+	if (record.status == JSON_OK) {
+		memmove(out->p + start, record.value.p, record.value.len);
+		out->len = start + record.value.len;
+		return;
+	}
+	out->len = before;
+	buf_add_str(out, ",\"value_b64\":\"");
+	buf_add_base64(out, m->payload, m->len);
+	buf_add_char(out, '"');
 }
 
 void message_add_envelope(struct buf *out, const rd_kafka_message_t *m, const char *topic)

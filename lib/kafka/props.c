@@ -90,6 +90,7 @@ static int set(struct props *p, const char *name, const char *value, const struc
 			name);
 		break;
 	case RD_KAFKA_CONF_INVALID:
+		p->text[strcspn(p->text, "\n")] = '\0';
 		snprintf(message, sizeof message, "property %.60s: %.120s", name, p->text);
 		break;
 	}
@@ -287,8 +288,10 @@ static int take_environment(struct props *p, struct err *err)
 
 static int take_address(struct props *p, const struct address *a, struct err *err)
 {
-	struct origin from = {a->text, 0, true};
+	static char place[BATCH_PLACE_BYTES]; /* the error outlives the address */
+	struct origin from = {place, 0, true};
 
+	snprintf(place, sizeof place, "%s", a->text);
 	if (take_brokers(p, a->brokers, "kafka://", err))
 		return -1;
 	for (size_t i = 0; i < a->properties.n; i++)

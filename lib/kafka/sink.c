@@ -217,8 +217,10 @@ static int open_client(struct producer *p, struct err *err)
 		return err->code == ERR_UNREACHABLE ? -1 : err_at(err, p->name, 0, 0);
 	n_partitions = meta->topics[0].partition_cnt;
 	rd.metadata_destroy(meta);
-	if (p->partition >= n_partitions)
-		return err_set(err, ERR_REFUSED, "partition=%d: the topic has %d", (int)p->partition, n_partitions);
+	if (p->partition >= n_partitions) {
+		err_set(err, ERR_REFUSED, "the topic has %d partitions", n_partitions);
+		return err_at(err, p->name, 0, 0);
+	}
 	p->topic = rd.topic_new(p->client.rk, p->address.topics[0], NULL);
 	return p->topic ? 0 : client_fail(err, rd.last_error(), "cannot write");
 }

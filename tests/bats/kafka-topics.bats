@@ -105,6 +105,10 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 	jq -e -s 'map(select(.key == "k2"))[0] | has("value") or has("value_b64") | not' env >/dev/null
 	[ "$(jq -r 'select(.key == "k4").value_b64 | @base64d' env)" = 'no json' ]
 	grep -q '"value":{"v": \[1,	2\]}' env
+	# line breaks between tokens are blanks here too; one inside a string is no JSON
+	kafka_admin create "$T-d" 1
+	printf '{"a":\n1}\n|"x\ny"' | kcat -P -q -b "$BROKERS" -t "$T-d" -D'|'
+	same $'"value":{"a": 1}}\n"value_b64":"'"$(printf '"x\ny"' | base64)\"}" "$(filter -J . "kafka:$T-d" | grep -o '"value.*')"
 	timeout 120 tlm-replay -J env -o "kafka:$T-b"
 	consume "$T" -J >kcat.ndjson
 	timeout 120 tlm-replay -J kcat.ndjson -o "kafka:$T-c"
@@ -249,7 +253,9 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 	echo 1 | put
 	status_of filter . "kafka:$T?fetch.mn.bytes=1"
 	[ "$status" = 3 ]
-	grep -q "unknown property 'fetch.mn.bytes'" err
+	grep -q "^tlm-filter: kafka:$T: unknown property 'fetch.mn.bytes'" err
+	status_of timeout 120 tlm-replay -o "kafka:$T?message.max.bytes=1" /dev/null
+	same "3 tlm-replay: kafka:$T: property message.max.bytes: " "$status $(sed 's/Configuration.*[0-9]$//' err)"
 	status_of filter -X fetch.min.bytes=many . "kafka:$T"
 	[ "$status" = 3 ]
 	status_of filter -X enable.auto.commit=true . "kafka:$T"
