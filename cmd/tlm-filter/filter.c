@@ -62,8 +62,7 @@ static int check_evaluator(const struct filter *f, bool is_native, struct err *e
 		return err_set(err, ERR_PROGRAM, "--evaluator=native: only libjq runs %s",
 			f->opts.is_reading ? "programs that read by themselves" : jq_foreign(f->program));
 	if (!is_native && jq_is_native_only(f->program))
-		return err_set(err, ERR_PROGRAM,
-			"%s: tlm:: functions, input_line_number and input_filename are native only",
+		return err_set(err, ERR_PROGRAM, "%s: tlm:: functions are native only",
 			f->opts.is_reading ? "a program that reads by itself" : "--evaluator=libjq");
 	return 0;
 }
@@ -141,7 +140,8 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 	if (!f->program)
 		goto fail;
 	*at = SIZE_MAX;
-	f->calls_input = opts->is_slurp || opts->is_stream || jq_input_call(f->program);
+	if (filter_find_calls(f, err))
+		goto fail;
 	is_native = opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program) && !f->calls_input;
 	f->opts.is_reading = f->calls_input || (opts->is_null_input && !is_native);
 	/* the one input is null, not a line of text */
@@ -186,11 +186,12 @@ void filter_explain(const struct filter *f, struct buf *out)
 {
 	if (f->reading)
 		buf_addf(out, "evaluator: libjq, in one process, because of %s\n",
-			f->opts.is_slurp         ? "--slurp"
-			: f->opts.is_stream      ? "--stream"
-			: f->calls_input         ? jq_input_call(f->program)
-			: jq_foreign(f->program) ? jq_foreign(f->program)
-						 : "--evaluator=libjq");
+			f->opts.is_slurp            ? "--slurp"
+			: f->opts.is_stream         ? "--stream"
+			: jq_input_call(f->program) ? jq_input_call(f->program)
+			: f->calls_input            ? "a call of input"
+			: jq_foreign(f->program)    ? jq_foreign(f->program)
+						    : "--evaluator=libjq");
 	else if (f->lanes[0].run || jq_foreign(f->program))
 		jq_explain(f->program, out);
 	else

@@ -87,6 +87,7 @@ struct filter {
 	struct jqworker *worker; /* libjq; of a native program NULL until it is needed */
 	struct reading *reading; /* the program reads by itself: reading.c; then there is no run and no worker */
 	bool calls_input;        /* or has its input by -s or --stream */
+	bool has_place;          /* libjq is told where records stand */
 	uint64_t outputs;
 	bool is_last_true, is_halted;
 	int halt_status;
@@ -105,6 +106,8 @@ void filter_fail(struct part *p, enum reject_reason reason, struct slice raw, ui
 	struct slice message);
 void filter_fail_json(struct part *p, const struct json_record *record);
 bool filter_next_line(const char **at, const char *end, struct slice *text);
+/* What input_line_number says of a record, and input_filename: of -n, as of nothing that was read. */
+uint64_t filter_place(const struct part *p, uint64_t line, const char **input);
 int filter_settle(struct filter *f, struct part *p, struct err *err);
 int filter_write(struct filter *f, struct part *p, struct err *err);
 int filter_spill(struct filter *f, struct part *p, struct err *err);
@@ -141,6 +144,7 @@ int filter_hold(struct filter *f, struct batch *in, struct err *err);
 int filter_take_held(struct filter *f, struct err *err);
 
 /* libjq.c: programs that libjq runs record by record */
+int filter_find_calls(struct filter *f, struct err *err); /* sets calls_input */
 int filter_open_worker(struct filter *f, struct err *err);
 struct sent *filter_note_sent(struct part *p, struct slice raw, uint64_t line);
 void filter_halt(struct filter *f, int status, struct slice message);

@@ -30,12 +30,16 @@ static const char *find_zone(void)
 	return NULL;
 }
 
-int filter_open_worker(struct filter *f, struct err *err)
+/* *zone is two pointers, of which opts borrows; program a copy that the caller frees. */
+static struct jqworker_opts worker_opts(const struct filter *f, const char *program, const char *zone[2])
 {
 	const struct jq_format *format = &f->opts.format;
-	char *program = mem_dup(f->opts.program.p, f->opts.program.len);
-	const char *zone[2] = {find_zone(), NULL};
-	struct jqworker_opts opts = {.program = program,
+	size_t body_at;
+	bool is_unread = jq_is_unread(f->program, &body_at), is_proven = f->lanes && f->lanes[0].run;
+
+	zone[0] = find_zone();
+	zone[1] = NULL;
+	return (struct jqworker_opts){.program = program,
 		.named_json = f->opts.named_json,
 		.positional_json = f->opts.positional_json,
 		.lib_dirs = f->opts.lib_dirs,
@@ -45,11 +49,36 @@ int filter_open_worker(struct filter *f, struct err *err)
 			(format->is_ascii ? JQWORKER_ASCII : 0u) | (format->is_sorted ? JQWORKER_SORTED : 0u) |
 			(format->is_colored ? JQWORKER_COLOR : 0u),
 		.indent = format->indent,
-		.env = jq_reads_environment(f->program) ? environment() : zone,
+		.env = is_unread || jq_reads_environment(f->program) ? environment() : zone,
+		.has_place = is_unread || jq_place_call(f->program),
+		.body_at = body_at,
 		.is_raw_input = f->opts.is_raw_input,
-		.is_proven = f->lanes[0].run != NULL,
-		.workers = f->lanes[0].run ? 1 : f->opts.jobs};
+		.is_proven = is_proven,
+		.workers = is_proven ? 1 : f->opts.jobs};
+}
 
+int filter_find_calls(struct filter *f, struct err *err)
+{
+	char *program = mem_dup(f->opts.program.p, f->opts.program.len);
+	const char *zone[2];
+	struct jqworker_opts opts = worker_opts(f, program, zone);
+	size_t body_at;
+	int result = 0;
+
+	f->calls_input = f->opts.is_slurp || f->opts.is_stream || jq_input_call(f->program);
+	if (!f->calls_input && jq_is_unread(f->program, &body_at))
+		result = jqworker_ask_input(&opts, &f->calls_input, err);
+	free(program);
+	return result;
+}
+
+int filter_open_worker(struct filter *f, struct err *err)
+{
+	char *program = mem_dup(f->opts.program.p, f->opts.program.len);
+	const char *zone[2];
+	struct jqworker_opts opts = worker_opts(f, program, zone);
+
+	f->has_place = opts.has_place;
 	if (f->opts.is_reading)
 		f->reading = reading_open(f, &opts, err);
 	else
@@ -91,6 +120,17 @@ static int take_answer(struct filter *f, struct part *p, const struct sent *sent
 	return 1;
 }
 
+static int add(struct filter *f, const struct part *p, struct slice record, uint64_t line, struct err *err)
+{
+	const char *input;
+
+	if (f->has_place) {
+		line = filter_place(p, line, &input);
+		jqworker_place(f->worker, input, line);
+	}
+	return jqworker_add(f->worker, record, err);
+}
+
 /*
  * The record on which a native program would take too long: a worker's limits decide. It is opened with the first, when
  * no other thread is at work.
@@ -103,7 +143,7 @@ int filter_ask_worker(struct filter *f, struct part *p, struct err *err)
 	p->is_elsewhere = false;
 	if (!f->worker && f->jobs)
 		jobs_wait(f->jobs);
-	if ((!f->worker && filter_open_worker(f, err)) || jqworker_add(f->worker, p->record, err))
+	if ((!f->worker && filter_open_worker(f, err)) || add(f, p, p->record, p->elsewhere.line, err))
 		return -1;
 	if (jqworker_next(f->worker, &answer, err) < 0)
 		return -1;
@@ -181,7 +221,7 @@ static int send_record(struct filter *f, struct part *p, const struct json_recor
 			record->message);
 	} else if (!filter_is_mark(f, record)) {
 		filter_note_sent(p, raw, record->line);
-		return jqworker_add(f->worker, (struct slice){record->value.p, record->value.len}, err);
+		return add(f, p, (struct slice){record->value.p, record->value.len}, record->line, err);
 	} else if (mark_read(record->value, &time_us, &why) == 0) {
 		filter_note_sent(p, raw, record->line)->what = SENT_MARK;
 	} else {
@@ -211,7 +251,7 @@ static int send_texts(struct filter *f, struct part *p, struct err *err)
 	for (uint64_t line = 0; !result && filter_next_line(&at, end, &text); line++) {
 		if (json_is_utf8(text.p, text.len)) {
 			filter_note_sent(p, text, line);
-			result = jqworker_add(f->worker, text, err);
+			result = add(f, p, text, line, err);
 		} else {
 			note_bad(p, text, line, REJECT_JSON, 0, "the line is not UTF-8");
 		}

@@ -117,12 +117,12 @@ static void work_on_records(struct part *p, struct lane *lane)
 	p->at = p->lines.len;
 }
 
-/* What input_filename and input_line_number say: of -n, as of nothing that was read. */
 static void place(const struct part *p, struct lane *lane, uint64_t line)
 {
-	bool is_none = p->filter->opts.is_null_input;
+	const char *input;
 
-	jq_run_place(lane->run, is_none ? "-" : p->in.name, is_none ? 0 : p->in.first_line + line);
+	line = filter_place(p, line, &input);
+	jq_run_place(lane->run, input, line);
 }
 
 static bool take_text(struct part *p, struct lane *lane, struct slice text)

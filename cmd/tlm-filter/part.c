@@ -70,6 +70,14 @@ bool filter_next_line(const char **at, const char *end, struct slice *text)
 	return true;
 }
 
+uint64_t filter_place(const struct part *p, uint64_t line, const char **input)
+{
+	bool is_none = p->filter->opts.is_null_input && !p->filter->reading;
+
+	*input = is_none ? "-" : p->in.name;
+	return is_none ? 0 : p->in.first_line + line;
+}
+
 /* ---- lines out ---- */
 
 void filter_flush_copy(struct part *p)

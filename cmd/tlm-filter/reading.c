@@ -138,7 +138,13 @@ static int listen(struct filter *f, struct err *err)
 
 static void give(struct filter *f, struct slice record, struct slice raw, uint64_t line)
 {
+	const char *input;
+
 	filter_note_sent(&f->part, raw, line);
+	if (f->has_place) {
+		line = filter_place(&f->part, line, &input);
+		jqworker_session_place(f->reading->session, input, line);
+	}
 	jqworker_session_give(f->reading->session, record);
 	f->reading->given++;
 	f->opts.ledger->read++;

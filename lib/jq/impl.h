@@ -202,7 +202,9 @@ struct jq_program {
 	const char *input_call; /* see jq_input_call() */
 	const char *place_call; /* see jq_place_call() */
 	bool reads_environment;
-	bool is_native_only; /* calls tlm:: functions, or asks for the place of the record */
+	bool is_unread; /* see jq_is_unread() */
+	size_t body_at;
+	bool is_native_only; /* calls tlm:: functions */
 	struct json_paths *paths;
 	struct buf explain_paths;
 	uint32_t n_vars;

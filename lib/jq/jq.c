@@ -74,6 +74,12 @@ const char *jq_input_call(const struct jq_program *program)
 	return program->input_call;
 }
 
+bool jq_is_unread(const struct jq_program *program, size_t *body_at)
+{
+	*body_at = program->body_at;
+	return program->is_unread;
+}
+
 const char *jq_place_call(const struct jq_program *program)
 {
 	return program->place_call;

@@ -53,11 +53,16 @@ void jq_program_close(struct jq_program *program); /* does nothing for NULL */
 /* NULL when the native evaluator runs the program, else why not: "'reduce' at line 1, column 1". */
 const char *jq_foreign(const struct jq_program *program);
 
+/*
+ * Whether the program was not read to its end, since it has modules or is very large: libjq runs it, and what it calls
+ * is not known. *body_at: where it begins behind its directives.
+ */
+bool jq_is_unread(const struct jq_program *program, size_t *body_at);
+
 /* "input_line_number", "input_filename" when the program calls it: it needs jq_run_place(); or NULL. */
 const char *jq_place_call(const struct jq_program *program);
 
-/* Whether it calls what libjq does not have: tlm::time(f), tlm::iso, tlm::haversine(a; b; c; d), and those of
- * jq_place_call(). */
+/* Whether it calls what libjq does not have: tlm::time(f), tlm::iso, tlm::haversine(a; b; c; d). */
 bool jq_is_native_only(const struct jq_program *program);
 
 /* "input" or "inputs" when the program calls it, so that records are not alone; or NULL. */

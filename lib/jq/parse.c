@@ -285,6 +285,28 @@ struct node *parse_exp(struct parser *p, int level)
 	return left;
 }
 
+static void skip_text(struct lexer *lx)
+{
+	while (lx->pos < lx->text.len && lx->text.p[lx->pos] != '"')
+		lx->pos += lx->text.p[lx->pos] == '\\' ? 2 : 1;
+	lx->pos++;
+}
+
+/* module METADATA; import PATH as NAME [METADATA]; include PATH [METADATA]; */
+static void skip_directives(struct parser *p)
+{
+	struct lexer *lx = &p->lx;
+
+	while (lex_is(lx, "module") || lex_is(lx, "import") || lex_is(lx, "include")) {
+		while (lx->kind != T_END && !lex_is(lx, ";")) {
+			if (lx->kind == T_QUOTE)
+				skip_text(lx);
+			lex_next(lx);
+		}
+		lex_next(lx);
+	}
+}
+
 static struct node *parse_program(struct parser *p)
 {
 	struct node *n;
@@ -293,6 +315,8 @@ static struct node *parse_program(struct parser *p)
 	if (lex_is(&p->lx, "module") || lex_is(&p->lx, "import") || lex_is(&p->lx, "include")) {
 		p->is_abandoned = true;
 		mark_foreign(p->program, "a module", p->lx.at);
+		skip_directives(p);
+		p->program->body_at = p->lx.at;
 		return NULL;
 	}
 	while (lex_is(&p->lx, "def")) {
@@ -336,8 +360,10 @@ struct node *jq_read_program(
 	p->err = err;
 	add_globals(p, vars, n_vars);
 	root = parse_program(p);
-	if (!root && p->is_abandoned && err->code == ERR_NONE)
+	if (!root && p->is_abandoned && err->code == ERR_NONE) {
+		p->program->is_unread = true;
 		root = parser_node(p, N_FOREIGN, 0, NULL, NULL);
+	}
 	free(p);
 	return root;
 }

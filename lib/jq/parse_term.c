@@ -96,15 +96,21 @@ static bool parse_args(struct parser *p, struct node *call)
 	return parser_expect(p, ")");
 }
 
-static void note_input_call(struct parser *p, struct slice name, uint32_t n_args)
+static void note_if(const char **call, struct slice name, const char *wanted)
 {
-	static const char *const calls[] = {"input", "inputs"};
+	if (slice_eq(name, slice_str(wanted)))
+		*call = wanted;
+}
 
-	for (size_t i = 0; n_args == 0 && i < sizeof calls / sizeof *calls; i++)
-		if (slice_eq(name, slice_str(calls[i])))
-			p->program->input_call = calls[i];
-	if (n_args == 0 && slice_eq(name, SLICE_LIT("env")))
-		p->program->reads_environment = true;
+/* What is more than a function of its input. */
+static void note_call(struct jq_program *program, struct slice name)
+{
+	note_if(&program->input_call, name, "input");
+	note_if(&program->input_call, name, "inputs");
+	note_if(&program->place_call, name, "input_filename");
+	note_if(&program->place_call, name, "input_line_number");
+	if (slice_eq(name, SLICE_LIT("env")))
+		program->reads_environment = true;
 }
 
 static struct node *parse_call(struct parser *p)
@@ -130,7 +136,8 @@ static struct node *parse_call(struct parser *p)
 		return parser_call(p, function, n);
 	if (slice_eq(name, SLICE_LIT("modulemeta")))
 		return parser_fail(p, at, "modulemeta would open a file, which no program may here");
-	note_input_call(p, name, n->n);
+	if (n->n == 0)
+		note_call(p->program, name);
 	n->is_internal = p->is_prelude;
 	known = parser_call_prelude(p, n);
 	return known ? known : n;

@@ -137,12 +137,6 @@ static bool is_ours(const struct node *n)
 	return n->name.len > 5 && memcmp(n->name.p, "tlm::", 5) == 0;
 }
 
-/* libjq's own find nothing: the records are read by us. */
-static bool is_place(const struct node *n)
-{
-	return is_call(n, "input_line_number", 0) || is_call(n, "input_filename", 0);
-}
-
 static int resolve_call(struct resolver *v, struct node *n)
 {
 	static const struct {
@@ -174,9 +168,7 @@ static int resolve_call(struct resolver *v, struct node *n)
 			return -1;
 		n->is_single = n->is_single && n->args[i]->is_single;
 	}
-	if (is_ours(n) || is_place(n)) {
-		if (is_place(n))
-			v->program->place_call = n->name.p[6] == 'l' ? "input_line_number" : "input_filename";
+	if (is_ours(n)) {
 		if (!n->builtin)
 			return fail(v, n,
 				"no function of tlm: those are tlm::time(f), tlm::iso and tlm::haversine(lat; lon; "

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "jqworker/channel.h"
+#include "jqworker/program.h"
 #include "jqworker/spawner.h"
 #include "mem/mem.h"
 
@@ -51,6 +52,9 @@ struct jqworker {
 	int control;
 	pid_t spawner;
 	bool is_compiled; /* the spawner listens */
+	bool calls_input;
+	struct buf place; /* of the next record */
+	struct buf placed;
 	long time_ms;
 	size_t memory_bytes;
 	int current;         /* slot of the open piece */
@@ -137,14 +141,15 @@ static int wait_compiled(struct jqworker *w, struct err *err)
 	if (r.what == REPORT_FAILED)
 		return err_set(err, ERR_PROGRAM, "%s", r.text);
 	w->is_compiled = true;
+	w->calls_input = r.status == 1;
 	for (int i = 0; i < w->n; i++)
 		start(w, (uint32_t)i);
 	return 0;
 }
 
-static int fork_spawner(struct jqworker *w, const struct jqworker_opts *opts, struct err *err)
+static int fork_spawner(struct jqworker *w, const struct jqworker_opts *opts, bool is_asked, struct err *err)
 {
-	struct spawner s = {opts, -1, getpid(), NULL, NULL, w->n};
+	struct spawner s = {opts, -1, getpid(), NULL, NULL, w->n, is_asked};
 	int ends[2], rc = -1;
 
 	s.doors = mem_alloc((size_t)w->n, sizeof *s.doors);
@@ -178,7 +183,7 @@ done:
 	return rc;
 }
 
-struct jqworker *jqworker_open(const struct jqworker_opts *opts, struct err *err)
+static struct jqworker *open_as(const struct jqworker_opts *opts, bool is_asked, struct err *err)
 {
 	struct jqworker *w = mem_alloc(1, sizeof *w);
 	struct jqworker_opts all = *opts;
@@ -195,11 +200,30 @@ struct jqworker *jqworker_open(const struct jqworker_opts *opts, struct err *err
 	w->slots = mem_alloc((size_t)w->n, sizeof *w->slots);
 	for (int i = 0; i < w->n; i++)
 		w->slots[i].door = -1;
-	if (fork_spawner(w, &all, err) != 0 || wait_compiled(w, err) != 0) {
+	if (fork_spawner(w, &all, is_asked, err) != 0 || wait_compiled(w, err) != 0) {
 		jqworker_close(w);
 		return NULL;
 	}
 	return w;
+}
+
+struct jqworker *jqworker_open(const struct jqworker_opts *opts, struct err *err)
+{
+	return open_as(opts, false, err);
+}
+
+int jqworker_ask_input(const struct jqworker_opts *opts, bool *calls_input, struct err *err)
+{
+	struct jqworker_opts one = *opts;
+	struct jqworker *w;
+
+	one.workers = 1;
+	w = open_as(&one, true, err);
+	if (!w)
+		return -1;
+	*calls_input = w->calls_input;
+	jqworker_close(w);
+	return 0;
 }
 
 /* The spawner ends its workers and itself when nobody holds the other end of its socket: all are gone then. */
@@ -221,6 +245,8 @@ void jqworker_close(struct jqworker *w)
 			close(w->slots[i].door);
 		buf_release(&w->slots[i].big);
 	}
+	buf_release(&w->place);
+	buf_release(&w->placed);
 	buf_release(&w->pieces);
 	buf_release(&w->message);
 	free(w->slots);
@@ -248,12 +274,24 @@ static void close_piece(struct jqworker *w)
 	w->open_bytes = 0;
 }
 
+void jqworker_place(struct jqworker *w, const char *input, uint64_t line)
+{
+	buf_reset(&w->place);
+	program_put_place(&w->place, input, line);
+}
+
 int jqworker_add(struct jqworker *w, struct slice record, struct err *err)
 {
 	struct slot *s = &w->slots[w->current];
 
 	if (w->is_halted)
 		return 0;
+	if (w->place.len) {
+		buf_reset(&w->placed);
+		buf_add_slice(&w->placed, buf_slice(&w->place));
+		buf_add_slice(&w->placed, record);
+		record = buf_slice(&w->placed);
+	}
 	if (!channel_put(s->channel, s->sent + w->open_count, &s->put_at, s->answered_at, record.p, record.len))
 		return err_set(err, ERR_INTERNAL, "too much for the workers of libjq at once");
 	w->open_count++;

@@ -56,9 +56,11 @@ struct jqworker_opts {
 	unsigned form;          /* JQWORKER_RAW | ... */
 	int indent;             /* 0 compact (-c), 1..7, -1 --tab */
 	bool is_raw_input;      /* -R: a record is text, not JSON */
-	bool is_proven;         /* the program succeeds on other records: no JQWORKER_FAILURES_MAX */
-	int workers;            /* 1.. */
-	long time_ms;           /* 0: the defaults above */
+	bool has_place; /* input_filename and input_line_number are what jqworker_place() says; else null and 0 */
+	size_t body_at; /* has_place: where the program begins behind its directives (import, include, module) */
+	bool is_proven; /* the program succeeds on other records: no JQWORKER_FAILURES_MAX */
+	int workers;    /* 1.. */
+	long time_ms;   /* 0: the defaults above */
 	size_t memory_bytes;
 	size_t output_bytes;
 };
@@ -98,6 +100,15 @@ struct jqworker;
  */
 struct jqworker *jqworker_open(const struct jqworker_opts *opts, struct err *err);
 void jqworker_close(struct jqworker *w); /* ends the children; nothing for NULL */
+
+/*
+ * Whether the program, or a module of it, calls `input`, which finds nothing in a worker: that program wants a session.
+ * Libjq is asked: it takes as long as to compile the program. 0, or -1 with err as jqworker_open().
+ */
+int jqworker_ask_input(const struct jqworker_opts *opts, bool *calls_input, struct err *err);
+
+/* Where the record stands that is added next (has_place): input_filename (NULL or "-": null) and input_line_number. */
+void jqworker_place(struct jqworker *w, const char *input, uint64_t line);
 
 /*
  * Adds a record: one valid JSON value (or any text with is_raw_input), without its line end, up to 64 MiB; copied. The
@@ -156,7 +167,8 @@ struct jqworker_session;
 
 /* NULL with ERR_PROGRAM when it does not compile, ERR_IO. What opts points to is borrowed for this call. */
 struct jqworker_session *jqworker_session_open(const struct jqworker_session_opts *opts, struct err *err);
-void jqworker_session_close(struct jqworker_session *s); /* does nothing for NULL */
+void jqworker_session_close(struct jqworker_session *s);                                   /* does nothing for NULL */
+void jqworker_session_place(struct jqworker_session *s, const char *input, uint64_t line); /* as jqworker_place() */
 void jqworker_session_give(struct jqworker_session *s, struct slice record);
 void jqworker_session_no_more(struct jqworker_session *s);
 

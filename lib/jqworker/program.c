@@ -8,6 +8,7 @@
 #include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <jq.h>
@@ -109,6 +110,47 @@ static void take_stderr(struct program *p)
 	buf_add_str(p->notes, "stderr: ");
 	fflush(stderr);
 	buf_add_char(p->notes, '\n');
+}
+
+/* ---- places ---- */
+
+/*
+ * libjq knows the places of what it reads itself. What we read has them in an attribute that programs can ask for while
+ * they run: it is otherwise the folder of the jq command, where modules are looked for while they are compiled.
+ */
+static const char place_functions[] = "def input_filename: get_jq_origin[0]; def input_line_number: get_jq_origin[1]; ";
+
+static void set_place(struct program *p, jv input, uint64_t line)
+{
+	jq_set_attr(p->jq, jv_string("JQ_ORIGIN"), JV_ARRAY(input, jv_number((double)line)));
+}
+
+void program_put_place(struct buf *out, const char *input, uint64_t line)
+{
+	buf_add(out, &line, sizeof line);
+	buf_add_str(out, input && strcmp(input, "-") != 0 ? input : "");
+	buf_add_char(out, '\0');
+}
+
+struct slice program_take_place(struct program *p, struct slice record)
+{
+	const char *input = record.p + sizeof(uint64_t);
+	size_t bytes = sizeof(uint64_t) + strlen(input) + 1;
+	uint64_t line;
+
+	memcpy(&line, record.p, sizeof line);
+	set_place(p, *input ? jv_string(input) : jv_null(), line);
+	return (struct slice){record.p + bytes, record.len - bytes};
+}
+
+/* The functions of places come before the program's own, on its first line: messages tell lines. */
+static void put_together(struct buf *text, const struct jqworker_opts *opts)
+{
+
+	buf_add(text, opts->program, opts->body_at);
+	if (opts->has_place)
+		buf_add_str(text, place_functions);
+	buf_add_str(text, opts->program + opts->body_at);
 }
 
 /* ---- compiling ---- */
@@ -231,8 +273,10 @@ struct program *program_open(const struct jqworker_opts *opts, struct buf *why)
 {
 	struct complaint complaint = {BUF_INIT};
 	struct program *p = mem_alloc(1, sizeof *p);
+	struct buf text = BUF_INIT;
 	int is_good;
 
+	put_together(&text, opts);
 	p->opts = opts;
 	p->dump_flags = make_dump_flags(opts);
 	p->has_own_form = opts->indent == 0 && !(opts->form & (JQWORKER_ASCII | JQWORKER_SORTED | JQWORKER_COLOR));
@@ -244,7 +288,8 @@ struct program *program_open(const struct jqworker_opts *opts, struct buf *why)
 	catch_stderr(p);
 	set_modules(p->jq, opts);
 	jq_set_error_cb(p->jq, keep_complaint, &complaint);
-	is_good = jq_compile_args(p->jq, opts->program, make_args(opts));
+	is_good = jq_compile_args(p->jq, buf_cstr(&text), make_args(opts));
+	buf_release(&text);
 	jq_set_error_cb(p->jq, NULL, NULL);
 	if (!is_good) {
 		tidy(why, &complaint.text);
@@ -253,10 +298,31 @@ struct program *program_open(const struct jqworker_opts *opts, struct buf *why)
 	jq_set_debug_cb(p->jq, note_debug, p);
 	if (jq_set_stderr_cb)
 		jq_set_stderr_cb(p->jq, note_stderr, p);
-	/* `input` finds nothing, input_filename is null */
+	/* `input` finds nothing; libjq's own input_filename would be null */
 	jq_set_input_cb(p->jq, jq_util_input_next_input_cb, jq_util_input_init(NULL, NULL));
+	set_place(p, jv_null(), 0);
 	p->parser = jv_parser_new(0);
 	return p;
+}
+
+bool program_calls(const struct program *p, const char *name)
+{
+	struct buf call = BUF_INIT;
+	char line[256];
+	bool is_called = false;
+	FILE *f = fdopen(memfd_create("program", 0), "r+");
+
+	if (!f || dup2(fileno(f), STDOUT_FILENO) < 0)
+		mem_fail();
+	jq_dump_disassembly(p->jq, 0);
+	fflush(stdout);
+	rewind(f);
+	buf_addf(&call, " CALL_BUILTIN %s\n", name);
+	while (!is_called && fgets(line, sizeof line, f))
+		is_called = strstr(line, buf_cstr(&call)) != NULL;
+	fclose(f);
+	buf_release(&call);
+	return is_called;
 }
 
 /* ---- running ---- */
@@ -438,16 +504,19 @@ static void say_end(struct program *p, jv end, struct result *r)
 
 void program_run(struct program *p, const char *record, size_t len, struct result *r)
 {
-	jv input = program_read(p, record, len);
-	jv end;
+	struct slice own = {record, len};
+	jv input, end;
 
+	if (p->opts->has_place)
+		own = program_take_place(p, own);
+	input = program_read(p, own.p, own.len);
 	reset(r);
 	p->notes = &r->notes;
 	if (!jv_is_valid(input)) {
 		say_error(r, input);
 		return;
 	}
-	end = collect(p, record, len, input, r);
+	end = collect(p, own.p, own.len, input, r);
 	say_end(p, end, r);
 }
 

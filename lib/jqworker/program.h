@@ -23,10 +23,22 @@ struct program;
 /* NULL with a message in *why ("line 1: foo/0 is not defined"). opts is borrowed as long as the program lives. */
 struct program *program_open(const struct jqworker_opts *opts, struct buf *why);
 
+/* What stands in front of a record where opts->has_place: program_run() takes it off. */
+void program_put_place(struct buf *out, const char *input, uint64_t line);
+
 /* record[len] is followed by a newline that may be read. */
 void program_run(struct program *p, const char *record, size_t len, struct result *r);
 
+/*
+ * Whether the program calls a function of libjq's own that is written in C, modules and all: its compiled form is
+ * looked through. In a process of its own: standard output is no longer what it was.
+ */
+bool program_calls(const struct program *p, const char *name);
+
 /* ---- for sessions ---- */
+
+/* A record without what stands in front of it. */
+struct slice program_take_place(struct program *p, struct slice record);
 
 jv program_read(struct program *p, const char *record, size_t len); /* a record as a value, or an error */
 

@@ -23,6 +23,7 @@ enum { READ_BYTES = 64 << 10, EVENTS_BYTES = 64 << 10, NO_MORE = -1 };
 struct jqworker_session {
 	pid_t child;
 	int to, from;
+	struct buf place;   /* of the next record */
 	struct buf sending; /* records on their way, from sent_at on */
 	size_t sent_at;
 	struct buf heard; /* events, from heard_at on */
@@ -154,6 +155,8 @@ static bool take_record(struct player *s, struct slice *record)
 	*record = (struct slice){s->records.p + s->at, (size_t)len};
 	s->at += (size_t)len + 1;
 	s->taken++;
+	if (s->opts->worker->has_place)
+		*record = program_take_place(s->program, *record);
 	return true;
 }
 
@@ -341,6 +344,7 @@ void jqworker_session_close(struct jqworker_session *s)
 		close(s->to);
 	if (s->from >= 0)
 		close(s->from);
+	buf_release(&s->place);
 	buf_release(&s->sending);
 	buf_release(&s->heard);
 	free(s);
@@ -351,9 +355,16 @@ static void add_length(struct jqworker_session *s, int32_t len)
 	buf_add(&s->sending, &len, sizeof len);
 }
 
+void jqworker_session_place(struct jqworker_session *s, const char *input, uint64_t line)
+{
+	buf_reset(&s->place);
+	program_put_place(&s->place, input, line);
+}
+
 void jqworker_session_give(struct jqworker_session *s, struct slice record)
 {
-	add_length(s, (int32_t)record.len);
+	add_length(s, (int32_t)(s->place.len + record.len));
+	buf_add_slice(&s->sending, buf_slice(&s->place));
 	buf_add_slice(&s->sending, record);
 	buf_add_char(&s->sending, '\n');
 }

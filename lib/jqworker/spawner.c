@@ -283,12 +283,24 @@ static void obey(struct spawner *s, struct program *program, pid_t *pids)
 		kill(pids[c.slot], SIGKILL);
 }
 
+/* The names that libjq gives its own functions: `input` is _input until 1.6. */
+static void ask(const struct program *program, struct report *r, struct buf *why)
+{
+	r->status = program_calls(program, "_input") || program_calls(program, "input");
+	if (!program_calls(program, "input_filename") && !program_calls(program, "input_line_number"))
+		return;
+	r->what = REPORT_FAILED;
+	buf_add_str(why, "a module calls input_filename or input_line_number, which only the program itself can");
+}
+
 static struct program *compile(struct spawner *s)
 {
 	struct buf why = BUF_INIT;
 	struct program *program = program_open(s->opts, &why);
 	struct report r = {.what = program ? REPORT_READY : REPORT_FAILED};
 
+	if (program && s->is_asked)
+		ask(program, &r, &why);
 	snprintf(r.text, sizeof r.text, "%s", buf_cstr(&why));
 	report(s, &r);
 	if (!program)

@@ -26,7 +26,7 @@ enum { REPORT_READY = 1, REPORT_FAILED, REPORT_BORN, REPORT_DIED };
 struct report {
 	uint32_t what, slot;
 	int32_t pid;
-	int32_t status; /* of waitpid(); -1 with errno in pid: could not be forked */
+	int32_t status; /* of waitpid(); -1 with errno in pid: could not be forked; REPORT_READY: 1 for `input` */
 	char text[512]; /* REPORT_FAILED: why the program does not compile */
 };
 
@@ -37,6 +37,7 @@ struct spawner {
 	int *doors; /* by slot: the workers' ends */
 	struct channel **channels;
 	int n;
+	bool is_asked; /* whether the program calls `input` */
 };
 
 /* Runs in the forked child. */

@@ -394,6 +394,27 @@ like_jq() {
 	like_jq -nRs "input | length" in
 	like_jq 'input_line_number' in
 	like_jq '[input_filename]' in more
+	# where a record stands is told to libjq too
+	like_jq '[., input_filename, input_line_number] | @json | sub("1"; "x")' in more
+	like_jq -R '[., input_filename, input_line_number] | @json' in more
+	like_jq -n '[inputs | [., input_filename, input_line_number]]' in more
+	like_jq -n '[input_filename, input, input_line_number]' in more
+	like_jq -s '[., input_filename, input_line_number]' in more
+	like_jq '[., input, input_filename, input_line_number]' in more
+	like_jq 'def input_filename: "mine"; [input_filename, input_line_number] | @csv' in more
+	# what a program calls that we do not read to its end, libjq is asked: modules, and what is nested deep
+	mkdir -p mods
+	echo 'def twice: tojson + tojson; def following: input; def name: input_filename; def home: env.HOME;' >mods/m.jq
+	like_jq -L mods 'include "m"; [twice, input_filename, input_line_number]' in more
+	like_jq -L mods 'import "m" as m {"x": "\";"}; # ; "
+		[., m::following, input_line_number]' in more
+	like_jq -L mods -n 'include "m"; [following, input_filename]' in more
+	like_jq -L mods 'include "m"; home' in
+	like_jq "$(printf '(%.0s' {1..250})[., input, input_filename]$(printf ')%.0s' {1..250})" in more
+	status_of tlm-filter -L mods 'include "m"; name' in
+	[ "$status" = 3 ]
+	same 'tlm-filter: program: a module calls input_filename or input_line_number, which only the program itself can' "$(cat err)"
+	[[ $(tlm-filter --explain -L mods 'include "m"; following') == *'because of a call of input' ]]
 	seq 100000 >big
 	like_jq -n '[inputs] | add' big
 	like_jq 'input - .' big
