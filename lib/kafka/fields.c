@@ -269,13 +269,22 @@ static void take_envelope_time(struct fields *f, struct json_span ts, struct out
 	}
 }
 
+/* A record that is taken for an envelope by mistake would become a tombstone. */
+static bool has_part(const struct json_span *spans, const size_t *at)
+{
+	for (size_t i = 0; i < sizeof envelope_names / sizeof *envelope_names; i++)
+		if (spans[at[i]].type != JSON_ABSENT)
+			return true;
+	return false;
+}
+
 static int take_envelope(struct fields *f, const struct json_record *line, struct outgoing *m, struct err *err)
 {
 	const struct json_span *s = line->spans;
 	const size_t *at = f->envelope;
 	int64_t partition;
 
-	if (line->status != JSON_OK || line->type != JSON_OBJECT)
+	if (line->status != JSON_OK || line->type != JSON_OBJECT || !has_part(s, at))
 		return err_set(err, ERR_DATA, "-J: a record is no envelope, an object with key, headers and value");
 	if (s[at[PARTITION]].type == JSON_NUMBER && num_to_i64(s[at[PARTITION]].p, s[at[PARTITION]].len, &partition) &&
 		partition >= 0 && partition <= INT32_MAX && m->partition == RD_KAFKA_PARTITION_UA)
@@ -284,7 +293,7 @@ static int take_envelope(struct fields *f, const struct json_record *line, struc
 	take_headers(f, s[at[HEADERS]], m);
 	if (take_bytes(s[at[KEY]], s[at[KEY_B64]], &f->key_text, &m->key))
 		return err_set(err, ERR_DATA, "-J: key_b64 of a record is not base64");
-	if (s[at[PAYLOAD]].type == JSON_STRING)
+	if (s[at[PAYLOAD]].type != JSON_ABSENT && s[at[PAYLOAD]].type != JSON_NULL)
 		return take_bytes(s[at[PAYLOAD]], (struct json_span){.type = JSON_ABSENT}, &f->value_text, &m->value);
 	if (s[at[VALUE]].type != JSON_ABSENT) {
 		m->value = (struct slice){s[at[VALUE]].p, s[at[VALUE]].len};

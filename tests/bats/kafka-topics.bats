@@ -109,6 +109,12 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 	kafka_admin create "$T-d" 1
 	printf '{"a":\n1}\n|"x\ny"' | kcat -P -q -b "$BROKERS" -t "$T-d" -D'|'
 	same $'"value":{"a": 1}}\n"value_b64":"'"$(printf '"x\ny"' | base64)\"}" "$(filter -J . "kafka:$T-d" | grep -o '"value.*')"
+	# what is no envelope does not become a tombstone
+	echo '{"v":1}' >plain
+	status_of timeout 120 tlm-replay -J plain -o "kafka:$T-d"
+	same "5 tlm-replay: kafka:$T-d: -J: a record is no envelope, an object with key, headers and value" "$status $(cat err)"
+	echo '{"payload":{"a":1}}' | timeout 120 tlm-replay -J -o "kafka:$T-d"
+	same '{"a":1}' "$(consume "$T-d" -o -1)"
 	timeout 120 tlm-replay -J env -o "kafka:$T-b"
 	consume "$T" -J >kcat.ndjson
 	timeout 120 tlm-replay -J kcat.ndjson -o "kafka:$T-c"
