@@ -75,6 +75,8 @@ struct agg_frame {
 	bool is_dry_run; /* nothing is opened */
 	bool is_topic;   /* the inputs are partitions */
 	bool has_group;  /* of a group: each has a stage of its own, behind the one of agg_group.h */
+	bool has_topic;  /* rows tell it: the group reads several */
+	struct slice topic;
 	int32_t partition;
 	struct ledger *ledger;
 	struct reject *reject;

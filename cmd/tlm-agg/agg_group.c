@@ -160,12 +160,21 @@ static int catch_up(struct agg_group *g, struct part *p, int64_t offset, struct 
 	return 0;
 }
 
-struct agg *agg_group_begin(const struct agg_group *g, int32_t partition, struct err *err)
+/* "kafka:TOPIC[3]" */
+static struct slice topic_of(const char *name)
+{
+	const char *topic = name + strlen("kafka:");
+
+	return (struct slice){topic, (size_t)(strrchr(topic, '[') - topic)};
+}
+
+struct agg *agg_group_begin(const struct agg_group *g, const char *name, int32_t partition, struct err *err)
 {
 	struct agg_frame frame = g->frame;
 	struct agg *agg;
 
 	frame.n_inputs = 1;
+	frame.topic = topic_of(name);
 	frame.partition = partition;
 	agg = agg_open(g->opts, g->list, &frame, err);
 	if (!agg)
@@ -182,7 +191,7 @@ static int take_part(void *ctx, uint32_t input, const char *name, int32_t partit
 	struct part *p = part_of(g, input);
 
 	p->name = name;
-	p->agg = agg_group_begin(g, partition, err);
+	p->agg = agg_group_begin(g, name, partition, err);
 	if (!p->agg)
 		return -1;
 	rebuild_init(&p->rebuild, g->options);

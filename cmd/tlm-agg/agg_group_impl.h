@@ -37,8 +37,8 @@ struct agg_group {
 	void *warn_ctx;
 };
 
-/* agg_group.c: a stage for a partition; it is rebuilt, and tells nothing. */
-struct agg *agg_group_begin(const struct agg_group *g, int32_t partition, struct err *err);
+/* agg_group.c: a stage for a partition, name is "kafka:TOPIC[PARTITION]"; it is rebuilt, and tells nothing. */
+struct agg *agg_group_begin(const struct agg_group *g, const char *name, int32_t partition, struct err *err);
 void agg_group_go_silent(struct agg_group *g, struct agg *agg);
 
 /* agg_group_plan.c */

@@ -30,8 +30,8 @@ int agg_group_check(const struct agg *model, const struct agg_options *o, struct
 		return refuse(err, "--explain-lateness", "read the topic without -G");
 	if (o->latest || model->frame.rotate)
 		return refuse(err, o->latest ? "--latest" : "-o with %", one_file);
-	if (o->format > ROWS_NDJSON)
-		return refuse(err, "--format", "rows are ndjson");
+	if (model->opts.format > ROWS_NDJSON)
+		return refuse(err, o->format > ROWS_NDJSON ? "--format" : "-o with .csv or .tsv", "rows are ndjson");
 	if (o->on_full > ON_FULL_FAIL)
 		return refuse(err, "--on-full", "what is dropped depends on when a member began");
 	if (model->list.carried_bytes && !o->max_gap_us && !o->state_topic)

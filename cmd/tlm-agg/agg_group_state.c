@@ -297,7 +297,7 @@ static int begin_anew(struct agg_group *g, struct part *p, int32_t partition, st
 	struct agg *old = p->agg;
 	int64_t us = old->clock.inputs[0].stream_us;
 
-	p->agg = agg_group_begin(g, partition, err);
+	p->agg = agg_group_begin(g, p->name, partition, err);
 	agg_close(old);
 	if (!p->agg)
 		return -1;

@@ -119,6 +119,8 @@ struct rows *agg_plan_rows(const struct agg *g, const struct agg_list *list, enu
 		.has_rev = g->emit != ENGINE_FINAL,
 		.has_cut = g->window.session_max_us > 0,
 		.has_partition = g->frame.has_group,
+		.has_topic = g->frame.has_topic,
+		.topic = g->frame.topic,
 		.partition = g->frame.partition,
 		.has_part = g->opts.on_full == ON_FULL_EMIT_EARLY,
 		.fields = g->groups,

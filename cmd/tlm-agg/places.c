@@ -76,6 +76,7 @@ int places_open(struct places *p, struct tool *t, const struct agg_options *o, s
 		return -1;
 	frame->is_topic = kafka_is_place(names[0]);
 	frame->has_group = kafka_has_group(&t->common.kafka, names, n_names);
+	frame->has_topic = frame->has_group && kafka_has_topics(names, n_names);
 	if (t->common.output && kafka_is_place(t->common.output) && o->format > ROWS_NDJSON)
 		return err_set(err, ERR_USAGE, "--format: a topic takes ndjson");
 	if (o->is_merging && t->common.max_line_bytes == BATCH_LINE_DEFAULT_BYTES)

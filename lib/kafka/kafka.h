@@ -96,6 +96,9 @@ void kafka_source_keep(struct source *s, const struct kafka_keeper *keeper);
 bool kafka_is_endless(const struct kafka_opts *o, const char *const *names, size_t n_names);
 bool kafka_has_group(const struct kafka_opts *o, const char *const *names, size_t n_names);
 
+/* Whether these places name several topics, or may: by a regular expression. */
+bool kafka_has_topics(const char *const *names, size_t n_names);
+
 /* What a sink takes from a line where the place does not say it. */
 struct kafka_row {
 	const struct fieldpath *key; /* n_key paths: one gives its value, several a compact array; 0: no key */

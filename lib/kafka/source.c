@@ -357,6 +357,20 @@ bool kafka_has_group(const struct kafka_opts *o, const char *const *names, size_
 	return has;
 }
 
+bool kafka_has_topics(const char *const *names, size_t n_names)
+{
+	bool has = n_names > 1;
+
+	for (size_t i = 0; i < n_names && !has; i++) {
+		struct err ignored = ERR_INIT;
+		struct address a;
+
+		has = address_parse(&a, names[i], false, &ignored) == 0 && (a.n_topics > 1 || *a.topics[0] == '^');
+		address_release(&a);
+	}
+	return has;
+}
+
 bool kafka_is_endless(const struct kafka_opts *o, const char *const *names, size_t n_names)
 {
 	if (kafka_has_group(o, names, n_names))

@@ -196,6 +196,10 @@ static void make_prefix(struct rows *r, const struct engine_row *row)
 		json_add_key(&r->prefix, r->columns[1]);
 		rows_add_time(&r->prefix, r->opts.time, row->end_us);
 	}
+	if (r->opts.has_topic) {
+		json_add_key(&r->prefix, "topic");
+		buf_addf(&r->prefix, "\"%.*s\"", (int)r->opts.topic.len, r->opts.topic.p);
+	}
 	if (r->opts.has_partition) {
 		json_add_key(&r->prefix, "partition");
 		buf_addf(&r->prefix, "%d", (int)r->opts.partition);

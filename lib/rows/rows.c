@@ -122,7 +122,7 @@ static void name_columns(struct rows *r)
 }
 
 /* A name that a row may hold beside the columns. */
-static bool is_reserved(struct slice name)
+static bool is_reserved(const struct rows *r, struct slice name)
 {
 	static const char *const names[] = {"window_start", "window_end", "session_start", "session_end", "partition",
 		"rev", "final", "replaces", "part", "cut", "approx", "_state"};
@@ -131,7 +131,7 @@ static bool is_reserved(struct slice name)
 		if (slice_eq(name, slice_str(names[i])))
 			return true;
 	}
-	return false;
+	return r->opts.has_topic && slice_eq(name, SLICE_LIT("topic"));
 }
 
 /* What stands at the top of the row: of a group field without a name the first key of its path. */
@@ -156,7 +156,7 @@ static int check_columns(const struct rows *r, struct err *err)
 		const char *name = name_of(r, i);
 		struct slice top = top_of(r, i, name);
 
-		if (is_reserved(top))
+		if (is_reserved(r, top))
 			return err_set(err, ERR_PROGRAM, "the name %.*s belongs to the row itself: say %s as NAME",
 				(int)top.len, top.p, name);
 		for (size_t k = 0; k < i; k++) {

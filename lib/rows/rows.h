@@ -45,7 +45,9 @@ struct rows_opts {
 	bool is_session;    /* which are called session_start and session_end */
 	bool has_rev;       /* rows before the final one are told too: columns rev and final */
 	bool has_part;      /* windows may go out in parts: the same */
-	bool has_partition; /* a column of this partition behind the bounds */
+	bool has_topic;     /* this topic behind the bounds, in ndjson */
+	bool has_partition; /* and behind it this partition */
+	struct slice topic;
 	int32_t partition;
 	bool has_cut;                    /* sessions may be cut: a column of the forms but ndjson */
 	const struct rows_field *fields; /* borrowed, as is list */

@@ -45,6 +45,14 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	echo 'x|{"s":30,"k":"a","v":1}' | put -K'|' -p 1
 	agg -g k count "kafka:$T" -o rows -q
 	same '[0,1]' "$(jq -s -c 'map(.partition)' rows)"
+	# partitions of several topics are told apart
+	echo 'a|{"s":99,"k":"a","v":1}' | put -K'|' -p 0
+	agg -q -G "$T-both" -g k --having '.window_start == "1970-01-01T00:00:20Z"' count "kafka:$T,$T-out" >both
+	same "[\"topic\",\"$T\",\"partition\",0,\"k\",\"a\"]" "$(jq -c '[to_entries[2:5][] | .key, .value]' both)"
+	status_of agg -q -G "$T-both" -g topic count "kafka:^$T"
+	same '3 tlm-agg: the name topic belongs to the row itself: say topic as NAME' "$status $(cat err)"
+	status_of agg -G "$T-csv" -g k count "kafka:$T" -o rows.csv
+	same '2 tlm-agg: -o with .csv or .tsv with a group: rows are ndjson' "$status $(cat err)"
 }
 
 @test "keys that are the groups are not told, whatever way the batches are read" {
