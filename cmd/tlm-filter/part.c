@@ -55,7 +55,7 @@ bool filter_part_is_done(const struct part *p)
 	return p->at == p->lines.len && !p->is_elsewhere;
 }
 
-/* The next line as text, a CR at its end left out; false behind the last one. */
+/* The next line as text; false behind the last one. */
 bool filter_next_line(const char **at, const char *end, struct slice *text)
 {
 	const char *lf;
@@ -65,8 +65,6 @@ bool filter_next_line(const char **at, const char *end, struct slice *text)
 	lf = memchr(*at, '\n', (size_t)(end - *at));
 	*text = (struct slice){*at, (size_t)(lf - *at)};
 	*at = lf + 1;
-	if (text->len && text->p[text->len - 1] == '\r')
-		text->len--;
 	return true;
 }
 

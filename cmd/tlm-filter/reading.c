@@ -151,6 +151,7 @@ static void give(struct filter *f, struct slice record, struct slice raw, uint64
 	f->opts.ledger->open++;
 }
 
+/* Texts that are slurped are given with their line ends. */
 static int give_texts(struct filter *f, struct err *err)
 {
 	const char *at = f->part.lines.p, *end = at + f->part.lines.len;
@@ -158,8 +159,10 @@ static int give_texts(struct filter *f, struct err *err)
 	int result = 0;
 
 	for (uint64_t line = 0; !result && filter_next_line(&at, end, &text); line++) {
+		bool has_end = f->opts.is_slurp && !(at == end && f->part.in.is_unended);
+
 		if (json_is_utf8(text.p, text.len)) {
-			give(f, text, text, line);
+			give(f, (struct slice){text.p, text.len + has_end}, text, line);
 			continue;
 		}
 		filter_fail(&f->part, REJECT_JSON, text, line, 0, SLICE_LIT("the line is not UTF-8"));

@@ -49,6 +49,7 @@ struct batch {
 	enum batch_kind kind;
 	const char *name;    /* of the input, for messages: "day.ndjson", "-"; lives as long as the source */
 	uint32_t input;      /* ordinal of the input, from 0 */
+	bool is_unended;     /* BATCH_LINES of a file: the input has no '\n' behind the last of them */
 	uint64_t first_line; /* line number of the first line, from 1 */
 	uint64_t long_bytes; /* BATCH_TOO_LONG */
 

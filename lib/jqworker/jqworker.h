@@ -141,7 +141,7 @@ struct jqworker_session_opts {
 	const struct jqworker_opts *worker; /* limits, workers and is_proven do not matter */
 	enum jqworker_reading reading;
 	bool is_stream; /* --stream: each record as events of its leaves */
-	bool is_slurp;  /* -s: one input, the array of all, or their text when they are read raw */
+	bool is_slurp;  /* -s: one input, the array of all; of texts the text of all, given with their line ends */
 };
 
 enum jqworker_event {

@@ -203,10 +203,8 @@ static jv slurp(struct player *s)
 		struct buf text = BUF_INIT;
 
 		jv_free(all);
-		while (take_record(s, &record)) {
+		while (take_record(s, &record))
 			buf_add_slice(&text, record);
-			buf_add_char(&text, '\n');
-		}
 		return jv_string_sized(text.p ? text.p : "", (int)text.len);
 	}
 	while (jv_is_valid(value = next_record(s)))

@@ -62,6 +62,7 @@ static void give(struct files *f, struct batch *b, enum batch_kind kind, const c
 	b->input = (uint32_t)f->at;
 	b->first_line = f->line;
 	b->long_bytes = 0;
+	b->is_unended = false;
 }
 
 static enum source_result give_lines(struct files *f, struct batch *b)
@@ -234,6 +235,8 @@ static enum source_result cut(struct files *f, struct batch *b, size_t known_byt
 /* The end of the input was read: a last line without '\n' gets one. */
 static enum source_result end_lines(struct files *f, struct batch *b, struct err *err)
 {
+	enum source_result result;
+
 	f->is_last = true;
 	if (f->is_first && cut_bom(f, b->own.p, &b->own.len, err) != 0)
 		return fail(f, err);
@@ -241,7 +244,9 @@ static enum source_result end_lines(struct files *f, struct batch *b, struct err
 		return GO_ON;
 	buf_add_char(&b->own, '\n');
 	buf_reserve(&b->own, JSON_PAD_BYTES);
-	return give_lines(f, b);
+	result = give_lines(f, b);
+	b->is_unended = true;
+	return result;
 }
 
 /* Reads until there is a whole line, or nothing more for now, or the end. */

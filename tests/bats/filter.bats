@@ -387,6 +387,13 @@ like_jq() {
 	like_jq -s . /dev/null
 	like_jq -Rs 'length' in
 	like_jq -nR '[inputs]' in
+	printf 'a\r\nb' >unended
+	printf 'c\n\r\n\rd\r' >returns
+	for how in -R -Rs -Rr -Rsr -nR -nRs; do
+		like_jq "$how" '[., inputs] | tojson' unended
+		like_jq "$how" '[., length]' returns
+	done
+	like_jq -Rs . unended returns
 	like_jq --stream . in
 	like_jq -n --stream '[inputs | select(length == 2)]' in
 	like_jq -s --stream . in
