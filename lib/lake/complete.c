@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#define LAKE_COMPLETE "_complete"
 #define STEP_US (INT64_C(900) * 1000000) /* hours of zones begin at quarters */
 
 enum { STEPS_MAX = 4 * 24 * 31 };
@@ -32,7 +31,7 @@ static int add_mark(
 	struct buf dir = BUF_INIT, name = BUF_INIT, line = BUF_INIT;
 	int got;
 
-	buf_addf(&dir, LAKE_COMPLETE "/%.*s", (int)hour.len, hour.p);
+	buf_addf(&dir, TEMPLATE_COMPLETE "/%.*s", (int)hour.len, hour.p);
 	buf_addf(&name, "%s-%d", part->topic, (int)part->partition);
 	buf_add_char(&line, '{');
 	json_add_key(&line, "complete");

@@ -29,6 +29,7 @@
 #include "reject/reject.h"
 #include "sink/sink.h"
 #include "store/store.h"
+#include "template/template.h"
 #include "timefield/timefield.h"
 
 enum {
@@ -38,7 +39,7 @@ enum {
 };
 #define LAKE_SIZE_DEFAULT_BYTES (UINT64_C(256) << 20)
 #define LAKE_SPOOL_DEFAULT_BYTES (UINT64_C(1) << 30)
-#define LAKE_MANIFESTS "_manifests"
+#define LAKE_MANIFESTS TEMPLATE_MANIFESTS
 
 /* How a lake that is fed by a group commits: the group asks lake_position() of each partition meanwhile. */
 struct lake_group {

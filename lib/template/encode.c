@@ -19,8 +19,8 @@ void encode_bytes(struct buf *out, struct slice text, bool is_at_start)
 {
 	size_t from = 0;
 
-	if (is_at_start && text.len && text.p[0] == '.') {
-		add_hex(out, '.');
+	if (is_at_start && text.len && (text.p[0] == '.' || text.p[0] == '_')) {
+		add_hex(out, (unsigned char)text.p[0]);
 		from = 1;
 	}
 	/* Runs of plain bytes at once. */

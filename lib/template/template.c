@@ -169,6 +169,17 @@ static void add_column(struct template *t, const struct part *name, size_t n_nam
 	t->columns[t->n_columns++] = mem_dup(first->text.p, len);
 }
 
+/* A name that a value would end, as _man{x}, could be one of the lake's own. */
+static bool may_be_own(const struct part *name, size_t n_name)
+{
+	const struct buf *text = &name[0].text;
+
+	if (n_name == 1 || name[0].kind != PART_TEXT || name[1].kind != PART_FIELD)
+		return false;
+	return strncmp(TEMPLATE_MANIFESTS, text->p, text->len) == 0 ||
+	       strncmp(TEMPLATE_COMPLETE, text->p, text->len) == 0;
+}
+
 /* The name joins the root while nothing below it has come, else the parts. */
 static int end_name(struct parser *p, const char *start)
 {
@@ -187,6 +198,8 @@ static int end_name(struct parser *p, const char *start)
 	}
 	if (p->name[0].kind == PART_TEXT && p->name[0].text.p[0] == '.')
 		return fault_at(p, start, "a directory name that begins with '.'");
+	if (t->n_parts == 0 && may_be_own(p->name, p->n_name))
+		return fault_at(p, start, "a directory name that could be one of the lake's own");
 	add_column(t, p->name, p->n_name);
 	p->name[0].is_at_start = true;
 	if (t->n_parts && p->name[0].kind == PART_TEXT) {

@@ -4,8 +4,9 @@
  * `%Y` and the other conversions of etime_strftime() give the event time, `{path}` a field of the record; `%%`, `{{`
  * and `}}` are the characters themselves. What a code or a field gives is percent-encoded to [A-Za-z0-9._-], as Hive
  * and its readers do, so that it is always a part of one directory name and can be decoded; a whole value of `.` or
- * `..`, and a '.' that would begin a name, are encoded too. Empty, null or absent is __HIVE_DEFAULT_PARTITION__ (a
- * value equal to it has its first character encoded). So no record can choose a path outside the root.
+ * `..`, and a '.' or '_' that would begin a name, are encoded too: readers pass over such names, and the lake keeps its
+ * own in them. Empty, null or absent is __HIVE_DEFAULT_PARTITION__ (a value equal to it has its first character
+ * encoded). So no record can choose a path outside the root, or one of the names that are the lake's.
  *
  * The root is the longest leading part of directories without a code or a field.
  *
@@ -24,6 +25,10 @@
 
 #define TEMPLATE_NULL "__HIVE_DEFAULT_PARTITION__"
 
+/* Names in the root that are the lake's own. */
+#define TEMPLATE_MANIFESTS "_manifests"
+#define TEMPLATE_COMPLETE "_complete"
+
 enum {
 	TEMPLATE_VALUE_MAX_BYTES = 128, /* of a value after encoding */
 	TEMPLATE_NAME_MAX_BYTES = 255,  /* of a directory's name: more is refused by file systems */
@@ -35,8 +40,7 @@ struct template;
 /*
  * text is the path behind file://, absolute. Fields are added to paths (before its scanner is opened). zone is
  * borrowed; NULL is UTC. Returns NULL with ERR_PROGRAM: "/a/{", "/a/{b", "/a/}", "/a/%Q", "/a/%", "/a/{}", "/a/{.}",
- * "/a/{.}",
- * "/a/{b}/../c", "/a/{b}/.c".
+ * "/a/{b}/../c", "/a/{b}/.c", "/a/_{b}".
  */
 struct template *template_open(
 	const char *text, const struct etime_zone *zone, struct json_paths *paths, struct err *err);
