@@ -269,6 +269,43 @@ static int salvage(struct lake *l, struct err *err)
 	return 0;
 }
 
+static int salvage_wholly(struct lake *l, struct err *err)
+{
+	if (salvage(l, err) < 0 || lake_seal_manifest(l, false, err) < 0)
+		return -1;
+	return lake_publish(l, err) < 0 || lake_settle(l, err) < 0 ? -1 : 0;
+}
+
+/*
+ * A run that is repeated has the same rows each time: those of what others have left are of a run without a name, that
+ * ends before it begins. The one that ends last has the store.
+ */
+static int salvage_apart(struct lake *l, const struct spool_opts *opts, struct err *err)
+{
+	struct spool *own = l->spool;
+	struct spool_opts unnamed = *opts;
+	int got;
+
+	unnamed.run_id = NULL;
+	l->spool = spool_open(&unnamed, err);
+	got = l->spool ? salvage_wholly(l, err) : -1;
+	if (got < 0)
+		l->opts.store = NULL;
+	if (opts->store)
+		spool_leave_store(got < 0 ? own : l->spool);
+	spool_close(l->spool);
+	l->spool = own;
+	l->manifest_seq = 0;
+	return got;
+}
+
+static int salvage_others(struct lake *l, const struct spool_opts *opts, struct err *err)
+{
+	if (l->opts.group)
+		return 0;
+	return opts->run_id && l->opts.manifests ? salvage_apart(l, opts, err) : salvage(l, err);
+}
+
 /*
  * Each open directory holds a descriptor, and each object that is published: where few are allowed, that are few at
  * once. The plans of many partitions that are carried out again may need more than max_open: as many as can be had.
@@ -344,7 +381,7 @@ static int open_spool(struct lake *l, struct err *err)
 			l->spool = spool_open(&opts, err);
 		if (got == 0 && !l->spool)
 			l->opts.store = NULL;
-		got = !l->spool ? -1 : l->opts.group ? 0 : salvage(l, err);
+		got = l->spool ? salvage_others(l, &opts, err) : -1;
 	}
 	buf_release(&identity);
 	return got;

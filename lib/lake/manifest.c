@@ -67,7 +67,7 @@ int lake_keep_manifest(struct lake *l, struct err *err)
 {
 	struct segment *one = &l->manifest;
 
-	if (!l->opts.manifests || !one->is_open || l->opts.run_id)
+	if (!l->opts.manifests || !one->is_open || spool_is_named(l->spool))
 		return 0;
 	return spool_sync(l->spool, &one, 1, err);
 }
@@ -78,7 +78,7 @@ bool lake_is_manifest_full(const struct lake *l)
 	if (!l->manifest.is_open)
 		return false;
 	return l->manifest.sum.records >= MANIFEST_RECORDS ||
-	       (!l->opts.run_id && l->now_us - l->manifest_us >= MANIFEST_AGE_US);
+	       (!spool_is_named(l->spool) && l->now_us - l->manifest_us >= MANIFEST_AGE_US);
 }
 
 static int add_end(struct lake *l, struct err *err)

@@ -65,7 +65,7 @@ static bool is_manifest(const struct lake *l, const char *path)
 {
 	const char *below = path + strlen(template_root(l->template));
 
-	return l->opts.manifests && strncmp(below, "/" LAKE_MANIFESTS "/", sizeof LAKE_MANIFESTS + 1) == 0;
+	return strncmp(below, "/" LAKE_MANIFESTS "/", sizeof LAKE_MANIFESTS + 1) == 0;
 }
 
 /* Run and number stand in the name, so the object of a dead run is told as the run itself would have. */
@@ -73,7 +73,8 @@ int lake_tell(void *lake, const struct spool_object *object, struct err *err)
 {
 	struct lake *l = lake;
 	const struct segment_sum *sum = object->sum;
-	const char *name = strrchr(object->path, '/') + 1, *dot = strstr(name, ".ndjson"), *dash = dot;
+	const char *name = strrchr(object->path, '/') + 1, *dash;
+	enum codec_kind kind = CODEC_NONE;
 
 	if (!object->tag && is_manifest(l, object->path))
 		return 1;
@@ -85,6 +86,8 @@ int lake_tell(void *lake, const struct spool_object *object, struct err *err)
 	add_time(&l->row, "max_time", sum, sum->max_us);
 	if (object->tag)
 		return end_batch_row(l, object->tag, err);
+	codec_kind_of(name, &kind);
+	dash = name + strlen(name) - strlen(codec_suffix(kind));
 	while (dash > name && *dash != '-')
 		dash--;
 	return end_row(l, (struct slice){name, (size_t)(dash - name)}, strtoull(dash + 1, NULL, 10), err);

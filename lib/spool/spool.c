@@ -67,7 +67,7 @@ int spool_check_run_id(const char *id, struct err *err)
 		if (!isalnum((unsigned char)id[i]) && !strchr("._-", id[i]))
 			return err_set(err, ERR_USAGE, "--run-id: only letters, digits, '.', '_' and '-'");
 	}
-	if (id[0] == '.' || id[0] == '-')
+	if (strchr("._-", id[0]))
 		return err_set(err, ERR_USAGE, "--run-id: cannot begin with '%c'", id[0]);
 	if (spool_is_random_id(id))
 		return err_set(err, ERR_USAGE, "--run-id: this form is kept for runs without a name");
@@ -332,6 +332,17 @@ void spool_close(struct spool *spool)
 const char *spool_run_id(const struct spool *spool)
 {
 	return spool->run_id;
+}
+
+bool spool_is_named(const struct spool *spool)
+{
+	return spool->is_named;
+}
+
+void spool_leave_store(struct spool *spool)
+{
+	assert(!spool->first);
+	spool->store = NULL;
 }
 
 int spool_discard(struct spool *spool, struct err *err)

@@ -67,6 +67,12 @@ void spool_close(struct spool *spool);
 
 const char *spool_run_id(const struct spool *spool);
 
+/* Whether it has a --run-id, and so will be repeated. */
+bool spool_is_named(const struct spool *spool);
+
+/* The store is the caller's again. Nothing may be on its way. */
+void spool_leave_store(struct spool *spool);
+
 /* Whether a --run-id is one: 0, or -1 with ERR_USAGE. */
 int spool_check_run_id(const char *run_id, struct err *err);
 

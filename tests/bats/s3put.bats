@@ -156,12 +156,13 @@ lines() { find lake -name '*.zst' -not -path '*/.tlm-spool/*' -exec zstdcat {} +
 
 @test "values cannot leave the root" {
 	printf '{"d":%s}\n' '"../../x"' '".."' '"."' '""' '"a/b"' '"%2e%2e"' '"\u0000"' '"\n"' '"a=b"' '".tlm-spool"' \
-		'"/etc"' '"__HIVE_DEFAULT_PARTITION__"' >in
+		'"/etc"' '"__HIVE_DEFAULT_PARTITION__"' '"_manifests"' '"_complete"' >in
 	tlm-s3put -o "$L/{d}/" in >rows
 	[ "$(find . -mindepth 1 -maxdepth 1 | sort | xargs)" = "./in ./lake ./rows ./six.ndjson" ]
-	[ "$(find lake -name '*.zst' | wc -l)" = 12 ]
-	[ "$(find lake -mindepth 1 -type d | wc -l)" = 12 ]
+	[ "$(find lake -name '*.zst' | wc -l)" = 14 ]
+	[ "$(find lake -mindepth 1 -type d | wc -l)" = 14 ]
 	[ ! -e lake/.tlm-spool ]
+	[ ! -e lake/_manifests ]
 	# Each directory is decoded to the value of its records.
 	for d in lake/*/; do
 		want=$(zstdcat "$d"*.zst | jq -c '.d')
@@ -173,7 +174,7 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 }
 
 @test "a template that is wrong: status 3 with the place" {
-	for t in '{' '{a' 'x}' '%Q/' '%' '{a}/../b' '{a}/.b'; do
+	for t in '{' '{a' 'x}' '%Q/' '%' '{a}/../b' '{a}/.b' '_{a}' '_com{a}'; do
 		status_of tlm-s3put --time ts:s -o "$L/$t" six.ndjson
 		[ "$status" = 3 ]
 		[ "$(wc -l <err)" = 1 ]
@@ -216,6 +217,7 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 	bad -o "$L" --rejects -
 	bad -o "$L" --run-id a/b
 	bad -o "$L" --run-id ''
+	bad -o "$L" --run-id _hidden
 	bad -o "$L" --run-id r --max-age 1s
 	bad -o "$L" --run-id r --sync-interval 1s
 	bad -o "$L" --max-open 0
@@ -231,6 +233,8 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 }
 
 @test "--run-id: a second run changes nothing, other records are refused" {
+	tlm-s3put --run-id a.ndjson.gz -o "file://$PWD/odd" six.ndjson >first
+	[ "$(jq -c '[.run, .seq]' first)" = '["a.ndjson.gz",1]' ]
 	tlm-s3put --run-id n --max-records 2 -o "$L" six.ndjson >first
 	before=$(objects; stat -c '%n %i %Y' lake/*)
 	tlm-s3put --run-id n --max-records 2 -o "$L" six.ndjson >second
@@ -286,6 +290,32 @@ start_open() {
 	[ ! -e lake/.tlm-spool ]
 	[ "$(tlm-s3put -o "$L/dev={dev}/" </dev/null | wc -l)" = 0 ]
 	exec 9>&-
+}
+
+@test "rows of a killed run: no objects of records, and none of a run with a name, which stays repeatable" {
+	mkfifo in
+	tlm-s3put --sync-interval 10ms --max-records 5 --manifest "$L/_manifests" -o "$L" <in >rows 2>err &
+	PID=$!
+	exec 9>in
+	cat six.ndjson >&9
+	parts_are() { [ "$(find lake -name '*.part' -size +0 | wc -l)" = 2 ]; }
+	within 10 parts_are # of the last record, and of the row of those before it
+	kill -KILL "$PID"
+	wait "$PID" || :
+	exec 9>&-
+	cp -a lake left
+	tlm-s3put -q -o "$L" </dev/null >>rows
+	[ "$(jq -s 'map(.records) | add' rows)" = 6 ]
+	tlm-s3put -q --audit "$L" rows
+	rm -r lake
+	mv left lake
+	for _ in 1 2; do
+		tlm-s3put -q --run-id n --manifest "$L/_manifests" -o "$L" six.ndjson
+	done
+	tlm-s3put -q --audit "$L"
+	[ "$(lines | wc -l)" = 12 ]
+	[ "$(find lake/_manifests -type f | wc -l)" = 3 ]
+	[ ! -e lake/.tlm-spool ]
 }
 
 @test "a lake is made below directories that may be passed but not read" {
