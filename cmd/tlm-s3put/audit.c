@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "ends.h"
 #include "files.h"
 #include "json/json.h"
 #include "mem/mem.h"
@@ -12,18 +13,10 @@
 /* What is known of one object. */
 struct entry {
 	char *path;
-	bool is_there, is_told, is_contrary;
-	uint64_t len;            /* as listed */
+	bool is_told, is_contrary;
 	struct segment_sum told; /* of its row */
 	char *run;
 	uint64_t seq;
-};
-
-/* What a run said at its end. */
-struct end {
-	char *run;
-	uint64_t objects, records;
-	uint64_t objects_told, records_told;
 };
 
 struct audit {
@@ -36,11 +29,10 @@ struct audit {
 	size_t slots[14]; /* by the names below */
 	struct entry *entries;
 	size_t n_entries, size;
-	struct end *ends;
-	size_t n_ends;
+	struct ends ends;
 	struct ranges ranges;
 	struct buf tmp, row;
-	uint64_t n_objects, n_records, n_rows, n_faults;
+	uint64_t n_objects, n_records, n_rows, n_elsewhere, n_faults; /* n_elsewhere: rows of other places */
 };
 
 enum { KEY, RECORDS, BYTES, RAW_BYTES, SHA256, RAW_SHA256, RUN, SEQ, END, OBJECTS, TOPIC, PARTITION, FIRST, LAST };
@@ -120,10 +112,9 @@ static void take_end(struct audit *a, const struct json_span *spans)
 				.end_records = number(spans[a->slots[RECORDS]])});
 		return;
 	}
-	a->ends = mem_resize(a->ends, a->n_ends + 1, sizeof *a->ends);
-	a->ends[a->n_ends++] = (struct end){.run = text(a, spans[a->slots[RUN]]),
-		.objects = number(spans[a->slots[OBJECTS]]),
-		.records = number(spans[a->slots[RECORDS]])};
+	if (spans[a->slots[RUN]].type == JSON_STRING)
+		ends_add(&a->ends, json_text(spans[a->slots[RUN]], &a->tmp), number(spans[a->slots[OBJECTS]]),
+			number(spans[a->slots[RECORDS]]));
 }
 
 /* Rows of other places are passed over. */
@@ -146,34 +137,36 @@ static void take_row(struct audit *a, const struct json_span *spans)
 		e->run = spans[a->slots[RUN]].type == JSON_STRING ? text(a, spans[a->slots[RUN]]) : NULL;
 		e->seq = number(spans[a->slots[SEQ]]);
 		a->n_rows++;
+	} else {
+		a->n_elsewhere++;
 	}
 	free(key);
 }
 
-static int take_lines(void *ctx, const char *p, size_t len, struct err *err)
+/* The number of the first line that is no row, from 1; 0: all are. */
+static uint64_t take_rows(struct audit *a, struct slice text)
 {
-	struct audit *a = ctx;
 	struct buf lines = BUF_INIT;
 	struct json_record r;
+	uint64_t bad_line = 0;
 
-	buf_add(&lines, p, len);
+	buf_add_slice(&lines, text);
 	buf_reserve(&lines, JSON_PAD_BYTES);
-	json_scan_batch(a->scan, lines.p, len);
+	json_scan_batch(a->scan, lines.p, text.len);
 	while (json_scan_next(a->scan, &r)) {
+		bool is_row = r.status == JSON_OK && r.type == JSON_OBJECT;
+
 		if (r.status == JSON_BLANK)
 			continue;
-		if (r.status != JSON_OK || r.type != JSON_OBJECT ||
-			(r.spans[a->slots[KEY]].type != JSON_STRING && r.spans[a->slots[END]].type != JSON_TRUE)) {
-			buf_release(&lines);
-			return err_set(err, ERR_USAGE, "a line is no row of a manifest");
-		}
-		if (r.spans[a->slots[END]].type == JSON_TRUE)
+		if (is_row && r.spans[a->slots[END]].type == JSON_TRUE)
 			take_end(a, r.spans);
-		else
+		else if (is_row && r.spans[a->slots[KEY]].type == JSON_STRING)
 			take_row(a, r.spans);
+		else if (!bad_line)
+			bad_line = r.line + 1;
 	}
 	buf_release(&lines);
-	return 0;
+	return bad_line;
 }
 
 /* ---- objects ---- */
@@ -185,18 +178,41 @@ static bool is_manifest(const struct audit *a, const char *path)
 	return strncmp(path + strlen(files_root(a->files)), name, sizeof name - 1) == 0;
 }
 
-static int see_object(void *ctx, const char *path, uint64_t len, struct err *err)
+struct manifest {
+	struct audit *audit;
+	bool is_damaged;
+};
+
+static int take_lines(void *ctx, const char *p, size_t len, struct err *err)
+{
+	struct manifest *m = ctx;
+
+	(void)err;
+	if (take_rows(m->audit, (struct slice){p, len}))
+		m->is_damaged = true;
+	return 0;
+}
+
+/* What can be read of it counts. */
+static int see_manifest(struct audit *a, const char *path, struct err *err)
+{
+	struct manifest m = {.audit = a};
+	struct segment_sum sum;
+	bool is_whole = true;
+	int got = files_read(a->files, path, &sum, &is_whole, take_lines, &m, err);
+
+	if (got > 0 && (m.is_damaged || !is_whole || sum.records == 0))
+		got = fault(a, "the manifest is damaged", path, NULL, 0, err);
+	return got < 0 ? -1 : 0;
+}
+
+static int see_object(void *ctx, const char *path, struct err *err)
 {
 	struct audit *a = ctx;
-	struct segment_sum sum;
-	bool is_whole;
-	struct entry *e;
 
 	if (is_manifest(a, path))
-		return files_read(a->files, path, &sum, &is_whole, take_lines, a, err) < 0 ? -1 : 0;
-	e = add_entry(a, path);
-	e->is_there = true;
-	e->len = len;
+		return see_manifest(a, path, err);
+	add_entry(a, path);
 	return 0;
 }
 
@@ -205,6 +221,14 @@ static int by_path(const void *x, const void *y)
 	const struct entry *a = x, *b = y;
 
 	return strcmp(a->path, b->path);
+}
+
+static bool is_same_row(const struct entry *a, const struct entry *b)
+{
+	return strcmp(a->told.raw_sha256, b->told.raw_sha256) == 0 && strcmp(a->told.sha256, b->told.sha256) == 0 &&
+	       a->told.records == b->told.records && a->told.bytes == b->told.bytes &&
+	       a->told.raw_bytes == b->told.raw_bytes && a->seq == b->seq &&
+	       strcmp(a->run ? a->run : "", b->run ? b->run : "") == 0;
 }
 
 /* What rows and the listing say of one object becomes one entry. A row may be told again; then it says the same. */
@@ -220,16 +244,13 @@ static void merge(struct audit *a)
 			a->entries[n++] = *e;
 			continue;
 		}
-		if (e->is_there) {
-			last->is_there = true;
-			last->len = e->len;
-		} else if (!last->is_told) {
+		if (e->is_told && !last->is_told) {
 			last->is_told = true;
 			last->told = e->told;
 			last->seq = e->seq;
 			last->run = e->run;
 			e->run = NULL;
-		} else if (strcmp(last->told.raw_sha256, e->told.raw_sha256) != 0) {
+		} else if (e->is_told && !is_same_row(last, e)) {
 			last->is_contrary = true;
 		}
 		free(e->path);
@@ -240,7 +261,7 @@ static void merge(struct audit *a)
 
 static const char *compare(const struct entry *e, const struct segment_sum *sum, bool is_whole)
 {
-	if (!is_whole)
+	if (!is_whole || sum->records == 0)
 		return "the object is damaged";
 	if (!e->is_told)
 		return NULL;
@@ -263,8 +284,6 @@ static int check_object(struct audit *a, struct entry *e, struct err *err)
 
 	if (e->is_contrary && fault(a, "two rows tell of this object differently", e->path, NULL, 0, err) < 0)
 		return -1;
-	if (!e->is_there)
-		return fault(a, "the object is missing", e->path, e->run, e->seq, err);
 	got = files_read(a->files, e->path, &sum, &is_whole, NULL, NULL, err);
 	if (got <= 0)
 		return got < 0 ? -1 : fault(a, "the object is missing", e->path, e->run, e->seq, err);
@@ -292,13 +311,9 @@ static int by_run(const void *x, const void *y)
 	return order ? order : (a->seq > b->seq) - (a->seq < b->seq);
 }
 
-static struct end *find_end(struct audit *a, const char *run)
+static int fault_end(void *ctx, const char *what, const char *run, struct err *err)
 {
-	for (size_t i = a->n_ends; i-- > 0;) {
-		if (strcmp(a->ends[i].run, run) == 0)
-			return &a->ends[i];
-	}
-	return NULL;
+	return fault(ctx, what, NULL, run, 0, err);
 }
 
 /* A number used twice is records stored twice; what a run counted at its end and its rows do not, is a gap. */
@@ -307,27 +322,14 @@ static int check_runs(struct audit *a, struct err *err)
 	qsort(a->entries, a->n_entries, sizeof *a->entries, by_run);
 	for (size_t i = 0; i < a->n_entries; i++) {
 		struct entry *e = &a->entries[i], *last = i ? &a->entries[i - 1] : NULL;
-		struct end *end = e->run ? find_end(a, e->run) : NULL;
 
 		if (e->run && last && last->run && by_run(last, e) == 0 &&
 			fault(a, "two objects have one number of a run", e->path, e->run, e->seq, err) < 0)
 			return -1;
-		if (end) {
-			end->objects_told++;
-			end->records_told += e->told.records;
-		}
+		if (e->run)
+			ends_count_row(&a->ends, e->run, e->told.records);
 	}
-	for (size_t i = 0; i < a->n_ends; i++) {
-		struct end *end = &a->ends[i];
-
-		if (find_end(a, end->run) != end || !end->objects_told)
-			continue;
-		if ((end->objects != end->objects_told || end->records != end->records_told) &&
-			fault(a, "the rows of this run are not as many as it told at its end", NULL, end->run, 0, err) <
-				0)
-			return -1;
-	}
-	return 0;
+	return ends_check(&a->ends, a->n_elsewhere == 0, fault_end, a, err);
 }
 
 /* ---- offsets ---- */
@@ -387,11 +389,12 @@ static int check_all(struct audit *a, struct err *err)
 
 static int write_rows(struct sink *k, const struct batch *b, struct err *err)
 {
-	struct audit *a = (struct audit *)k;
+	uint64_t bad_line = take_rows((struct audit *)k, (struct slice){b->p, b->len});
 
-	if (take_lines(a, b->p, b->len, err) == 0)
+	if (!bad_line)
 		return 0;
-	return err_at(err, b->name, 0, 0);
+	err_set(err, ERR_USAGE, "not a row of a manifest");
+	return err_at(err, b->name, b->first_line + bad_line - 1, 0);
 }
 
 static int flush(struct sink *k, struct err *err)
@@ -433,11 +436,9 @@ static void release(struct audit *a)
 		free(a->entries[i].path);
 		free(a->entries[i].run);
 	}
-	for (size_t i = 0; i < a->n_ends; i++)
-		free(a->ends[i].run);
+	ends_release(&a->ends);
 	ranges_release(&a->ranges);
 	free(a->entries);
-	free(a->ends);
 	json_scan_close(a->scan);
 	json_paths_close(a->paths);
 	buf_release(&a->tmp);

@@ -93,11 +93,12 @@ static int see_key(void *ctx, struct slice key, uint64_t len, struct err *err)
 {
 	struct listing *l = ctx;
 
+	(void)len;
 	buf_reset(&l->path);
 	buf_addf(&l->path, "/%.*s", (int)key.len, key.p);
 	if (!is_object(buf_cstr(&l->path) + strlen(files_root(l->f))))
 		return 0;
-	return l->found(l->ctx, l->path.p, len, err);
+	return l->found(l->ctx, l->path.p, err);
 }
 
 static int walk(struct listing *l, struct err *err);
@@ -112,7 +113,7 @@ static int see_name(struct listing *l, struct err *err)
 		return walk(l, err);
 	if (!S_ISREG(st.st_mode) || !is_object(l->path.p + strlen(files_root(l->f))))
 		return 0;
-	return l->found(l->ctx, l->path.p, (uint64_t)st.st_size, err);
+	return l->found(l->ctx, l->path.p, err);
 }
 
 static int walk(struct listing *l, struct err *err)
@@ -185,10 +186,13 @@ int files_read(struct files *f, const char *path, struct segment_sum *sum, bool 
 {
 	enum codec_kind kind = CODEC_NONE;
 	struct err first = ERR_INIT;
+	struct stat st;
 
 	codec_kind_of(path, &kind);
 	if (f->bucket)
 		return read_from_bucket(f, path, kind, sum, is_whole, lines, ctx, err);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return 0;
 	if (segment_read(kind, path, sum, is_whole, lines, ctx, &first) == 0)
 		return 1;
 	if (first.sys == ENOENT)

@@ -17,7 +17,7 @@ const char *files_root(const struct files *f);
 
 /* Each object below the root by its path ("/a/b/x.ndjson.zst"), in any order, those of manifests among
  * them; hidden names and those of other formats are left out. 0, or -1. */
-typedef int files_found_fn(void *ctx, const char *path, uint64_t len, struct err *err);
+typedef int files_found_fn(void *ctx, const char *path, struct err *err);
 int files_list(struct files *f, files_found_fn *found, void *ctx, struct err *err);
 
 /* Reads an object as segment_read() does. 1; 0 when it is gone; -1. */
