@@ -32,7 +32,7 @@ static bool is_match(const char *pattern, const char *topic)
 	return result;
 }
 
-static bool has_topic(const struct address *a, const char *topic)
+bool reader_has_topic(const struct address *a, const char *topic)
 {
 	for (size_t i = 0; i < a->n_topics; i++) {
 		const char *name = a->topics[i];
@@ -51,7 +51,7 @@ const struct address *reader_address(const struct reader *r, const char *topic, 
 
 		if (a->has_partitions && (id < a->first_partition || id > a->last_partition))
 			continue;
-		if (has_topic(a, topic))
+		if (reader_has_topic(a, topic))
 			return a;
 	}
 	return NULL;
@@ -237,7 +237,7 @@ static int list_name(struct reader *r, const struct address *a, const char *name
 	for (int i = 0; result == 0 && i < meta->topic_cnt; i++) {
 		const struct rd_kafka_metadata_topic *t = &meta->topics[i];
 
-		if (t->err || !has_topic(a, t->topic))
+		if (t->err || !reader_has_topic(a, t->topic))
 			continue;
 		qsort(t->partitions, (size_t)t->partition_cnt, sizeof *t->partitions, by_id);
 		result = list_topic(r, t, is_again, err);

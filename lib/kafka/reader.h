@@ -86,6 +86,8 @@ struct reader {
 /* parts.c */
 struct part *reader_part(struct reader *r, const char *topic, int32_t id);       /* made where there is none */
 struct part *reader_find(const struct reader *r, const char *topic, int32_t id); /* or NULL */
+/* Whether the address names this topic, or an expression of it does. */
+bool reader_has_topic(const struct address *a, const char *topic);
 const struct address *reader_address(const struct reader *r, const char *topic, int32_t id); /* that has it, or NULL */
 int reader_resolve(struct reader *r, struct part *p, struct err *err); /* start and end become known */
 int reader_list(struct reader *r, bool is_again, struct err *err);     /* all partitions of the addresses */

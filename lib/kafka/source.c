@@ -179,6 +179,10 @@ static int check_group(const struct reader *r, const struct address *a, struct e
 	if (r->group && a->has_partitions)
 		return err_set(
 			err, ERR_USAGE, "partition= and a group exclude each other: the group says who reads what");
+	if (r->group && !*r->group)
+		return err_set(err, ERR_USAGE, "the name of the group is empty: -G GROUP");
+	if (!r->group && r->opts->instance)
+		return err_set(err, ERR_USAGE, "--instance: is for a member of a group: -G GROUP");
 	if (!r->group && a->from.kind == POINT_STORED)
 		return err_set(err, ERR_USAGE, "offset=stored needs a group: -G GROUP");
 	return 0;
@@ -368,6 +372,32 @@ bool kafka_has_topics(const char *const *names, size_t n_names)
 		has = address_parse(&a, names[i], false, &ignored) == 0 && (a.n_topics > 1 || *a.topics[0] == '^');
 		address_release(&a);
 	}
+	return has;
+}
+
+static bool is_same_cluster(const struct address *a, const struct address *b)
+{
+	return a->brokers && b->brokers ? strcmp(a->brokers, b->brokers) == 0 : !a->brokers && !b->brokers;
+}
+
+static bool is_fed(const struct address *from, const struct address *to)
+{
+	return !from->has_end && !from->limit && is_same_cluster(from, to) && reader_has_topic(from, to->topics[0]) &&
+	       (!from->has_partitions || !to->has_partitions ||
+		       (from->first_partition <= to->first_partition && to->first_partition <= from->last_partition));
+}
+
+bool kafka_feeds(const struct source *s, const char *sink)
+{
+	const struct reader *r = (const struct reader *)s;
+	struct err ignored = ERR_INIT;
+	struct address to;
+	bool has = false;
+
+	if (address_parse(&to, sink, true, &ignored) == 0 && !r->is_until_end)
+		for (size_t i = 0; i < r->n_addresses && !has; i++)
+			has = is_fed(&r->addresses[i], &to);
+	address_release(&to);
 	return has;
 }
 

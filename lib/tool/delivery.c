@@ -42,11 +42,21 @@ static int choose(struct tool *t, const char *name, bool is_topic, struct err *e
 	return 0;
 }
 
+/* A topic that is read without end would grow for ever. */
+static int check_loop(const struct tool *t, const char *name, struct err *err)
+{
+	if (t->source && kafka_feeds(t->source, name))
+		return err_set(err, ERR_USAGE, "%.120s: is read, and what is written there would be read again", name);
+	return 0;
+}
+
 /* A topic for late records or rejects. */
 static struct sink *open_beside(struct tool *t, const char *name, struct err *err)
 {
 	bool is_same = false;
 
+	if (check_loop(t, name, err))
+		return NULL;
 	if (!t->is_exact)
 		return kafka_sink(&t->common.kafka, name, NULL, err);
 	if (kafka_is_same_cluster(t->source, &t->common.kafka, name, &is_same, err))
@@ -81,7 +91,7 @@ struct sink *tool_topic_sink(struct tool *t, const char *name, const struct kafk
 {
 	struct sink *k;
 
-	if (choose(t, name, true, err))
+	if (check_loop(t, name, err) || choose(t, name, true, err))
 		return NULL;
 	k = t->is_exact ? kafka_exact_sink(t->source, &t->common.kafka, name, row, err)
 			: kafka_sink(&t->common.kafka, name, row, err);

@@ -178,6 +178,19 @@ filter() { timeout 120 tlm-filter --until-end "$@"; }
 	# what brokers keep for themselves is of no expression
 	same '0 1 2 9' "$(echo $(filter .p 'kafka:^(__.*|'"$T"'.*)$' | sort))"
 	same '0 1 2 9' "$(echo $(filter -G "$T-2" .p 'kafka:^(__.*|'"$T"'.*)$' | sort))"
+	# what is read without end is not written too
+	for o in "-o kafka:$T?key=p" "--rejects kafka:$T" "-G$T-3 -o kafka:$T"; do
+		# shellcheck disable=SC2086
+		status_of timeout 120 tlm-filter .p "kafka:^$T" $o
+		[ "$status" = 2 ]
+		grep -q "kafka:$T.*: is read, and what is written there would be read again" err
+	done
+	same '' "$(filter .p "kafka:$T?partition=0" -o "kafka:$T?partition=1")"
+	same '0' "$(filter . "kafka:$T?partition=1&offset=-1")"
+	status_of filter --instance one . "kafka:$T"
+	same 2 "$status"
+	status_of filter -G '' . "kafka:$T"
+	same "2 tlm-filter: kafka:$T: the name of the group is empty: -G GROUP" "$status $(cat err)"
 	same '9' "$(TLM_BROKERS=127.0.0.1:1 filter .p "kafka://$BROKERS/$T.b")"
 	same '0 1 2 9' "$(echo $(filter .p "kafka:$T" "kafka:$T.b" | sort))"
 }
