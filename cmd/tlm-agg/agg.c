@@ -415,7 +415,7 @@ int agg_finish(struct agg *g, struct buf *out, struct err *err)
 		buf_addf(next_sentence(out), "windows that --fill gave no rows, behind 100,000 without a record: %llu",
 			(unsigned long long)c.unfilled);
 	if (is_lost)
-		agg_tell_late(&c, next_sentence(out));
+		agg_tell_late(&c, g->opts.is_merging, next_sentence(out));
 	if (g->late && g->late->ops->finish(g->late, true, err))
 		return -1;
 	return is_lost || g->n_unjudged ? STATUS_REJECTED : STATUS_OK;

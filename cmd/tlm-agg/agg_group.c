@@ -452,6 +452,6 @@ int agg_group_finish(struct agg_group *g, struct buf *out, struct err *err)
 		return g->late->ops->finish(g->late, true, err) ? -1 : STATUS_OK;
 	if (!g->past.late)
 		return STATUS_OK;
-	agg_tell_late(&g->past, out);
+	agg_tell_late(&g->past, g->opts->is_merging, out);
 	return STATUS_REJECTED;
 }

@@ -367,7 +367,7 @@ void agg_add_late_row(
 /* As --on-full says: 0, or -1 with err. */
 int agg_refuse_full(struct agg *g, const struct agg_block *block, const struct agg_item *item, struct err *err);
 int agg_reject_ahead(struct agg *g, const struct agg_block *block, const struct agg_item *item, struct err *err);
-void agg_tell_late(const struct engine_counts *c, struct buf *out);
+void agg_tell_late(const struct engine_counts *c, bool is_merging, struct buf *out);
 
 /* agg_rows.c */
 int agg_plan_choice(struct agg *g, struct err *err);

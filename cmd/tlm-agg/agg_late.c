@@ -62,14 +62,13 @@ int agg_refuse_full(struct agg *g, const struct agg_block *block, const struct a
 	return result;
 }
 
-void agg_tell_late(const struct engine_counts *c, struct buf *out)
+void agg_tell_late(const struct engine_counts *c, bool is_merging, struct buf *out)
 {
 	if (c->late == 1)
 		buf_add_str(out, "1 record was late, by ");
 	else
 		buf_addf(out, "%llu records were late, by at most ", (unsigned long long)c->late);
 	out->len += num_print_rough_duration(buf_reserve(out, NUM_DOUBLE_BYTES), c->late_max_us);
-	buf_add_str(out,
-		", and in no row: a longer --delay waits for such records (--explain-lateness tells how long), "
-		"--late FILE keeps them");
+	buf_addf(out, ", and in no row: a longer --delay waits for such records%s, --late FILE keeps them",
+		is_merging ? "" : " (--explain-lateness tells how long)");
 }

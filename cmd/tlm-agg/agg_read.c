@@ -52,6 +52,21 @@ static bool reject_program(struct line *l, bool is_error, const char *option, st
 	return reject(l, is_error ? REJECT_PROGRAM : REJECT_LIMIT, "%s%.*s", option, (int)message.len, message.p);
 }
 
+/* There may be several: the text tells which, the beginning of its first line. */
+static bool reject_condition(struct line *l, struct slice text, const struct jq_result *raised)
+{
+	enum { SHOWN_MAX = 60 };
+	char which[SHOWN_MAX + 16];
+	size_t n = 0;
+
+	while (n < text.len && n < SHOWN_MAX && text.p[n] != '\n')
+		n++;
+	while (n && n < text.len && ((unsigned char)text.p[n] & 0xc0) == 0x80)
+		n--;
+	snprintf(which, sizeof which, "where %.*s%s: ", (int)n, text.p, n < text.len ? ".." : "");
+	return reject_program(l, raised->status == JQ_ERROR, which, raised->message);
+}
+
 bool agg_read_bound(struct json_span span, struct buf *tmp, int64_t *us)
 {
 	struct slice text;
@@ -157,7 +172,8 @@ static bool read_value(struct line *l, size_t field)
 static bool read_values(struct line *l)
 {
 	struct agg_list *list = l->w->list;
-	const struct jq_result *failed;
+	const struct jq_result *raised;
+	int32_t failed;
 
 	for (size_t i = 0; i < list->n_fields; i++) {
 		if (list->fields[i].condition < 0 && !read_value(l, i))
@@ -165,9 +181,9 @@ static bool read_values(struct line *l)
 	}
 	if (!list->n_conditions)
 		return true;
-	failed = agg_judge(list, l->record, l->values);
-	if (failed)
-		return reject_program(l, failed->status == JQ_ERROR, "", failed->message);
+	failed = agg_judge(list, l->record, l->values, &raised);
+	if (failed >= 0)
+		return reject_condition(l, agg_condition_text(list, failed), raised);
 	for (size_t i = 0; i < list->n_fields; i++) {
 		int32_t condition = list->fields[i].condition;
 

@@ -172,10 +172,12 @@ struct jq_result;
 
 /*
  * Decides the conditions (`count where .value > 80 as fast`) for a record that stands in its batch (its line end is
- * readable): behind one value per field, values has one per condition. NULL, or what the program raised (JQ_ERROR,
- * JQ_LIMIT), until the next call.
+ * readable): behind one value per field, values has one per condition. -1, or the condition whose program failed, with
+ * what it raised (JQ_ERROR, JQ_LIMIT) until the next call.
  */
-const struct jq_result *agg_judge(struct agg_list *list, const struct json_record *record, struct agg_value *values);
+int32_t agg_judge(struct agg_list *list, const struct json_record *record, struct agg_value *values,
+	const struct jq_result **raised);
+struct slice agg_condition_text(const struct agg_list *list, int32_t condition); /* its program */
 
 /* ---- states ---- */
 

@@ -136,11 +136,11 @@ static void conditions_that_fail_are_told(void **state)
 	struct err err = ERR_INIT;
 	struct agg_value values[2];
 	struct json_record r = {.p = text, .len = 3};
-	const struct jq_result *failed;
+	const struct jq_result *failed = NULL;
 
 	(void)state;
 	assert_int_equal(agg_list_parse(&list, "count where true as a, count where . + 1 == 2 as b", &err), 0);
-	failed = agg_judge(&list, &r, values);
+	assert_int_equal(agg_judge(&list, &r, values, &failed), 1);
 	assert_non_null(failed);
 	assert_int_equal(failed->status, JQ_ERROR);
 	assert_true(slice_eq(failed->message, slice_str("string (\"a\") and number (1) cannot be added")));
@@ -203,6 +203,7 @@ static void fold_open(struct fold *f, const char *list)
 static void fold_add_pair(struct fold *f, const char *first, const char *other, int64_t time_us)
 {
 	struct agg_value values[12];
+	const struct jq_result *raised;
 	struct agg_place place = {.line = ++f->line, .time_us = time_us};
 	char padded[2][64 + JSON_PAD_BYTES] = {"", ""};
 	struct json_record r[2];
@@ -218,7 +219,7 @@ static void fold_add_pair(struct fold *f, const char *first, const char *other, 
 	}
 	for (size_t i = 0; i < f->list.n_fields; i++)
 		assert_null(agg_read(&f->list, i, r[i ? 1 : 0].value, &values[i]));
-	assert_null(agg_judge(&f->list, r, values));
+	assert_int_equal(agg_judge(&f->list, r, values, &raised), -1);
 	agg_states_add(&f->list, f->states, values, &place);
 }
 

@@ -167,14 +167,17 @@ static int judge(struct agg_condition *c, const struct json_record *record, stru
 	return jq_takes(c->run, &own, out, &c->result);
 }
 
-const struct jq_result *agg_judge(struct agg_list *list, const struct json_record *record, struct agg_value *values)
+int32_t agg_judge(struct agg_list *list, const struct json_record *record, struct agg_value *values,
+	const struct jq_result **raised)
 {
 	for (size_t i = 0; i < list->n_conditions; i++) {
 		int is_true = judge(&list->conditions[i], record, &list->scratch);
 
-		if (is_true < 0)
-			return &list->conditions[i].result;
+		if (is_true < 0) {
+			*raised = &list->conditions[i].result;
+			return (int32_t)i;
+		}
 		values[list->n_fields + i].is_present = is_true;
 	}
-	return NULL;
+	return -1;
 }

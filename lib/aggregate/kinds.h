@@ -221,7 +221,6 @@ const char *agg_condition_end(const char *program);
 /* Finds or adds the condition of a program. 0, or -1 with err and the byte of the program. */
 int agg_condition_add(struct agg_list *list, struct slice text, int32_t *condition, size_t *at, struct err *err);
 void agg_conditions_release(struct agg_list *list);
-struct slice agg_condition_text(const struct agg_list *list, int32_t condition);
 
 /* Results of the files besides functions.c. */
 typedef void agg_finish(const struct agg_call *call, const void *state, struct agg_result *r);

@@ -902,7 +902,7 @@ END
 	[ "$status" = 0 ]
 	same '{"window_start":"2026-11-22T10:00:00Z","window_end":"2026-11-22T10:01:00Z","count":2,"more":1}' "$(cat out)"
 	has rejects '"reason":"program"'
-	has rejects 'string (\"a\") and number (1) cannot be added'
+	has rejects '"where .v + 1 > 2: string (\"a\") and number (1) cannot be added'
 	# a type is wrong only for an aggregate that sees the record
 	printf '%s\n' '{"n":"speed","v":3}' '{"n":"gear","v":"D"}' '{"n":"speed","v":"fast"}' '{"n":"gear","v":["R"]}' >bad
 	agg --rejects rejects 'count, mean(v) where .n == "speed" as speed, mode(v) where .n == "gear" as gear, last(v) where .n == "gear" as any' bad

@@ -65,7 +65,7 @@ reason() { jq -r '"\(.reason): \(.message)"' rejects; }
 	same 1 "$(jq -r .raw late | jq ._state.v)"
 	agg --merge -w 1m count <(cat b a)
 	[ "$status" = 5 ]
-	has err '1 record was late, by 60s, and in no row: a longer --delay'
+	has err '1 record was late, by 60s, and in no row: a longer --delay waits for such records, --late FILE keeps them'
 	cat b a | tlm-agg --merge -w 1m --delay 1h count >merged
 	tlm-agg --time ts -w 1m count trips | cmp - merged
 	# the same with --grace
