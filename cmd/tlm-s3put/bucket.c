@@ -107,6 +107,18 @@ static int add_headers(struct bucket *b, const struct s3put_options *o, struct e
 
 /* ---- opening ---- */
 
+/* The server and the bucket; a slash at the end of an endpoint says nothing. */
+static void add_identity(struct bucket *b)
+{
+	const char *endpoint = awsconf_endpoint(b->conf, "s3");
+
+	buf_add_str(&b->identity, endpoint ? endpoint : "aws");
+	while (b->identity.p[b->identity.len - 1] == '/')
+		b->identity.len--;
+	buf_addf(&b->identity, " %s", b->url.p);
+	buf_cstr(&b->identity);
+}
+
 static int open_s3(struct bucket *b, const struct s3put_options *o, struct err *err)
 {
 	struct awsconf_opts conf = {o->profile, o->region, o->endpoint_url, o->ca_bundle};
@@ -131,9 +143,7 @@ static int open_s3(struct bucket *b, const struct s3put_options *o, struct err *
 	b->s3 = s3_open(&opts, err);
 	if (!b->s3)
 		return -1;
-	buf_addf(&b->identity, "%s %s", awsconf_endpoint(b->conf, "s3") ? awsconf_endpoint(b->conf, "s3") : "aws",
-		b->url.p);
-	buf_cstr(&b->identity);
+	add_identity(b);
 	return 0;
 }
 

@@ -208,6 +208,22 @@ static int see_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, cur
 	return x->h->opts.is_cancelled && x->h->opts.is_cancelled(x->h->opts.ctx);
 }
 
+/* To libcurl "Name:" is a header to leave out, and "Name;" one without a value. */
+static void add_header(struct exchange *x, const char *header)
+{
+	size_t name_len = strcspn(header, ":");
+	char *empty;
+
+	if (header[name_len + strspn(header + name_len, ": \t")]) {
+		x->headers = curl.slist_append(x->headers, header);
+		return;
+	}
+	empty = mem_dup(header, name_len + 1);
+	empty[name_len] = ';';
+	x->headers = curl.slist_append(x->headers, empty);
+	free(empty);
+}
+
 static void add_headers(struct exchange *x)
 {
 	static const char *const left_out[] = {"Expect:", "Accept:", "Transfer-Encoding:"};
@@ -216,7 +232,7 @@ static void add_headers(struct exchange *x)
 	for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
 		x->headers = curl.slist_append(x->headers, left_out[i]);
 	for (size_t i = 0; i < x->r->n_headers; i++) {
-		x->headers = curl.slist_append(x->headers, x->r->headers[i]);
+		add_header(x, x->r->headers[i]);
 		has_type = has_type || strncasecmp(x->r->headers[i], "Content-Type:", 13) == 0;
 	}
 	if (!has_type)

@@ -210,10 +210,13 @@ struct spool_hooks lake_own_hooks(struct lake *l)
 		.tell = tell_own, .keep = keep, .idle = idle, .forgive = lake_forgive_batch, .ctx = l};
 }
 
-/* What a server says no to ends the run, but not before the batch at hand is in the spool. */
+/*
+ * What a server says no to ends the run, but not before the batch at hand is in the spool; so does what no request can
+ * be made without, as a command for credentials that fails.
+ */
 static int put_off(struct lake *l, int got, struct err *err)
 {
-	if (got == 0 || !l->opts.store || err->code == ERR_IO || err->code == ERR_PIPE)
+	if (got == 0 || !l->opts.store || err->code == ERR_PIPE)
 		return got;
 	if (l->late.code == ERR_NONE)
 		l->late = *err;

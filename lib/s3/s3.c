@@ -11,6 +11,27 @@
 
 /* ---- endpoint and bucket ---- */
 
+static bool is_port(const char *p, const char *end)
+{
+	char *rest;
+	long port = isdigit((unsigned char)*p) ? strtol(p, &rest, 10) : 0;
+
+	return port > 0 && port < 65536 && rest == end;
+}
+
+/* HOST or [ADDRESS], each with :PORT or without. */
+static bool is_host(const char *p, const char *end)
+{
+	bool is_address = *p == '[';
+	const char *q = p + is_address;
+
+	while (q < end && (isalnum((unsigned char)*q) || strchr(is_address ? ".:" : ".-_", *q)))
+		q++;
+	if (q == p + is_address || (is_address && (q == end || *q++ != ']')))
+		return false;
+	return q == end || (*q == ':' && is_port(q + 1, end));
+}
+
 /* "https://HOST[:PORT][/]" */
 static int take_endpoint(struct s3 *s3, const char *url, struct err *err)
 {
@@ -22,11 +43,20 @@ static int take_endpoint(struct s3 *s3, const char *url, struct err *err)
 		return err_set(err, ERR_USAGE, "endpoint %.100s: must begin with http:// or https://", url);
 	host += 3;
 	end = host + strcspn(host, "/?#");
-	if (end == host || memchr(host, '@', (size_t)(end - host)) || strspn(end, "/") != strlen(end))
-		return err_set(err, ERR_USAGE, "endpoint %.100s: must be a scheme and a host", url);
+	if (!is_host(host, end) || strspn(end, "/") != strlen(end))
+		return err_set(err, ERR_USAGE, "endpoint %.100s: must be a scheme, a host, and a port or none", url);
 	s3->scheme = mem_dup(url, scheme_len);
 	s3->host = mem_dup(host, (size_t)(end - host));
 	return 0;
+}
+
+static int check_region(const char *region, struct err *err)
+{
+	for (const char *p = region; *p; p++) {
+		if (!isalnum((unsigned char)*p) && !strchr("-_", *p))
+			return err_set(err, ERR_USAGE, "'%.60s': not the name of a region", region);
+	}
+	return *region ? 0 : err_set(err, ERR_USAGE, "the name of the region is empty");
 }
 
 static int check_bucket(const char *bucket, struct err *err)
@@ -83,7 +113,8 @@ struct s3 *s3_open(const struct s3_opts *opts, struct err *err)
 	pthread_condattr_destroy(&clock);
 	region = region ? region : "us-east-1";
 	s3->region = mem_dup(region, strlen(region));
-	if (check_bucket(opts->bucket, err) < 0 || (endpoint && take_endpoint(s3, endpoint, err) < 0)) {
+	if (check_bucket(opts->bucket, err) < 0 || check_region(region, err) < 0 ||
+		(endpoint && take_endpoint(s3, endpoint, err) < 0)) {
 		s3_close(s3);
 		return NULL;
 	}

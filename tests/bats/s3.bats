@@ -228,6 +228,10 @@ refused() {
 	[ "$status" = 7 ]
 	grep -q 'Failed to connect' err
 	find sp -name '*.ready' | grep -q .
+	[ "$(find sp -name '*.ready' | wc -l)" = 1 ]
+	# one spelt otherwise is the same
+	put --spool sp --endpoint-url http://127.0.0.1:1/ --give-up-after 1ms -o "s3://$B/x/" /dev/null
+	[ "$status" = 7 ]
 	# another endpoint is another destination
 	put --spool sp -o "s3://$B/x/" /dev/null
 	[ "$status" = 0 ]

@@ -160,12 +160,13 @@ good() {
 
 @test "the options of an object are its headers, and all that is sent but User-Agent and lengths is signed" {
 	put --sse aws:kms --sse-kms-key-id k1 --storage-class STANDARD_IA --metadata team=fleet,kind=raw --metadata Owner='a  b' \
-		--tagging 'a=b&c=d' in
+		--metadata none=,blank=' ' --tagging 'a=b&c=d' in
 	good
 	jq -c 'select(.method == "PUT") | .headers' fake/log >h
 	jq -e '."x-amz-server-side-encryption" == "aws:kms" and ."x-amz-server-side-encryption-aws-kms-key-id" == "k1" and
 		."x-amz-storage-class" == "STANDARD_IA" and ."x-amz-meta-team" == "fleet" and ."x-amz-meta-kind" == "raw" and
-		."x-amz-meta-owner" == "a  b" and ."x-amz-tagging" == "a=b&c=d" and ."if-none-match" == "*" and
+		."x-amz-meta-owner" == "a  b" and
+		."x-amz-meta-none" == "" and ."x-amz-meta-blank" == "" and ."x-amz-tagging" == "a=b&c=d" and ."if-none-match" == "*" and
 		."content-type" == "application/zstd"' h
 	signed=$(jq -r .Authorization h | sed 's/.*SignedHeaders=\([^,]*\),.*/\1/' | tr ';' '\n')
 	sent=$(jq -r 'keys[] | ascii_downcase' h | grep -v '^user-agent$\|^content-length$\|^authorization$' | sort)
@@ -303,12 +304,19 @@ sts() { printf '<%sResponse><%sResult><Credentials><AccessKeyId>%s</AccessKeyId>
 }
 
 @test "a server that says no: every line that was read is in the spool, and stored by the next run" {
-	for code in 403 500; do
+	printf '[default]\ncredential_process = false\n' >config
+	for code in 403 500 none; do
 		rm -f fake/rules
-		rule "{\"method\":\"PUT\",\"status\":$code,\"times\":999,\"after\":3}"
+		: >fake/rules
+		how=()
+		if [ "$code" = none ]; then # a command for credentials that fails
+			how=(-u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY AWS_CONFIG_FILE=config)
+		else
+			rule "{\"method\":\"PUT\",\"status\":$code,\"times\":999,\"after\":3}"
+		fi
 		seq 1 600 | sed 's/.*/{"n":&,"d":&}/; s/"d":[0-9]*\([0-9]\)/"d":\1/' >in
 		mkfifo pipe
-		timeout 60 tlm-s3put --give-up-after 100ms --max-records 7 --max-open 20 --sync-interval 1h -o 's3://lake/y/{d}/' pipe >out 2>err &
+		timeout 60 env "${how[@]}" tlm-s3put --give-up-after 100ms --max-records 7 --max-open 20 --sync-interval 1h -o 's3://lake/y/{d}/' pipe >out 2>err &
 		pid=$!
 		exec 7>pipe
 		cat in >&7
@@ -316,7 +324,8 @@ sts() { printf '<%sResponse><%sResult><Credentials><AccessKeyId>%s</AccessKeyId>
 		wait "$pid" || status=$?
 		exec 7>&-
 		cat err
-		[ "$status" = $((code == 403 ? 6 : 7)) ]
+		case $code in 403) want=6 ;; 500) want=7 ;; none) want=2 ;; esac
+		[ "$status" = "$want" ]
 		: >fake/rules
 		put --max-open 20 -o 's3://lake/y/{d}/' /dev/null
 		[ "$status" = 0 ]

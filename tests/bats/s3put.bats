@@ -198,7 +198,13 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 	bad -o s3://b/x
 	grep -q 'not the name of a bucket' err
 	bad -o s3://bucket/x --endpoint-url ftp://h
-	bad -o s3://bucket/x --endpoint-url http://h/path
+	for endpoint in '' http://h/path http://h:x http://h:0 http://h:65536 http://h:1x http://u@h 'http://h ' $'http://h\nX: y' http://::1 \
+		'http://[::1' 'http://[]' 'http://[::1]x' http://; do
+		bad -o s3://bucket/x --endpoint-url "$endpoint"
+		grep -q endpoint err
+	done
+	bad -o s3://bucket/x --region $'a\nX: y'
+	bad -o s3://bucket/x --region ''
 	bad -o s3://bucket/x --sse-kms-key-id k
 	bad -o s3://bucket/x --metadata novalue
 	bad -o s3://bucket/x --metadata tlm-x=1
