@@ -105,6 +105,7 @@ static int look(struct input *in)
 		if (in->is_regular && lseek(in->fd, -(off_t)in->head_len, SEEK_CUR) >= 0) {
 			in->read_bytes -= in->head_len;
 			in->head_len = 0;
+			in->is_end = false;
 		}
 		return 1;
 	}

@@ -385,6 +385,27 @@ static void failed_inputs_are_named_and_passed(void **state)
 	release(&g);
 }
 
+/* A file shorter than the magic bytes that it begins with. */
+static void what_only_begins_as_a_compressed_file_is_text(void **state)
+{
+	static const char *const magics[] = {"\x1f\x8b", "\x28\xb5\x2f", "P*M", "\xfd\x37zXZ", "\x04\"M", "BZh91AY&S"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof magics / sizeof *magics; i++) {
+		for (size_t len = 1; len <= strlen(magics[i]); len++) {
+			char want[32];
+			struct got g;
+
+			store(magics[i], len);
+			g = read_stored(100);
+			snprintf(want, sizeof want, "1:%.*s\n", (int)len, magics[i]);
+			assert_string_equal(buf_cstr(&g.lines), want);
+			assert_int_equal(g.errors.len, 0);
+			release(&g);
+		}
+	}
+}
+
 static void compressed_input_is_read_from_file_and_pipe(void **state)
 {
 	static const char *const commands[] = {"gzip -c", "zstd -q -c", "xz -c", "lz4 -q -c", "bzip2 -c"};
@@ -520,6 +541,7 @@ int main(void)
 		cmocka_unit_test(a_bom_is_cut_and_utf16_refused),
 		cmocka_unit_test(failed_inputs_are_named_and_passed),
 		cmocka_unit_test(compressed_input_is_read_from_file_and_pipe),
+		cmocka_unit_test(what_only_begins_as_a_compressed_file_is_text),
 		cmocka_unit_test(a_broken_stream_gives_its_whole_lines),
 		cmocka_unit_test(a_live_compressed_line_passes),
 		cmocka_unit_test(a_long_line_takes_constant_memory),
