@@ -25,7 +25,7 @@ struct file_sink {
 	char *path;       /* where the file shall be, NULL when written in place */
 	char *beside;     /* its temporary name until then */
 	int fd;           /* -1 when closed */
-	bool is_stdout;
+	bool is_stdout; /* under that name or another */
 	bool is_appended; /* a regular file under its own name */
 	bool has_failed;
 	bool is_widened; /* where it is a pipe */
@@ -260,6 +260,7 @@ static int named_fd(const char *name)
 /* Not opened anew: what others wrote to the file behind it stays, and its offset is shared. */
 static int open_named_fd(struct file_sink *f, int fd, struct err *err)
 {
+	f->is_stdout = fd == STDOUT_FILENO;
 	f->fd = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
 	return f->fd < 0 ? err_sys(err, "cannot open") : 0;
 }

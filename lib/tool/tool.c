@@ -241,13 +241,33 @@ bool tool_color(const struct tool *t, int fd)
 
 /* ---- places ---- */
 
-/* Whether both names lead to one regular file. */
-static bool is_same_file(const char *a, const char *b)
+/* The file behind a source, which may be on stdin. */
+static bool find_file(const char *source, struct stat *file)
 {
-	struct stat a_st, b_st;
+	return (strcmp(source, "-") == 0 ? fstat(STDIN_FILENO, file) : stat(source, file)) == 0 &&
+	       S_ISREG(file->st_mode);
+}
 
-	return stat(a, &a_st) == 0 && stat(b, &b_st) == 0 && S_ISREG(a_st.st_mode) && a_st.st_dev == b_st.st_dev &&
-	       a_st.st_ino == b_st.st_ino;
+static bool is_same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* What is read must not be lost, nor grow by what is made of it. An empty one is what a shell made of `<f >f`. */
+static int check_overwrite(const struct tool *t, const char *name, struct err *err)
+{
+	const char *rejects = t->common.rejects;
+	struct stat source, written;
+
+	if (!find_file(name, &source))
+		return 0;
+	if (rejects && stat(rejects, &written) == 0 && is_same_file(&source, &written))
+		return err_set(err, ERR_USAGE, "--rejects %.100s: is a source, its records would be lost", rejects);
+	if (is_stdout(t->common.output) && source.st_size && fstat(STDOUT_FILENO, &written) == 0 &&
+		is_same_file(&source, &written))
+		return err_set(
+			err, ERR_USAGE, "%.100s: the output goes there: it would read what it has written", name);
+	return 0;
 }
 
 static int check_source(const struct tool *t, const char *name, struct err *err)
@@ -263,9 +283,7 @@ static int check_source(const struct tool *t, const char *name, struct err *err)
 		return kafka_check(name, false, err);
 	if (place_is_lake(&place))
 		return err_set(err, ERR_USAGE, "%.120s: a lake cannot be read", name);
-	if (place.kind == PLACE_PATH && t->common.rejects && is_same_file(name, t->common.rejects))
-		return err_set(err, ERR_USAGE, "--rejects %.100s: is a source, its records would be lost", name);
-	return 0;
+	return check_overwrite(t, name, err);
 }
 
 /* Options of topics where there are none, and what a user of kcat types. */
@@ -289,17 +307,22 @@ static int check_kafka_use(const struct tool *t, const char *name, struct err *e
 	return 0;
 }
 
-int tool_source_names(
-	const struct tool *t, int first_operand, const char *const **names, size_t *n_names, struct err *err)
+/* The operands from one on, else stdin. */
+static size_t find_names(const struct tool *t, int first_operand, const char *const **names)
 {
 	static const char *const standard[] = {"-"};
 
 	*names = standard;
-	*n_names = 1;
 	if (first_operand >= t->n_operands)
-		return 0;
+		return 1;
 	*names = (const char *const *)t->operands + first_operand;
-	*n_names = (size_t)(t->n_operands - first_operand);
+	return (size_t)(t->n_operands - first_operand);
+}
+
+int tool_source_names(
+	const struct tool *t, int first_operand, const char *const **names, size_t *n_names, struct err *err)
+{
+	*n_names = find_names(t, first_operand, names);
 	for (size_t i = 0; i < *n_names; i++) {
 		if (check_source(t, (*names)[i], err))
 			return -1;
@@ -311,12 +334,14 @@ int tool_source_names(
 
 bool tool_reads(const struct tool *t, int first_operand, const char *name)
 {
-	struct stat a, b;
+	const char *const *names;
+	size_t n_names = find_names(t, first_operand, &names);
+	struct stat source, written;
 
-	if (stat(name, &a) || !S_ISREG(a.st_mode))
+	if (stat(name, &written))
 		return false;
-	for (int i = first_operand; i < t->n_operands; i++) {
-		if (stat(t->operands[i], &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+	for (size_t i = 0; i < n_names; i++) {
+		if (find_file(names[i], &source) && is_same_file(&source, &written))
 			return true;
 	}
 	return false;
