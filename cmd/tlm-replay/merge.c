@@ -29,6 +29,7 @@ struct merge {
 	size_t n;
 	size_t n_started; /* heads that were asked for their first record (in order: that ended) */
 	bool is_taken;    /* the record on top was handed out */
+	bool has_given;   /* a record, in this loop */
 	bool has_stop;    /* rejects said stop: told when what is held has gone out */
 	struct err stop_err;
 	struct reader *last;
@@ -102,11 +103,16 @@ int merge_rewind(struct merge *m, struct err *err)
 	for (size_t i = 0; i < m->n_names; i++)
 		close_head(&m->heads[i]);
 	m->n = m->n_started = 0;
-	m->is_taken = false;
+	m->is_taken = m->has_given = false;
 	if (open_heads(m, true, err))
 		return -1;
 	m->last = m->heads[0].in;
 	return 0;
+}
+
+bool merge_is_empty(const struct merge *m)
+{
+	return !m->has_given;
 }
 
 void merge_end(struct merge *m)
@@ -207,7 +213,7 @@ static enum reader_result next_by_time(struct merge *m, struct record *r, struct
 		return READ_END;
 	*r = m->heap[0]->record;
 	m->last = m->heap[0]->in;
-	m->is_taken = true;
+	m->is_taken = m->has_given = true;
 	return READ_RECORD;
 }
 
@@ -220,6 +226,7 @@ enum reader_result merge_next(struct merge *m, struct record *r, struct err *err
 		enum reader_result got = reader_next(h->in, r, err);
 
 		m->last = h->in;
+		m->has_given |= got == READ_RECORD;
 		if (got != READ_END)
 			return got;
 	}
@@ -233,6 +240,7 @@ enum reader_result merge_text(struct merge *m, struct slice *text, uint64_t *n, 
 		enum reader_result got = reader_text(h->in, text, n, max, err);
 
 		m->last = h->in;
+		m->has_given |= got == READ_RECORD && *n;
 		if (got != READ_END)
 			return got;
 	}

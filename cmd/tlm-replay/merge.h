@@ -25,6 +25,9 @@ enum reader_result merge_text(struct merge *m, struct slice *text, uint64_t *n, 
 /* After READ_END: everything from the start again, this time uncounted. Returns 0, or -1 with err. */
 int merge_rewind(struct merge *m, struct err *err);
 
+/* Whether no record was given since the start, or since the last rewind. */
+bool merge_is_empty(const struct merge *m);
+
 /* No input is read any more: what was read goes on, then comes READ_END. */
 void merge_end(struct merge *m);
 

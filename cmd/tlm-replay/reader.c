@@ -24,7 +24,7 @@ struct reader {
 	struct buf tmp;
 	uint64_t max; /* of reader_text(): no row behind so many good ones is looked at; 0: no limit */
 	bool has_text, has_long, has_ended, is_stopped;
-	bool has_good; /* a record of it was good */
+	bool has_good; /* a record of it was good, and the rejects know */
 	bool has_stop; /* the rejects said stop; told when what was good before has gone out */
 	struct err stop_err;
 };
@@ -38,7 +38,7 @@ static int reject_row(void *context, const struct csv_bad *bad, struct err *err)
 	if (in->is_repeat || (in->max && n_good >= in->max))
 		return 0;
 	in->tool->ledger.read++;
-	if (n_good || in->has_good)
+	if (n_good)
 		reject_note_good(in->tool->reject);
 	in->is_stopped = reject_add(in->tool->reject, REJECT_CSV, &in->place, bad->line, bad->byte, bad->raw,
 				 bad->raw.len, err, "%s", bad->message) != 0;
@@ -153,8 +153,6 @@ static int reject_long(struct reader *in, struct err *err)
 
 	in->has_long = false;
 	in->tool->ledger.read++;
-	if (in->has_good)
-		reject_note_good(in->tool->reject);
 	in->is_stopped =
 		reject_add(in->tool->reject, REJECT_TOO_LONG, b, b->first_line, 0, (struct slice){b->p, b->len},
 			b->long_bytes, err, "the line has %" PRIu64 " bytes, more than --max-line", b->long_bytes) != 0;
@@ -245,8 +243,6 @@ static enum reader_result reject(struct reader *in, const struct json_record *j,
 	in->tool->ledger.read++;
 	if (reason == REJECT_JSON)
 		hint_at_csv(in, line, raw);
-	if (in->has_good)
-		reject_note_good(in->tool->reject);
 	if (reject_add(in->tool->reject, reason, &in->place, line, has_byte ? j->byte : 0, raw, raw.len, err, "%s%s%s",
 		    subject, *subject ? " " : "", what) == 0)
 		return READ_RECORD;
@@ -299,6 +295,14 @@ static enum reader_result find_time(
 	return READ_RECORD;
 }
 
+/* Told at once: a merge holds the record, or its caller leaves it out, while another input is read. */
+static void note_good(struct reader *in)
+{
+	if (!in->has_good)
+		reject_note_good(in->tool->reject);
+	in->has_good = true;
+}
+
 enum reader_result reader_next(struct reader *in, struct record *r, struct err *err)
 {
 	struct json_record j;
@@ -331,7 +335,7 @@ enum reader_result reader_next(struct reader *in, struct record *r, struct err *
 				return got;
 		}
 		if (is_timed) {
-			in->has_good = true;
+			note_good(in);
 			find_origin(in, &j, &r->line);
 			return READ_RECORD;
 		}

@@ -94,6 +94,9 @@ static int begin_loop(struct replay *r, struct err *err)
 {
 	if (++r->loop >= r->opts->loops || r->n_sent == 0)
 		return 0;
+	/* Files that were emptied or removed: loops without an end would go round and send nothing. */
+	if (merge_is_empty(r->merge))
+		return err_set(err, ERR_IO, "--loop: nothing is left to play");
 	timeline_rewind(&r->timeline);
 	return merge_rewind(r->merge, err) ? -1 : 1;
 }

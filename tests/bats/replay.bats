@@ -188,6 +188,10 @@ setup() {
 	tlm-replay --time t:s in1.ndjson in2.ndjson in3.ndjson in4.ndjson in5.ndjson | cmp - want
 	cmp <(tlm-replay in2.ndjson in1.ndjson) <(cat in2.ndjson in1.ndjson)
 	cmp <(tlm-replay --rate 1e9 in2.ndjson in1.ndjson) <(cat in2.ndjson in1.ndjson)
+	# a good record that waits for its turn is one of the first thousand
+	yes '{' | head -n 1500 >wrong.ndjson
+	status_of tlm-replay --time t:s --stats in1.ndjson wrong.ndjson
+	[ "$(stat_of kept) $(stat_of rejected)" = "2000 1500" ]
 }
 
 @test "more inputs than open files by default are merged" {
@@ -257,6 +261,14 @@ setup() {
 	status_of tlm-replay --loop inf fifo
 	[ "$status" -eq 2 ]
 	tlm-replay --loop inf trips.ndjson | head -n 100000 | wc -l | grep -q 100000
+	for options in "" "--time timeMili:ms"; do
+		cp trips.ndjson gone.ndjson
+		# shellcheck disable=SC2086
+		timeout 20 tlm-replay $options --loop inf gone.ndjson 2>err | { head -n 1 && rm gone.ndjson && cat; } >out
+		[ "${PIPESTATUS[0]}" -eq 2 ]
+		[ "$(wc -l <err)" -eq 2 ]
+		has err "nothing is left to play"
+	done
 }
 
 @test "speed: records leave by the clock, neither early nor all at once" {
