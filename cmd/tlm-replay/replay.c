@@ -271,10 +271,31 @@ static bool hold(struct replay *r)
 	return r->is_held;
 }
 
+static void leave_out(struct replay *r)
+{
+	r->has_record = false;
+	count_left_out(r);
+	see_left_out(r);
+}
+
+/*
+ * The record was on time when it got its place on the schedule; but the output of those before it was waited for since
+ * then, or the whole process stood still.
+ */
+static void judge_again(struct replay *r)
+{
+	int64_t now_us = ledger_now_us();
+
+	if (now_us - r->due_us > PACE_BEHIND_US && !pace_due(&r->pace, r->played_us, now_us, r->has_waited, &r->due_us))
+		leave_out(r);
+}
+
 /* The next record that is wanted, scheduled. READ_RECORD without one: it is held, or enough was left out for one call.
  */
 static enum reader_result find_record(struct replay *r, struct err *err)
 {
+	if (r->has_record && r->opts->catchup != CATCHUP_BURST)
+		judge_again(r);
 	for (unsigned n_left_out = 0; !r->has_record; n_left_out++) {
 		enum reader_result got = r->is_held ? READ_RECORD : merge_next(r->merge, &r->record, err);
 
@@ -284,8 +305,7 @@ static enum reader_result find_record(struct replay *r, struct err *err)
 			return READ_RECORD;
 		r->has_record = schedule(r);
 		if (!r->has_record) {
-			count_left_out(r);
-			see_left_out(r);
+			leave_out(r);
 			if (n_left_out == LEFT_OUT_MAX)
 				return READ_RECORD;
 		}

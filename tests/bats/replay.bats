@@ -303,6 +303,21 @@ setup() {
 	[ "$(late skip)" -lt 4000 ]
 	[ $(($(stat_of kept) + $(stat_of filtered))) -eq 4000 ]
 	[ "$(stat_of filtered)" -gt 0 ]
+	# the one that waits for its moment while all stands still is late too; again, where that came before we stopped it
+	printf '{"t":%d}\n' 0 1000 1001 >three
+	for _ in 1 2 3 4 5; do
+		tlm-replay --time t:ms --speed 1 --catchup skip --stats three >out 2>err &
+		within 10 [ -s out ]
+		kill -STOP $!
+		if [ "$(wc -l <out)" -eq 1 ]; then break; fi
+		kill -CONT $!
+		wait $!
+	done
+	sleep 1.2
+	kill -CONT $!
+	wait $!
+	same '{"t":0}' "$(cat out)"
+	[ "$(stat_of kept) $(stat_of filtered)" = "1 2" ]
 }
 
 @test "a live pipe is passed on before its end, with and without a pace" {
