@@ -8,6 +8,8 @@
 #include "stop/stop.h"
 #include "timeline.h"
 
+enum { RECORDS_A_LOOK = 4096 }; /* at the clock */
+
 struct survey {
 	const struct replay_opts *opts;
 	struct tool *tool;
@@ -65,9 +67,26 @@ static enum reader_result take_next(struct survey *s, struct err *err)
 	return got;
 }
 
+/* What the pump does for a replay: the meter, and a status line. */
+static void do_due(struct survey *s)
+{
+	struct meter *meter = &s->tool->meter;
+	int64_t now_us = ledger_now_us(), at_us = meter_deadline(meter);
+	uint64_t read_bytes, total_bytes;
+
+	if (at_us >= 0 && now_us >= at_us) {
+		merge_progress(s->merge, &read_bytes, &total_bytes);
+		meter_tick(meter, &s->tool->ledger, now_us, read_bytes, total_bytes);
+	}
+	if (stop_take_status())
+		meter_status(meter, &s->tool->ledger, now_us);
+}
+
 static int read_all(struct survey *s, struct err *err)
 {
-	while (!stop_signal() && !(s->opts->limit && s->n_records >= (uint64_t)s->opts->limit)) {
+	for (unsigned n = 0; !stop_signal() && !(s->opts->limit && s->n_records >= (uint64_t)s->opts->limit); n++) {
+		if (!s->opts->needs_time || n % RECORDS_A_LOOK == 0)
+			do_due(s);
 		switch (take_next(s, err)) {
 		case READ_STOP:
 			return -1;
@@ -75,8 +94,9 @@ static int read_all(struct survey *s, struct err *err)
 			tell(s, err);
 			break;
 		case READ_WAIT:
-			reader_wait(merge_reader(s->merge), -1);
+			reader_wait(merge_reader(s->merge), meter_deadline(&s->tool->meter));
 			stop_drain();
+			do_due(s);
 			break;
 		case READ_END:
 			return 0;

@@ -391,6 +391,16 @@ signalled() {
 	printf '{"t":%d}\n' 5 9 7 >d.ndjson
 	tlm-replay --dry-run --time t:s d.ndjson | grep -q '"disorder":1,"disorder_max_us":2000000'
 	tlm-replay --dry-run --rate 2 d.ndjson | grep -q '"duration_us":1000000}'
+	mkfifo live
+	tlm-replay --dry-run --stats=20ms live 2>err >out &
+	pid=$!
+	exec 9>live
+	cat d.ndjson >&9
+	within 10 grep -q '"end":false,.*"read":3,' err
+	kill -USR1 "$pid"
+	within 10 has err "tlm-replay: 3 records, "
+	exec 9>&-
+	wait
 }
 
 @test "a failed input is named, the others are read" {
