@@ -47,7 +47,13 @@ static int settle(struct stage *g, struct buf *out, struct err *err)
 	return filter_take_held((struct filter *)g, err);
 }
 
-static const struct stage_ops ops = {.batch = take_batch, .settle = settle, .end = end, .close = close_stage};
+static uint64_t rest(const struct stage *g)
+{
+	return ((const struct filter *)g)->rest;
+}
+
+static const struct stage_ops ops = {
+	.batch = take_batch, .settle = settle, .rest = rest, .end = end, .close = close_stage};
 
 struct stage *filter_stage(struct filter *f, struct sink *sink)
 {

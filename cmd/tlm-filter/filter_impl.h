@@ -91,6 +91,7 @@ struct filter {
 	uint64_t outputs;
 	bool is_last_true, is_halted;
 	int halt_status;
+	uint64_t rest; /* when the run ends at a record: the line behind that */
 	struct buf halt_message;
 	struct sink *sink; /* borrowed */
 };

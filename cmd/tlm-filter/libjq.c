@@ -116,6 +116,7 @@ static int take_answer(struct filter *f, struct part *p, const struct sent *sent
 	filter_note_lines(p, sent->line);
 	if (answer->fate != JQWORKER_HALTED)
 		return 0;
+	f->rest = p->in.first_line + sent->line + 1;
 	filter_halt(f, answer->status, answer->message);
 	return 1;
 }

@@ -208,12 +208,22 @@ static void keep_last(struct filter *f)
 	r->base = r->given;
 }
 
+/* The program is over: what stands behind the last record that it took. */
+static uint64_t find_rest(const struct filter *f)
+{
+	const struct reading *r = f->reading;
+	const struct part *p = &f->part;
+
+	return p->in.first_line + (r->settled > r->base ? p->sent[r->settled - r->base - 1].line + 1 : 0);
+}
+
 int reading_batch(struct filter *f, struct err *err)
 {
 	int result = f->opts.is_raw_input ? give_texts(f, err) : give_records(f, err);
 
 	if (!result)
 		result = listen(f, err);
+	f->rest = find_rest(f);
 	keep_last(f);
 	return result;
 }

@@ -39,6 +39,19 @@ static enum flow fail(const struct run *r)
 	return FLOW_STOPPED;
 }
 
+/* The stage wants no more: what it did not take of the batch is there for the next run. */
+static enum flow end_early(const struct run *r)
+{
+	uint64_t line;
+
+	if (r->source->ops->refuse && r->in.records && r->stage->ops->rest) {
+		line = r->stage->ops->rest(r->stage);
+		if (line < r->in.first_line + r->in.n_records)
+			r->source->ops->refuse(r->source, &r->in, line);
+	}
+	return FLOW_END;
+}
+
 static int write_batch(struct run *r, const struct batch *b)
 {
 	if (b->len == 0)
@@ -74,7 +87,7 @@ static enum flow take_result(struct run *r, int ret)
 		return FLOW_FAILED;
 	if (ret < 0)
 		return fail(r);
-	return ret > 0 ? FLOW_END : FLOW_ON;
+	return ret > 0 ? end_early(r) : FLOW_ON;
 }
 
 static enum flow take_lines(struct run *r)

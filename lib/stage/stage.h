@@ -22,6 +22,9 @@ struct stage_ops {
 	/* Optional, for a stage that holds batches back to work on several at once: their results go out now, for the
 	 * input pauses, or a record that the stage does not see comes next. Returns as batch. */
 	int (*settle)(struct stage *g, struct buf *out, struct err *err);
+	/* Optional: where batch() said 1, the first line behind those that it took; their source may be asked for it.
+	 */
+	uint64_t (*rest)(const struct stage *g);
 	/* Optional: an input has ended (or failed). */
 	int (*input_end)(struct stage *g, uint32_t input, struct buf *out, struct err *err);
 	/* Optional: all inputs have ended, or (is_stopped) a signal asked to stop: what is still held goes out. */

@@ -50,6 +50,13 @@ member() { exec tlm-filter -G "$T" -X heartbeat.interval.ms=200 "$@"; }
 	echo '}' | put
 	filter --until-end . "kafka:$T" --rejects rej
 	same $'2\n4' "$(jq .offset rej)"
+	# what a program that ends the run has not taken is there for the next one
+	halts() { timeout 180 tlm-filter -G "$1" --until-end --rejects /dev/null "${@:2}" "kafka:$T"; }
+	same '1' "$(halts "$T-halt" --jobs 2 'if . == 2 then halt else . end')"
+	same '4' "$(halts "$T-halt" .)"
+	same '1' "$(halts "$T-input" -n input)"
+	same '2' "$(halts "$T-input" -n 'first(inputs)')"
+	same '4' "$(halts "$T-input" .)"
 }
 
 @test "an output that fails commits nothing" {
