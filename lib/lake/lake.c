@@ -176,7 +176,7 @@ static int finish(struct sink *k, bool is_good, struct err *err)
 	tell_end(l);
 	if (l->opts.group)
 		return 0; /* lake_deliver() did it */
-	if (!is_good && l->opts.run_id)
+	if (l->opts.run_id && (!is_good || reject_has_stopped(l->opts.reject)))
 		return done(l, discard(l, err), err);
 	return done(l, end(l, err), err);
 }

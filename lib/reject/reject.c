@@ -21,6 +21,7 @@ struct reject {
 	char place[BATCH_PLACE_BYTES]; /* of the last one, where it is a message: an error may borrow it */
 	uint64_t line;                 /* of the last one */
 	bool has_good;                 /* a record was good, whatever the books say */
+	bool has_stopped;              /* the run must stop because of the last one */
 	bool has_csv;                  /* an input with rejects is called CSV, which this tool does not read */
 };
 
@@ -218,7 +219,13 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 		   (r->ledger->rejects[reason] == 1 || r->opts.is_verbose)) {
 		say_one(r, &what);
 	}
-	return judge(r, &what, err);
+	r->has_stopped = judge(r, &what, err) < 0;
+	return r->has_stopped ? -1 : 0;
+}
+
+bool reject_has_stopped(const struct reject *r)
+{
+	return r->has_stopped;
 }
 
 /* ---- the end ---- */

@@ -49,6 +49,9 @@ int reject_add(struct reject *r, enum reject_reason reason, const struct batch *
 	struct slice raw, uint64_t raw_bytes, struct err *err, const char *fmt, ...)
 	__attribute__((format(printf, 9, 10)));
 
+/* Whether the last one was one too many: the run stops, and what follows in the input is not read. */
+bool reject_has_stopped(const struct reject *r);
+
 /* A good record was seen that the books do not show yet (it is held back): so it is not the wrong input. */
 void reject_note_good(struct reject *r);
 

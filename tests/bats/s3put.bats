@@ -258,6 +258,15 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 	[ "$status" = 2 ]
 	same "$(objects)" ./n-000001.ndjson.zst
 	[ ! -e lake/.tlm-spool ]
+	# so does a record that ends the run before the input has ended
+	{ head -n 5 six.ndjson; printf 'bad%02000d\n' 6; } >bad
+	for stop in --strict --max-rejects=1 '--max-rejects=1 --max-line=1K'; do
+		# shellcheck disable=SC2086
+		status_of tlm-s3put $stop --run-id n --max-records 4 -o "$L" bad
+		[ "$status" = 5 ]
+		same "$(objects)" ./n-000001.ndjson.zst
+		[ ! -e lake/.tlm-spool ]
+	done
 	tlm-s3put --run-id n --max-records 4 -o "$L" six.ndjson >rows
 	same "$(lines)" "$(sort six.ndjson)"
 }
