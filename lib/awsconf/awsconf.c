@@ -327,6 +327,18 @@ static int choose_profile(struct awsconf *c, struct err *err)
 	return 0;
 }
 
+/* Without it objects would go to another server than the one that is meant. */
+static int check_services(const struct awsconf *c, struct err *err)
+{
+	const char *name = awsconf_get(c, AWSCONF_ANY, c->profile, "services");
+
+	if (!name || find(c, AWSCONF_CONFIG, true, name, NULL) || c->opts.endpoint_url ||
+		awsconf_env("AWS_ENDPOINT_URL") || awsconf_env("AWS_ENDPOINT_URL_S3"))
+		return 0;
+	return err_set(
+		err, ERR_PROGRAM, "the profile '%.60s' names [services %.60s], which is not there", c->profile, name);
+}
+
 struct awsconf *awsconf_open(const struct awsconf_opts *opts, struct err *err)
 {
 	struct awsconf *c = mem_alloc(1, sizeof *c);
@@ -334,7 +346,7 @@ struct awsconf *awsconf_open(const struct awsconf_opts *opts, struct err *err)
 	c->opts = *opts;
 	if (read_named(c, AWSCONF_CONFIG, "AWS_CONFIG_FILE", "/.aws/config", err) == 0 &&
 		read_named(c, AWSCONF_CREDENTIALS, "AWS_SHARED_CREDENTIALS_FILE", "/.aws/credentials", err) == 0 &&
-		choose_profile(c, err) == 0)
+		choose_profile(c, err) == 0 && check_services(c, err) == 0)
 		return c;
 	awsconf_close(c);
 	return NULL;

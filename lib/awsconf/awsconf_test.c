@@ -141,6 +141,20 @@ static void the_order_of_region_and_endpoint(void **state)
 			"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"}[i]);
 }
 
+static void services_that_are_named_must_be_there(void **state)
+{
+	struct err err = ERR_INIT;
+
+	(void)state;
+	use("[default]\nservices = mien\n[services mine]\ns3 =\n  endpoint_url = http://s3\n", "");
+	assert_null(awsconf_open(&(struct awsconf_opts){.profile = NULL}, &err));
+	assert_int_equal(err.code, ERR_PROGRAM);
+	assert_non_null(strstr(err.msg, "[services mien], which is not there"));
+	err_reset(&err);
+	awsconf_close(awsconf_open(&(struct awsconf_opts){.endpoint_url = "http://opt"}, &err));
+	assert_int_equal(err.code, ERR_NONE);
+}
+
 static void regions_have_their_domain(void **state)
 {
 	struct buf out = BUF_INIT;
@@ -179,6 +193,7 @@ int main(void)
 		cmocka_unit_test(a_line_that_is_none_is_named),
 		cmocka_unit_test(a_profile_that_is_named_must_be_there),
 		cmocka_unit_test(the_order_of_region_and_endpoint),
+		cmocka_unit_test(services_that_are_named_must_be_there),
 		cmocka_unit_test(regions_have_their_domain),
 	};
 
