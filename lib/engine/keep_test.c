@@ -249,6 +249,33 @@ static void windows_come_back(void **state)
 	all_kinds(&(struct window_spec){.size_us = 10 * S_US, .advance_us = 10 * S_US}, true);
 }
 
+/* What a silence was filled with is not told again by whoever reads on. */
+static void a_silence_comes_back(void **state)
+{
+	struct engine_opts opts = {
+		.window = {.size_us = S_US, .advance_us = S_US}, .has_time = true, .is_filling = true};
+	static const int64_t seconds[] = {1, 99990, 250000, 250003};
+	struct run *a = open_run(&opts, false), *b = open_run(&opts, true);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof seconds / sizeof *seconds; i++) {
+		add(a, "a", seconds[i] * S_US, 1, i + 1, seconds[i] * S_US);
+		add(b, "a", seconds[i] * S_US, 1, i + 1, seconds[i] * S_US);
+		engine_save(b->e, keep, b);
+		bring_back(b, seconds[i] * S_US);
+		/* time goes on, and nothing else */
+		add(a, "a", 0, 1, 9, (seconds[i] + 20) * S_US);
+		add(b, "a", 0, 1, 9, (seconds[i] + 20) * S_US);
+		engine_save(b->e, keep, b);
+		bring_back(b, (seconds[i] + 20) * S_US);
+	}
+	assert_true(buf_slice(&a->text).len == buf_slice(&b->text).len);
+	assert_memory_equal(a->text.p, b->text.p, a->text.len);
+	assert_int_equal(engine_counts(a->e)->unfilled, 250000 - 99990 - 100000 - 1);
+	close_run(a);
+	close_run(b);
+}
+
 static void windows_that_hop_come_back(void **state)
 {
 	(void)state;
@@ -334,6 +361,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(windows_come_back),
+		cmocka_unit_test(a_silence_comes_back),
 		cmocka_unit_test(windows_that_hop_come_back),
 		cmocka_unit_test(sessions_come_back),
 		cmocka_unit_test(the_whole_stream_comes_back),

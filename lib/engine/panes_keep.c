@@ -54,8 +54,10 @@ static void save_head(const struct panes *w, engine_piece_fn *save, void *contex
 		keep_add_int(&value, "first", w->first_us);
 		keep_add_int(&value, "last", w->last_us);
 	}
-	if (fill_goes_on(&w->fill))
+	if (w->fill.known.n) {
 		keep_add_int(&value, "next", w->fill.next_k);
+		keep_add_int(&value, "silent", w->fill.n_silent);
+	}
 	buf_add_char(&value, '}');
 	save(context, &(struct engine_piece){.kind = HEAD_KIND, .value = buf_slice(&value)});
 	buf_release(&value);
@@ -127,6 +129,9 @@ static int load_head(struct panes *w, const struct engine_piece *piece, struct j
 	if (keep_int(value, "first", &w->first_us) && !keep_int(value, "last", &w->last_us))
 		return keep_misfit(piece, err);
 	keep_int(value, "next", &w->fill.next_k);
+	if (keep_int(value, "silent", &n) && (n < 0 || n > FILL_MAX))
+		return keep_misfit(piece, err);
+	w->fill.n_silent = keep_int(value, "silent", &n) ? n : 0;
 	return 0;
 }
 
