@@ -42,7 +42,10 @@ int agg_refuse_full(struct agg *g, const struct agg_block *block, const struct a
 	const struct engine_counts *c = engine_counts(g->workers[item->lane].engine);
 	bool is_keys = g->opts.max_keys && c->groups >= (uint64_t)g->opts.max_keys;
 	struct slice raw = agg_raw_of(block, item);
+	static char place[BATCH_PLACE_BYTES]; /* the error is told when the batch is gone */
 	struct buf what = BUF_INIT;
+	const char *name;
+	uint64_t shown;
 	int result;
 
 	if (is_keys)
@@ -55,8 +58,10 @@ int agg_refuse_full(struct agg *g, const struct agg_block *block, const struct a
 		result = reject_add(g->frame.reject, REJECT_FULL, block->in, agg_line_of(block, item), 0, raw, raw.len,
 			err, "%s", buf_cstr(&what));
 	} else {
-		err_set(err, ERR_IO, "%s; --on-full drop refuses such records and goes on", buf_cstr(&what));
-		result = err_at(err, block->in->name, agg_line_of(block, item), 0);
+		err_set(err, ERR_IO, "%s%s", buf_cstr(&what),
+			g->frame.has_group ? "" : "; --on-full drop refuses such records and goes on");
+		name = batch_place(block->in, agg_line_of(block, item), place, &shown);
+		result = err_at(err, name, shown, 0);
 	}
 	buf_release(&what);
 	return result;

@@ -166,6 +166,10 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	[ "$status" = 2 ]
 	[[ $(cat err) == *'say --max-gap'* ]]
 	agg 'twa(v)' --max-gap 5s "kafka:$T"
+	# a record that has no room ends the run, and is named
+	printf '{"s":1,"k":"%s"}\n' a b | put
+	status_of agg -g k --max-keys 1 count "kafka:$T"
+	same "2 tlm-agg: kafka:$T[0]@1: no room for one more group: 1 are open, all that --max-keys allows" "$status $(tail -1 err)"
 }
 
 @test "values that hold over the border of a window come back after a restart" {
