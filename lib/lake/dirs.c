@@ -230,7 +230,7 @@ int lake_publish(struct lake *l, struct err *err)
 
 	if (!l->spool)
 		return 0;
-	if (lake_is_manifest_full(l) && !spool_is_full(l->spool) && lake_seal_manifest(l, false, err) < 0)
+	if (lake_is_manifest_old(l) && !spool_is_full(l->spool) && lake_seal_manifest(l, false, err) < 0)
 		return -1;
 	return put_off(l, spool_publish(l->spool, &hooks, err), err);
 }

@@ -289,8 +289,8 @@ int lake_add_manifest(struct lake *l, struct slice row, struct err *err);
 /* The rows so far are on disk, in the spool. */
 int lake_keep_manifest(struct lake *l, struct err *err);
 
-/* Whether the manifest object is large enough to be ended. */
-bool lake_is_manifest_full(const struct lake *l);
+/* Whether the manifest object was begun so long ago that it is ended. */
+bool lake_is_manifest_old(const struct lake *l);
 
 /* Ends it; with the row that tells the end of the run if is_end. It joins the group that is published next. */
 int lake_seal_manifest(struct lake *l, bool is_end, struct err *err);

@@ -54,13 +54,18 @@ int lake_add_object(struct lake *l, struct spool_pack *pack, struct slice dir, c
 	return spool_pack_add(pack, &l->manifest, name, err);
 }
 
+/* Ended after so many rows, whatever is published with them: a run that is repeated cuts its manifests there again. */
 int lake_add_manifest(struct lake *l, struct slice row, struct err *err)
 {
 	if (!l->opts.manifests)
 		return 0;
 	if (!l->manifest.is_open && begin(l, err) < 0)
 		return -1;
-	return segment_add(&l->manifest, row.p, row.len, 1, err);
+	if (segment_add(&l->manifest, row.p, row.len, 1, err) < 0)
+		return -1;
+	if (l->manifest.sum.records < MANIFEST_RECORDS)
+		return 0;
+	return lake_keep_manifest(l, err) < 0 ? -1 : spool_add_later(l->spool, &l->manifest, err);
 }
 
 int lake_keep_manifest(struct lake *l, struct err *err)
@@ -73,12 +78,9 @@ int lake_keep_manifest(struct lake *l, struct err *err)
 }
 
 /* A run that is repeated must cut its manifests by the rows alone. */
-bool lake_is_manifest_full(const struct lake *l)
+bool lake_is_manifest_old(const struct lake *l)
 {
-	if (!l->manifest.is_open)
-		return false;
-	return l->manifest.sum.records >= MANIFEST_RECORDS ||
-	       (!spool_is_named(l->spool) && l->now_us - l->manifest_us >= MANIFEST_AGE_US);
+	return l->manifest.is_open && !spool_is_named(l->spool) && l->now_us - l->manifest_us >= MANIFEST_AGE_US;
 }
 
 static int add_end(struct lake *l, struct err *err)

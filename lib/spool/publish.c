@@ -152,6 +152,30 @@ int spool_add(struct spool *spool, struct segment *s, struct err *err)
 	return 0;
 }
 
+int spool_add_later(struct spool *spool, struct segment *s, struct err *err)
+{
+	struct spool_item item;
+
+	if (spool_end_item(spool, s, NULL, &item, err) < 0)
+		return -1;
+	spool->later = mem_resize(spool->later, spool->n_later + 1, sizeof *spool->later);
+	spool->later[spool->n_later++] = item;
+	return 0;
+}
+
+/* As many as there is room for. */
+static void join_later(struct spool *spool)
+{
+	size_t n = 0;
+
+	if (!spool->n_later)
+		return;
+	while (n < spool->n_later && spool->n_group < spool->group_max)
+		spool_add_item(spool, &spool->later[n++]);
+	spool->n_later -= n;
+	memmove(spool->later, spool->later + n, spool->n_later * sizeof *spool->later);
+}
+
 void spool_release_item(struct spool_item *item)
 {
 	if (item->fd >= 0)
@@ -280,7 +304,7 @@ size_t spool_sync_names(struct spool *spool, size_t n, struct err *err)
  * the first sync of a step waits and the others find little left to do. Each has its own sync nevertheless: it tells
  * the errors of its own file, and does not wait for files of others as syncfs(2) would.
  */
-int spool_publish(struct spool *spool, const struct spool_hooks *hooks, struct err *err)
+static int publish_group(struct spool *spool, const struct spool_hooks *hooks, struct err *err)
 {
 	enum { STEPS = 7 };
 	size_t n_all = spool->n_group, n[STEPS];
@@ -307,5 +331,16 @@ int spool_publish(struct spool *spool, const struct spool_hooks *hooks, struct e
 		got = -1;
 	}
 	spool_drop_group(spool);
+	return got;
+}
+
+int spool_publish(struct spool *spool, const struct spool_hooks *hooks, struct err *err)
+{
+	int got;
+
+	do {
+		join_later(spool);
+		got = publish_group(spool, hooks, err);
+	} while (got == 0 && spool->n_later);
 	return got;
 }

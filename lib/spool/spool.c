@@ -318,6 +318,9 @@ void spool_close(struct spool *spool)
 		close(spool->lock_fd);
 	}
 	spool_drop_group(spool);
+	for (size_t i = 0; i < spool->n_later; i++)
+		spool_release_item(&spool->later[i]);
+	free(spool->later);
 	durable_dirs_release(&spool->dirs);
 	buf_release(&spool->base);
 	buf_release(&spool->run);

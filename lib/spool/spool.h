@@ -114,6 +114,9 @@ struct spool_hooks {
 /* Ends a segment and adds it to the group that the next spool_publish() publishes; the segment is free for the next. */
 int spool_add(struct spool *spool, struct segment *s, struct err *err);
 
+/* The same from a hook, while a group is published: it joins the next. */
+int spool_add_later(struct spool *spool, struct segment *s, struct err *err);
+
 /* Whether the group has its upper size, or with a store the spool. */
 bool spool_is_full(const struct spool *spool);
 

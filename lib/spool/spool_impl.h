@@ -63,6 +63,8 @@ struct spool {
 	struct durable_dirs dirs;   /* of the step that is being done */
 	struct spool_item group[SPOOL_GROUP_MAX];
 	size_t n_group, group_max;
+	struct spool_item *later; /* join the next group */
+	size_t n_later;
 	struct store *store;
 	uint64_t max_waiting_bytes, waiting_bytes, group_bytes, pack_bytes;
 	struct spool_job *first, *last; /* handed over and not taken */

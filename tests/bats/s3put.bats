@@ -253,6 +253,15 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 	same "$(lines)" "$(sort six.ndjson)"
 }
 
+@test "--run-id: manifests are cut by their rows alone" {
+	shm=$(mktemp -d /dev/shm/tlm-s3put-bats.XXXXXX)
+	seq 1 10150 | sed 's/.*/{"n":&}/' >in
+	status_of tlm-s3put --run-id n --max-records 1 --compression none --manifest "file://$shm/_manifests" -o "file://$shm" in
+	status_of wc -l "$shm"/_manifests/n-00000[12].ndjson
+	rm -r "$shm"
+	[ "$(awk '{print $1}' out | xargs)" = "10000 151 10151" ]
+}
+
 @test "--run-id: an input that fails leaves only finished objects, and the repetition completes" {
 	status_of tlm-s3put --run-id n --max-records 4 -o "$L" six.ndjson missing.ndjson
 	[ "$status" = 2 ]
