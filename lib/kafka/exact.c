@@ -46,6 +46,7 @@ void exact_add(struct exact *x, size_t topic, struct outgoing *m)
 		.key_len = m->key.len,
 		.value_len = m->value.len};
 	m->headers = NULL;
+	buf_reserve(&x->data, 1); /* what is empty has an address too: it is not absent */
 	if (to->has_key)
 		to->key_at = keep_bytes(x, m->key);
 	if (to->has_value)

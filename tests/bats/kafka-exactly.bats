@@ -50,6 +50,12 @@ has_out() { [ "$(get "$T-out" -X isolation.level=read_committed | wc -l)" -ge "$
 	timeout 180 tlm-filter -G "$T" --until-end 'select(.v == 2), {w: .v}' "kafka:$T" -o "kafka:$T-out"
 	same $'a {"w":1} h=x\nb {"v":2} h=x\nb {"w":2} h=x' "$(get "$T-out" -f '%k %s %h\n')"
 	same "$(get "$T" -f '%k %T\n' | sort -u)" "$(get "$T-out" -f '%k %T\n' | sort -u)"
+	# what is empty is not absent, also where nothing else is
+	topic "$T-empty"
+	echo '{"key":"","value_b64":""}' | timeout 120 tlm-replay -J -o "kafka:$T-empty"
+	topic "$T-empty-out"
+	timeout 180 tlm-filter -J -G "$T-e" --until-end . "kafka:$T-empty" -o "kafka:$T-empty-out"
+	same '0 0' "$(get "$T-empty-out" -f '%K %S\n')"
 }
 
 @test "a file beside the transaction is told, what cannot be exact is refused" {
