@@ -164,6 +164,7 @@ int s3put_open(
 	s->manifest = sink_file("-", err);
 	if (!s->manifest)
 		return -1;
+	t->pump.is_whole = o->run_id != NULL; /* objects behind a failed input would not be those of the repetition */
 	opts = lake_options(s, t, o);
 	opts.place = place.path;
 	opts.group = group;

@@ -287,6 +287,7 @@ static enum flow step(struct run *r)
 		return FLOW_END;
 	case SOURCE_ERROR:
 		tell_input_error(r->p, &what);
+		flow = r->p->is_whole ? FLOW_STOPPED : FLOW_ON;
 		break;
 	}
 	if (flow == FLOW_ON && do_due(r))

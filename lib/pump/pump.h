@@ -24,6 +24,7 @@ struct pump {
 	struct meter *meter;
 	int status;      /* worst status of what was survived: a failed input is STATUS_LOCAL */
 	bool has_run;    /* pump_run() was called */
+	bool is_whole;   /* an input that fails ends the run: else what follows it is read */
 	bool is_counted; /* the source counts bytes_in itself (replay); else the pump does, by the batches */
 	/*
 	 * How a batch is delivered where the source remembers elsewhere what was read (commit() in source.h). NULL: the

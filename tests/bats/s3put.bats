@@ -263,7 +263,7 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 }
 
 @test "--run-id: an input that fails leaves only finished objects, and the repetition completes" {
-	status_of tlm-s3put --run-id n --max-records 4 -o "$L" six.ndjson missing.ndjson
+	status_of tlm-s3put --run-id n --max-records 4 -o "$L" six.ndjson missing.ndjson six.ndjson
 	[ "$status" = 2 ]
 	same "$(objects)" ./n-000001.ndjson.zst
 	[ ! -e lake/.tlm-spool ]
