@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "held.h"
 #include "json/json.h"
 #include "mark/mark.h"
 #include "mem/mem.h"
@@ -22,12 +23,34 @@ struct reader {
 	struct batch place; /* of the input alone, for rejects of CSV */
 	struct buf lines;   /* made of CSV, or of the good ones among bad */
 	struct buf tmp;
-	uint64_t max; /* of reader_text(): no row behind so many good ones is looked at; 0: no limit */
+	uint64_t max;     /* of reader_text(): no row behind so many good ones is looked at; 0: no limit */
+	bool is_bulk;     /* reader_text() is what is called */
+	struct held held; /* else: bad rows of CSV in the batch */
 	bool has_text, has_long, has_ended, is_stopped;
 	bool has_good; /* a record of it was good, and the rejects know */
 	bool has_stop; /* the rejects said stop; told when what was good before has gone out */
 	struct err stop_err;
 };
+
+static int reject_now(struct reader *in, const struct csv_bad *bad, struct err *err)
+{
+	in->tool->ledger.read++;
+	in->is_stopped = reject_add(in->tool->reject, REJECT_CSV, &in->place, bad->line, bad->byte, bad->raw,
+				 bad->raw.len, err, "%s", bad->message) != 0;
+	return in->is_stopped ? -1 : 0;
+}
+
+/* The bad rows of CSV that stand before the n_good-th good one of the batch. */
+static int reject_held(struct reader *in, size_t n_good, struct err *err)
+{
+	struct csv_bad bad;
+
+	while (held_take(&in->held, n_good, &bad)) {
+		if (reject_now(in, &bad, err))
+			return -1;
+	}
+	return 0;
+}
 
 static int reject_row(void *context, const struct csv_bad *bad, struct err *err)
 {
@@ -37,12 +60,13 @@ static int reject_row(void *context, const struct csv_bad *bad, struct err *err)
 	csv_rows(in->csv, &n_good);
 	if (in->is_repeat || (in->max && n_good >= in->max))
 		return 0;
-	in->tool->ledger.read++;
+	if (!in->is_bulk) {
+		held_add(&in->held, bad, n_good);
+		return 0;
+	}
 	if (n_good)
 		reject_note_good(in->tool->reject);
-	in->is_stopped = reject_add(in->tool->reject, REJECT_CSV, &in->place, bad->line, bad->byte, bad->raw,
-				 bad->raw.len, err, "%s", bad->message) != 0;
-	return in->is_stopped ? -1 : 0;
+	return reject_now(in, bad, err);
 }
 
 static int open_csv(struct reader *in, enum input_kind kind, struct err *err)
@@ -101,6 +125,7 @@ void reader_close(struct reader *in)
 	json_paths_close(in->paths);
 	batch_release(&in->batch);
 	buf_release(&in->lines);
+	held_release(&in->held);
 	buf_release(&in->tmp);
 	free(in);
 }
@@ -196,6 +221,8 @@ static enum reader_result fill(struct reader *in, struct slice *text, struct err
 		}
 		if (text->len)
 			return READ_RECORD;
+		if (reject_held(in, 0, err))
+			return fail(in, err);
 	}
 }
 
@@ -321,8 +348,12 @@ enum reader_result reader_next(struct reader *in, struct record *r, struct err *
 		}
 		if (!json_scan_next(in->scan, &j)) {
 			in->has_text = false;
+			if (reject_held(in, SIZE_MAX, err))
+				return fail(in, err);
 			continue;
 		}
+		if (in->held.rows.len && reject_held(in, j.line, err))
+			return fail(in, err);
 		if (refuse(in, &j, &got, err)) {
 			if (got != READ_RECORD)
 				return got;
@@ -415,6 +446,7 @@ enum reader_result reader_text(struct reader *in, struct slice *text, uint64_t *
 	size_t n_rows;
 
 	in->max = max;
+	in->is_bulk = true;
 	got = fill(in, text, err);
 	if (got != READ_RECORD)
 		return got;

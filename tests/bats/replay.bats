@@ -170,9 +170,13 @@ setup() {
 }
 
 @test "limit: nothing behind it is judged" {
+	local options
 	printf 'a\n1\n2\n3,4\n' >bad.csv
-	status_of tlm-replay --limit 2 --strict --stats bad.csv
-	[ "$status $(stat_of read) $(stat_of rejected)" = "0 2 0" ]
+	for options in "" "--strict" "--rate 1e9" "--time a:s --from 1970-01-01T00:00:00Z"; do
+		# shellcheck disable=SC2086
+		status_of tlm-replay --limit 2 $options --stats bad.csv
+		[ "$(stat_of read) $(stat_of rejected)" = "2 0" ]
+	done
 	printf '{"a":1}\n{"a":2}\n}\n' >bad.ndjson
 	status_of tlm-replay --limit 2 --strict --stats bad.ndjson
 	[ "$status $(stat_of read) $(stat_of rejected)" = "0 2 0" ]
