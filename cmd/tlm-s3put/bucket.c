@@ -47,6 +47,8 @@ static int add_header(struct bucket *b, const char *option, struct slice name, s
 
 static int add_option(struct bucket *b, const char *option, const char *name, const char *value, struct err *err)
 {
+	if (value && !*value)
+		return err_set(err, ERR_USAGE, "%s: the value is empty", option);
 	return value ? add_header(b, option, slice_str(name), slice_str(value), err) : 0;
 }
 

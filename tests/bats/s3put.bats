@@ -205,6 +205,7 @@ print(json.dumps("" if n == "__HIVE_DEFAULT_PARTITION__" else urllib.parse.unquo
 	done
 	bad -o s3://bucket/x --region $'a\nX: y'
 	bad -o s3://bucket/x --region ''
+	bad -o s3://bucket/x --storage-class ''
 	bad -o s3://bucket/x --sse-kms-key-id k
 	bad -o s3://bucket/x --metadata novalue
 	bad -o s3://bucket/x --metadata tlm-x=1
