@@ -21,7 +21,7 @@ static const struct opt options[] = {
 		 "strptime(3) with %f. @kafka is the time of the message. Rows of tlm-agg need none."},
 	{.name = "tz", .kind = OPT_STRING, .offset = AT(tz), .arg = "ZONE",
 	 .help = "the time zone of the % codes, as Europe/Warsaw. Default: UTC."},
-	{.name = "max-open", .kind = OPT_INT, .offset = AT(max_open), .arg = "N", .min = 1, .max = LAKE_OPEN_MAX, .is_short = true,
+	{.name = "max-open", .kind = OPT_INT, .offset = AT(max_open), .arg = "N", .min = 1, .max = LAKE_OPEN_MAX,
 	 .help = "how many directories are open at once; one more closes the object of the one least recently used. Default: 256."},
 	{.name = "max-ahead", .kind = OPT_DURATION, .offset = AT(max_ahead_us), .arg = "DURATION", .min = 1, .max = INT64_MAX,
 	 .help = "with -G: a record that is later than all before it in its partition by more than this is rejected (ahead): a wrong clock "
