@@ -12,5 +12,6 @@ crash() {
 @test "the start after that killed at every system call" { crash again; }
 @test "every system call fails once: status 2, and the next start completes" { crash fail; }
 @test "a repeatable run killed at every system call and repeated" { crash named; }
+@test "the same beside what another run left, with manifests and their audit" { crash others; }
 @test "a group of objects killed and failing at every system call" { crash group; }
 @test "bytes are synced before their name, names before their row" { crash order; }

@@ -5,6 +5,7 @@
     lake-crash.py again   FOLDER [EVERY]   the same for the start that stores what a killed run left
     lake-crash.py fail    FOLDER [EVERY]   the Nth of them fails with EIO or ENOSPC
     lake-crash.py named   FOLDER [EVERY]   SIGKILL in a run with --run-id, which is then repeated
+    lake-crash.py others  FOLDER [EVERY]   the same where it finds what another run left, with manifests, by --audit
     lake-crash.py group   FOLDER [EVERY]   a dozen objects that are published together: all of that
     lake-crash.py order   FOLDER           what power loss needs: bytes synced before their name, names before the row
 
@@ -230,6 +231,39 @@ def run_named(folder, every, lines):
     return n
 
 
+def records_of(paths):
+    return [line for path in paths if "/_manifests/" not in path for line in read_back(path, path.endswith(".zst"))]
+
+
+def run_others(folder, every, lines):
+    lake, log, left = fresh(folder), os.path.join(folder, "log"), os.path.join(folder, "left")
+    manifests = ["--manifest", f"file://{lake}/_manifests/"]
+    named = [o for o in OPTIONS if o not in ("--sync-interval", "1ms")] + ["--run-id", "night"]
+    argv = [TOOL, *named, *manifests, "-o", f"file://{lake}/{LAYOUT}/"]
+    half = len(lines) // 2
+    feed(command(lake, manifests), lines[:half], "link:signal=KILL:when=4", log)
+    want = sorted(set(records_of(files(lake)) + lines[half:]))
+    assert len(want) > half and any(path.endswith(".part") for path in files(lake)), "nothing was left"
+    shutil.rmtree(left, ignore_errors=True)
+    shutil.copytree(lake, left)
+    n = 0
+    for call in CALLS:
+        for when in calls_of(call, every):
+            shutil.copytree(left, fresh(folder))
+            status, out, err = feed(argv, lines[half:], f"{call}:signal=KILL:when={when}", log)
+            if status == 0:
+                break
+            yield_place("others " + call, when)
+            status, out, err = feed(argv, lines[half:])
+            assert status == 0, f"the repetition ended with {status}: {err}"
+            assert not os.path.exists(os.path.join(lake, ".tlm-spool")), "the spool is left behind"
+            assert sorted(records_of(files(lake))) == want, "not each record once"
+            status, out, err = feed([TOOL, "--audit", f"file://{lake}/"], [])
+            assert status == 0, f"the audit: {out}{err}"
+            n += 1
+    return n
+
+
 def run_order(folder, every, lines):
     return check_order(folder, lines, True)
 
@@ -306,7 +340,8 @@ def main():
     mode, folder = sys.argv[1], os.path.abspath(sys.argv[2])
     every = int(sys.argv[3]) if len(sys.argv) > 3 else 1
     os.makedirs(folder, exist_ok=True)
-    run = {"kill": run_kill, "again": run_again, "fail": run_fail, "named": run_named, "group": run_group, "order": run_order}[mode]
+    run = {"kill": run_kill, "again": run_again, "fail": run_fail, "named": run_named, "others": run_others,
+           "group": run_group, "order": run_order}[mode]
     try:
         n = run(folder, every, sample())
     except AssertionError as e:
