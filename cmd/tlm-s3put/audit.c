@@ -5,15 +5,16 @@
 #include "ends.h"
 #include "files.h"
 #include "json/json.h"
+#include "manifest.h"
 #include "mem/mem.h"
-#include "num/num.h"
+#include "moved.h"
 #include "ranges.h"
 #include "source/source.h"
 
 /* What is known of one object. */
 struct entry {
-	char *path;
-	bool is_told, is_contrary;
+	char *path; /* is_elsewhere: the key of its row */
+	bool is_told, is_contrary, is_elsewhere;
 	struct segment_sum told; /* of its row */
 	char *run;
 	uint64_t seq;
@@ -24,18 +25,15 @@ struct audit {
 	struct tool *tool;
 	struct files *files;
 	struct sink *out;
-	struct json_paths *paths;
-	struct json_scan *scan;
-	size_t slots[14]; /* by the names below */
+	struct manifest *manifest;
 	struct entry *entries;
 	size_t n_entries, size;
 	struct ends ends;
 	struct ranges ranges;
-	struct buf tmp, row;
+	struct buf row;
+	bool is_own;                                                  /* rows are read that stand in the lake itself */
 	uint64_t n_objects, n_records, n_rows, n_elsewhere, n_faults; /* n_elsewhere: rows of other places */
 };
-
-enum { KEY, RECORDS, BYTES, RAW_BYTES, SHA256, RAW_SHA256, RUN, SEQ, END, OBJECTS, TOPIC, PARTITION, FIRST, LAST };
 
 /* ---- faults ---- */
 
@@ -48,7 +46,7 @@ static int fault(struct audit *a, const char *what, const char *path, const char
 	json_add_key(&a->row, "fault");
 	json_add_string(&a->row, slice_str(what));
 	if (path) {
-		buf_addf(&key, "%s%s", files_url(a->files), path);
+		buf_addf(&key, "%s%s", *path == '/' ? files_url(a->files) : "", path);
 		json_add_key(&a->row, "key");
 		if (!json_try_string(&a->row, buf_slice(&key)))
 			buf_add_str(&a->row, "null");
@@ -77,96 +75,52 @@ static struct entry *add_entry(struct audit *a, const char *path)
 	return &a->entries[a->n_entries++];
 }
 
-static uint64_t number(struct json_span span)
+static void take_end(struct audit *a, const struct manifest_row *row)
 {
-	int64_t value = 0;
-
-	if (span.type == JSON_NUMBER)
-		num_to_i64(span.p, span.len, &value);
-	return value > 0 ? (uint64_t)value : 0;
+	if (*row->topic)
+		ranges_add_end(&a->ranges, slice_str(row->topic),
+			&(struct range){.partition = row->partition,
+				.first = row->first,
+				.last = row->last,
+				.end_objects = row->objects,
+				.end_records = row->told.records});
+	else if (*row->run)
+		ends_add(&a->ends, slice_str(row->run), row->objects, row->told.records);
 }
 
-static char *text(struct audit *a, struct json_span span)
-{
-	struct slice s = span.type == JSON_STRING ? json_text(span, &a->tmp) : SLICE_LIT("");
-
-	return mem_dup(s.p, s.len);
-}
-
-static void copy_hash(struct audit *a, struct json_span span, char out[DIGEST_HEX_BYTES + 1])
-{
-	struct slice s = span.type == JSON_STRING ? json_text(span, &a->tmp) : SLICE_LIT("");
-
-	if (s.len == DIGEST_HEX_BYTES)
-		memcpy(out, s.p, s.len);
-}
-
-static void take_end(struct audit *a, const struct json_span *spans)
-{
-	if (spans[a->slots[TOPIC]].type == JSON_STRING) {
-		ranges_add_end(&a->ranges, json_text(spans[a->slots[TOPIC]], &a->tmp),
-			&(struct range){.partition = (int64_t)number(spans[a->slots[PARTITION]]),
-				.first = (int64_t)number(spans[a->slots[FIRST]]),
-				.last = (int64_t)number(spans[a->slots[LAST]]),
-				.end_objects = number(spans[a->slots[OBJECTS]]),
-				.end_records = number(spans[a->slots[RECORDS]])});
-		return;
-	}
-	if (spans[a->slots[RUN]].type == JSON_STRING)
-		ends_add(&a->ends, json_text(spans[a->slots[RUN]], &a->tmp), number(spans[a->slots[OBJECTS]]),
-			number(spans[a->slots[RECORDS]]));
-}
-
-/* Rows of other places are passed over. */
-static void take_row(struct audit *a, const struct json_span *spans)
+/* The path in a key of this place, or NULL. */
+static const char *path_of(const struct audit *a, const char *key)
 {
 	size_t url_len = strlen(files_url(a->files)), root_len = strlen(files_root(a->files));
-	char *key = text(a, spans[a->slots[KEY]]);
 	const char *path = key + url_len;
-	struct entry *e;
 
-	if (strncmp(key, files_url(a->files), url_len) == 0 && strncmp(path, files_root(a->files), root_len) == 0 &&
-		path[root_len] == '/') {
-		e = add_entry(a, path);
-		e->is_told = true;
-		e->told.records = number(spans[a->slots[RECORDS]]);
-		e->told.bytes = number(spans[a->slots[BYTES]]);
-		e->told.raw_bytes = number(spans[a->slots[RAW_BYTES]]);
-		copy_hash(a, spans[a->slots[SHA256]], e->told.sha256);
-		copy_hash(a, spans[a->slots[RAW_SHA256]], e->told.raw_sha256);
-		e->run = spans[a->slots[RUN]].type == JSON_STRING ? text(a, spans[a->slots[RUN]]) : NULL;
-		e->seq = number(spans[a->slots[SEQ]]);
-		a->n_rows++;
-	} else {
-		a->n_elsewhere++;
-	}
-	free(key);
+	if (strncmp(key, files_url(a->files), url_len) != 0 || strncmp(path, files_root(a->files), root_len) != 0)
+		return NULL;
+	return path[root_len] == '/' ? path : NULL;
 }
 
-/* The number of the first line that is no row, from 1; 0: all are. */
-static uint64_t take_rows(struct audit *a, struct slice text)
+/* Rows of other places are passed over, but not those in the lake itself: it may have been copied. */
+static void take_row(void *ctx, const struct manifest_row *row)
 {
-	struct buf lines = BUF_INIT;
-	struct json_record r;
-	uint64_t bad_line = 0;
+	struct audit *a = ctx;
+	const char *path = row->is_end ? NULL : path_of(a, row->key);
+	struct entry *e;
 
-	buf_add_slice(&lines, text);
-	buf_reserve(&lines, JSON_PAD_BYTES);
-	json_scan_batch(a->scan, lines.p, text.len);
-	while (json_scan_next(a->scan, &r)) {
-		bool is_row = r.status == JSON_OK && r.type == JSON_OBJECT;
-
-		if (r.status == JSON_BLANK)
-			continue;
-		if (is_row && r.spans[a->slots[END]].type == JSON_TRUE)
-			take_end(a, r.spans);
-		else if (is_row && r.spans[a->slots[KEY]].type == JSON_STRING)
-			take_row(a, r.spans);
-		else if (!bad_line)
-			bad_line = r.line + 1;
+	if (row->is_end) {
+		take_end(a, row);
+		return;
 	}
-	buf_release(&lines);
-	return bad_line;
+	if (!path && !a->is_own) {
+		a->n_elsewhere++;
+		return;
+	}
+	e = add_entry(a, path ? path : row->key);
+	e->is_told = true;
+	e->is_elsewhere = !path;
+	e->told = row->told;
+	e->run = *row->run ? mem_dup(row->run, strlen(row->run)) : NULL;
+	e->seq = row->seq;
+	a->n_rows++;
 }
 
 /* ---- objects ---- */
@@ -178,17 +132,17 @@ static bool is_manifest(const struct audit *a, const char *path)
 	return strncmp(path + strlen(files_root(a->files)), name, sizeof name - 1) == 0;
 }
 
-struct manifest {
+struct reading {
 	struct audit *audit;
 	bool is_damaged;
 };
 
 static int take_lines(void *ctx, const char *p, size_t len, struct err *err)
 {
-	struct manifest *m = ctx;
+	struct reading *m = ctx;
 
 	(void)err;
-	if (take_rows(m->audit, (struct slice){p, len}))
+	if (manifest_read(m->audit->manifest, (struct slice){p, len}, take_row, m->audit))
 		m->is_damaged = true;
 	return 0;
 }
@@ -196,11 +150,14 @@ static int take_lines(void *ctx, const char *p, size_t len, struct err *err)
 /* What can be read of it counts. */
 static int see_manifest(struct audit *a, const char *path, struct err *err)
 {
-	struct manifest m = {.audit = a};
+	struct reading m = {.audit = a};
 	struct segment_sum sum;
 	bool is_whole = true;
-	int got = files_read(a->files, path, &sum, &is_whole, take_lines, &m, err);
+	int got;
 
+	a->is_own = true;
+	got = files_read(a->files, path, &sum, &is_whole, take_lines, &m, err);
+	a->is_own = false;
 	if (got > 0 && (m.is_damaged || !is_whole || sum.records == 0))
 		got = fault(a, "the manifest is damaged", path, NULL, 0, err);
 	return got < 0 ? -1 : 0;
@@ -221,6 +178,43 @@ static int by_path(const void *x, const void *y)
 	const struct entry *a = x, *b = y;
 
 	return strcmp(a->path, b->path);
+}
+
+static void go_home(const struct audit *a, const struct moved *moved, struct entry *e)
+{
+	const char *below = moved_below(moved, e->path);
+	struct buf path = BUF_INIT;
+
+	if (!below)
+		return;
+	buf_addf(&path, "%s%s", files_root(a->files), below);
+	free(e->path);
+	e->path = mem_dup(path.p, path.len);
+	e->is_elsewhere = false;
+	buf_release(&path);
+}
+
+/* Rows that came with the lake from another place tell of the objects here. */
+static void take_home(struct audit *a)
+{
+	size_t root_len = strlen(files_root(a->files)), n = 0;
+	const char **there = mem_alloc(a->n_entries, sizeof *there);
+	struct moved moved;
+
+	for (size_t i = 0; i < a->n_entries; i++) {
+		if (!a->entries[i].is_told)
+			there[n++] = a->entries[i].path + root_len;
+	}
+	moved_init(&moved, there, n);
+	for (size_t i = 0; i < a->n_entries; i++) {
+		if (a->entries[i].is_elsewhere)
+			moved_learn(&moved, a->entries[i].path);
+	}
+	for (size_t i = 0; i < a->n_entries; i++) {
+		if (a->entries[i].is_elsewhere)
+			go_home(a, &moved, &a->entries[i]);
+	}
+	moved_release(&moved);
 }
 
 static bool is_same_row(const struct entry *a, const struct entry *b)
@@ -279,12 +273,12 @@ static int check_object(struct audit *a, struct entry *e, struct err *err)
 	char raw_sha256[DIGEST_HEX_BYTES + 1];
 	struct segment_sum sum;
 	const char *what;
-	bool is_whole;
+	bool is_whole = false;
 	int got;
 
 	if (e->is_contrary && fault(a, "two rows tell of this object differently", e->path, NULL, 0, err) < 0)
 		return -1;
-	got = files_read(a->files, e->path, &sum, &is_whole, NULL, NULL, err);
+	got = e->is_elsewhere ? 0 : files_read(a->files, e->path, &sum, &is_whole, NULL, NULL, err);
 	if (got <= 0)
 		return got < 0 ? -1 : fault(a, "the object is missing", e->path, e->run, e->seq, err);
 	a->n_objects++;
@@ -371,6 +365,7 @@ static int check_all(struct audit *a, struct err *err)
 
 	if (files_list(a->files, see_object, a, err) < 0)
 		return -1;
+	take_home(a);
 	merge(a);
 	for (size_t i = 0; i < a->n_entries; i++) {
 		if (check_object(a, &a->entries[i], err) < 0)
@@ -389,7 +384,8 @@ static int check_all(struct audit *a, struct err *err)
 
 static int write_rows(struct sink *k, const struct batch *b, struct err *err)
 {
-	uint64_t bad_line = take_rows((struct audit *)k, (struct slice){b->p, b->len});
+	struct audit *a = (struct audit *)k;
+	uint64_t bad_line = manifest_read(a->manifest, (struct slice){b->p, b->len}, take_row, a);
 
 	if (!bad_line)
 		return 0;
@@ -420,16 +416,6 @@ static uint64_t bytes_out(const struct sink *k)
 	return 0;
 }
 
-static void add_slot(struct audit *a, size_t i, const char *name)
-{
-	struct fieldpath path = FIELDPATH_INIT;
-	struct fieldpath_step step = {.key = slice_str(name)};
-
-	path.steps = &step;
-	path.n_steps = 1;
-	a->slots[i] = json_paths_add(a->paths, &path);
-}
-
 static void release(struct audit *a)
 {
 	for (size_t i = 0; i < a->n_entries; i++) {
@@ -439,9 +425,7 @@ static void release(struct audit *a)
 	ends_release(&a->ends);
 	ranges_release(&a->ranges);
 	free(a->entries);
-	json_scan_close(a->scan);
-	json_paths_close(a->paths);
-	buf_release(&a->tmp);
+	manifest_close(a->manifest);
 	buf_release(&a->row);
 	sink_close(a->out);
 	files_close(a->files);
@@ -451,18 +435,13 @@ int audit_run(struct tool *t, const struct s3put_options *o, struct err *err)
 {
 	static const struct sink_ops ops = {
 		.write = write_rows, .flush = flush, .finish = finish, .close = close_audit, .bytes_out = bytes_out};
-	static const char *const names[] = {"key", "records", "bytes", "raw_bytes", "sha256", "raw_sha256", "run",
-		"seq", "end", "objects", "topic", "partition", "first", "last"};
 	struct audit a = {.base.ops = &ops, .tool = t};
 	struct source *source;
 	int got = -1;
 
 	if (t->common.output)
 		return err_set(err, ERR_USAGE, "--audit: stores nothing, leave out -o");
-	a.paths = json_paths_open();
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		add_slot(&a, i, names[i]);
-	a.scan = json_scan_open(a.paths, JSON_DEPTH_DEFAULT);
+	a.manifest = manifest_open();
 	a.files = files_open(o->audit, o, err);
 	a.out = a.files ? sink_file("-", err) : NULL;
 	if (a.out && t->n_operands == 0) {

@@ -678,6 +678,18 @@ faults() { jq -r '.fault' out | sort | uniq -c | sed 's/^ *//'; }
 	mkfifo "aside/$(basename "$(find good/d=1 -name 'r-*' | head -n 1)")"
 	audit
 	[ "$(faults)" = "4 the object is missing" ]
+	# what tells of the lake tells of its copy, which lives on
+	cp -a good copy
+	tlm-s3put -q -o "file://$PWD/copy/d={d}/" --manifest "file://$PWD/copy/_manifests/" in >new
+	status_of tlm-s3put --audit "file://$PWD/copy" rows
+	[ "$(cat err)" = "tlm-s3put: $(cat rows new | wc -l) objects, 180 records, $(cat rows new | wc -l) rows: 0 faults" ]
+	rm "${f[0]/lake/copy}"
+	status_of tlm-s3put --audit "file://$PWD/copy"
+	[ "$status" = 1 ]
+	[ "$(jq -r '.fault + " " + .key' out)" = "the object is missing file://$PWD/${f[0]/lake/copy}" ]
+	rm -r copy/d=*
+	status_of tlm-s3put --audit "file://$PWD/copy"
+	[ "$(faults)" = "$(cat rows new | wc -l) the object is missing" ]
 }
 
 @test "--audit: a lake without rows is read; hidden names and other files are passed over" {
