@@ -470,8 +470,13 @@ static const struct source_ops ops = {
 struct source *replay_open(
 	const struct replay_opts *o, struct tool *t, const char *const *names, size_t n_names, struct err *err)
 {
-	struct replay *r = mem_alloc(1, sizeof *r);
+	struct replay *r;
 
+	if (o->marks_us && t->common.kafka.is_envelope) {
+		err_set(err, ERR_USAGE, "--marks: a mark has no envelope: leave out -J");
+		return NULL;
+	}
+	r = mem_alloc(1, sizeof *r);
 	r->base.ops = &ops;
 	r->opts = o;
 	r->tool = t;

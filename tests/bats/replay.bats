@@ -558,4 +558,7 @@ marks() { tlm-replay --time t:s --marks "$@" | plain; }
 	grep -q -- '--marks 1us: must be at least 1ms' err
 	status_of tlm-replay --time timeMili:ms --marks=x trips.ndjson
 	[ "$status" = 2 ]
+	status_of tlm-replay --time timeMili:ms --marks -J trips.ndjson
+	[ "$status" = 2 ]
+	grep -q -- '--marks: a mark has no envelope' err
 }
