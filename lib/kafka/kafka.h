@@ -102,7 +102,7 @@ bool kafka_has_topics(const char *const *names, size_t n_names);
 /* Whether this source reads what is written to that place, so that neither comes to an end. */
 bool kafka_feeds(const struct source *s, const char *sink);
 
-/* What a sink takes from a line where the place does not say it. */
+/* What a sink takes from a line where the place does not say it; such lines are rows, and no envelopes. */
 struct kafka_row {
 	const struct fieldpath *key; /* n_key paths: one gives its value, several a compact array; 0: no key */
 	size_t n_key;

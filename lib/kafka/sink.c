@@ -237,7 +237,11 @@ static int open_place(
 	if (address_parse(&p->address, name, true, err))
 		return -1;
 	p->partition = p->address.has_partitions ? p->address.first_partition : RD_KAFKA_PARTITION_UA;
-	is_envelope = p->address.has_envelope ? p->address.is_envelope : o->is_envelope;
+	is_envelope = p->address.has_envelope ? p->address.is_envelope : o->is_envelope && !row;
+	if (is_envelope && row) {
+		err_set(err, ERR_USAGE, "envelope=1: rows, late records and rejects have none");
+		return err_at(err, name, 0, 0);
+	}
 	return fields_open(&p->fields, &p->address, is_envelope, row, err) ? err_at(err, name, 0, 0) : 0;
 }
 

@@ -53,12 +53,13 @@ static int check_loop(const struct tool *t, const char *name, struct err *err)
 /* A topic for late records or rejects. */
 static struct sink *open_beside(struct tool *t, const char *name, struct err *err)
 {
+	static const struct kafka_row row = {0}; /* of our own making, whatever form the records have */
 	bool is_same = false;
 
 	if (check_loop(t, name, err))
 		return NULL;
 	if (!t->is_exact)
-		return kafka_sink(&t->common.kafka, name, NULL, err);
+		return kafka_sink(&t->common.kafka, name, &row, err);
 	if (kafka_is_same_cluster(t->source, &t->common.kafka, name, &is_same, err))
 		return NULL;
 	if (!is_same) {
@@ -67,7 +68,7 @@ static struct sink *open_beside(struct tool *t, const char *name, struct err *er
 			name);
 		return NULL;
 	}
-	return kafka_exact_sink(t->source, &t->common.kafka, name, NULL, err);
+	return kafka_exact_sink(t->source, &t->common.kafka, name, &row, err);
 }
 
 static int open_rejects(struct tool *t, struct err *err)

@@ -51,6 +51,18 @@ agg() { timeout 120 tlm-agg --until-end "$@"; }
 	same "{\"reason\":\"late\",\"source\":\"kafka:$T\",\"partition\":1,\"offset\":1,\"time\":\"1970-01-01T00:00:00.001Z\"}" \
 		"$(jq -c '{reason,source,partition,offset,time}' late)"
 	same "[\"no_time\",\"kafka:$T\",1,2]" "$(jq -c '[.reason,.source,.partition,.offset]' rej)"
+	# -J is the form of the records that are read: rows, late records and rejects in topics are what they are in files
+	for o in '' "-G$T"; do
+		from=kafka:$T$([ -n "$o" ] || echo '?partition=1')
+		for t in out late rej; do kafka_admin create "$T$o-$t" 1; done
+		# shellcheck disable=SC2086
+		agg $o -J --time value.ms:ms -w 1s count "$from" -o "kafka:$T$o-out" --late "kafka:$T$o-late" --rejects "kafka:$T$o-rej"
+		[ -n "$o" ] || same 1 "$(consume "$T$o-out" | jq .count)"
+		same '"late" {"ms":1}' "$(consume "$T$o-late" | jq -c '.reason, (.raw | fromjson.value)' | xargs -d '\n')"
+		same '"no_time"' "$(consume "$T$o-rej" | jq .reason)"
+	done
+	status_of agg --time ms:ms -w 1s count "kafka:$T" --rejects "kafka:$T-rej?envelope=1"
+	same "2 tlm-agg: kafka:$T-rej?envelope=1: envelope=1: rows, late records and rejects have none" "$status $(cat err)"
 }
 
 @test "a partition without records holds time back, unless --idle lets it go" {
