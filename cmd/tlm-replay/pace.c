@@ -47,7 +47,7 @@ bool pace_due(struct pace *p, int64_t played_us, int64_t now_us, bool has_waited
 	due = p->last_due_us;
 	if (p->speed > 0) {
 		double at_us = (double)p->start_us + (double)played_us / p->speed;
-		int64_t at = at_us < 9e18 ? (int64_t)llround(at_us) : INT64_MAX;
+		int64_t at = at_us < 9e18 ? (int64_t)llround(at_us) : PACE_NEVER;
 
 		if (at > due)
 			due = at;

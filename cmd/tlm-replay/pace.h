@@ -17,6 +17,8 @@ enum {
 	PACE_BUCKETS = PACE_FINE_US + (63 - 10) * 64 /* above in 64 steps for each power of two */
 };
 
+#define PACE_NEVER INT64_MAX /* due behind the end of the clock */
+
 struct pace {
 	double speed; /* 0: none */
 	double rate;  /* 0: none */

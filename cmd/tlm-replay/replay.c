@@ -199,7 +199,7 @@ static void walk(struct replay *r, int64_t now_us)
 	double left_us;
 
 	r->walk_at_us = 0;
-	if (!r->marker.every_us || speed <= 0)
+	if (!r->marker.every_us || speed <= 0 || r->due_us == PACE_NEVER)
 		return;
 	next_us = new_time(r, r->due_us);
 	left_us = (double)(r->due_us - now_us) * speed;

@@ -143,7 +143,7 @@ static void add_times(struct buf *out, const struct timeline *t)
 	if (t->widest_us > 0)
 		add_time(out, "gap_max_at", t->widest_at_us);
 	if (t->max_gap_us)
-		buf_addf(out, ",\"gaps_cut\":%" PRIu64 ",\"gaps_cut_us\":%" PRId64, t->n_cut, t->all_cut_us);
+		buf_addf(out, ",\"gaps_cut\":%" PRIu64 ",\"gaps_cut_us\":%" PRIu64, t->n_cut, t->all_cut_us);
 }
 
 static void print(const struct survey *s)

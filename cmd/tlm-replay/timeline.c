@@ -2,6 +2,8 @@
 
 enum { SECOND_US = 1000000 };
 
+#define FAR_US INT64_C(1000000000000000000) /* behind the year 9999, where no record leaves with a moved time */
+
 void timeline_init(struct timeline *t, int64_t max_gap_us)
 {
 	*t = (struct timeline){.max_gap_us = max_gap_us};
@@ -20,7 +22,7 @@ static void note_gap(struct timeline *t, int64_t to_us)
 	t->gaps[t->n_gaps++ % TIMELINE_GAPS] = (struct timeline_gap){t->max_us, to_us, t->cut_us};
 	t->cut_us += gap_us - t->max_gap_us;
 	t->n_cut++;
-	t->all_cut_us += gap_us - t->max_gap_us;
+	t->all_cut_us += (uint64_t)(gap_us - t->max_gap_us);
 }
 
 /* What is cut before a time that lies behind the newest one: by the last gap that begins before it. */
@@ -87,6 +89,8 @@ void timeline_rewind(struct timeline *t)
 	if (t->n_records) {
 		t->loop_played_us += span_us + timeline_loop_gap(t, span_us);
 		t->loop_recorded_us += recorded_us + timeline_loop_gap(t, recorded_us);
+		if (t->loop_recorded_us > FAR_US) /* --rebase with --max-gap goes on */
+			t->loop_recorded_us = FAR_US;
 	}
 	t->has_first = false;
 	t->cut_us = 0;

@@ -30,7 +30,7 @@ struct timeline {
 	uint64_t n_disorder; /* records older than one before them */
 	int64_t disorder_us; /* by how much at most */
 	uint64_t n_cut;      /* gaps longer than max_gap_us */
-	int64_t all_cut_us;  /* cut from them */
+	uint64_t all_cut_us; /* cut from them */
 	int64_t widest_us;   /* the widest gap, and the record before it */
 	int64_t widest_at_us;
 };

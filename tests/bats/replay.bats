@@ -532,6 +532,13 @@ marks() { tlm-replay --time t:s --marks "$@" | plain; }
 	marks --speed 10 in | tr ' ' '\n' | grep -v '^M[0-9]000000$' | tr '\n' ' ' >walked
 	same '0.5 M500000 0.9 1.5 M1500000 1.4 3 2 3.9 4 ' "$(cat walked | tr -s '\n' ' ')"
 	tlm-replay --time t:s --marks in | grep -q '^{"_tlm":{"time_us":500000,"source":"in"}}$'
+	# a record that is due behind the end of the clock is not walked to
+	printf '{"t":%d}\n' 0 200000000000 >in
+	tlm-replay --time t:s --speed 0.000001 --marks in >far &
+	within 10 [ -s far ]
+	kill $!
+	wait $! || true
+	same '0 M0 ' "$(plain <far)"
 }
 
 @test "--marks: what is left out lets time pass; what is rewritten is told as written" {
