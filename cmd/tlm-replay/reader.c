@@ -9,6 +9,9 @@
 #include "mem/mem.h"
 #include "source/source.h"
 
+/* A sort window may take in a whole file, and what is rejected may be all of it, before a record comes out. */
+enum { BATCHES_A_TURN = 8 };
+
 struct reader {
 	const struct replay_opts *opts;
 	struct tool *tool;
@@ -26,6 +29,7 @@ struct reader {
 	uint64_t max;     /* of reader_text(): no row behind so many good ones is looked at; 0: no limit */
 	bool is_bulk;     /* reader_text() is what is called */
 	struct held held; /* else: bad rows of CSV in the batch */
+	unsigned n_batches;
 	bool has_text, has_long, has_ended, is_stopped;
 	bool has_good; /* a record of it was good, and the rejects know */
 	bool has_stop; /* the rejects said stop; told when what was good before has gone out */
@@ -199,6 +203,8 @@ static enum reader_result fill(struct reader *in, struct slice *text, struct err
 		}
 		if (in->has_ended)
 			return READ_END;
+		if (++in->n_batches % BATCHES_A_TURN == 0)
+			return READ_AGAIN;
 		got = source_next(in->source, &in->batch, err);
 		if (got == SOURCE_ERROR)
 			return READ_ERROR;

@@ -16,7 +16,8 @@ enum reader_result {
 	READ_ERROR = -1, /* the input failed; READ_END is next */
 	READ_END = 0,
 	READ_RECORD = 1, /* reader_next(): a record; reader_text(): text */
-	READ_WAIT = 2    /* nothing yet */
+	READ_WAIT = 2,   /* nothing yet */
+	READ_AGAIN = 3   /* nothing yet, but there is more: ask again when signals and the meter had their turn */
 };
 
 /* Borrows from the input until the next call on it (or from the sort window that holds it). */

@@ -110,6 +110,8 @@ static enum source_result turn(struct replay *r, enum reader_result got, struct 
 	case READ_WAIT:
 		r->is_blocked = r->has_waited = true;
 		return SOURCE_WAIT;
+	case READ_AGAIN:
+		return give(b, "", 0);
 	case READ_STOP:
 		r->has_ended = true;
 		return SOURCE_ERROR;
@@ -318,7 +320,7 @@ static enum source_result put_off(struct replay *r, enum reader_result got, stru
 {
 	if (r->out.len == 0)
 		return turn(r, got, b, err);
-	if (got != READ_WAIT) {
+	if (got != READ_WAIT && got != READ_AGAIN) {
 		r->has_pending = true;
 		r->pending = got;
 		r->pending_err = *err;

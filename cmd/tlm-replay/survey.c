@@ -101,6 +101,7 @@ static int read_all(struct survey *s, struct err *err)
 		case READ_END:
 			return 0;
 		case READ_RECORD:
+		case READ_AGAIN:
 			break;
 		}
 	}

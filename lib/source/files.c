@@ -14,6 +14,7 @@
 #include "source/files.h"
 #include "source/lines.h"
 #include "source/source.h"
+#include "stop/stop.h"
 
 enum { HEAD_BYTES = 256, SMALL_BYTES = 64 << 10, READ_MIN_BYTES = 32 << 10 };
 
@@ -328,6 +329,9 @@ static enum source_result next(struct source *s, struct batch *b, struct err *er
 	while (result == GO_ON && !f->has_ended) {
 		if (f->at == f->n_names)
 			return SOURCE_END;
+		/* a line above the limit may have no end */
+		if (f->is_skipping && stop_signal())
+			return SOURCE_WAIT;
 		result = step(f, b, err);
 	}
 	return result == GO_ON ? end_input(f, b) : result;

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "json/json.h"
 #include "source/lines.h"
 #include "source/source.h"
+#include "stop/stop.h"
 
 /* All that a source gave, as text: "NAME:FIRST_LINE|BYTES" pieces are checked on the way, so that one buffer is enough.
  */
@@ -509,6 +511,29 @@ static void a_long_line_takes_constant_memory(void **state)
 	unlink(path);
 }
 
+/* The last test: this process has been told to stop from then on. */
+static void a_signal_is_seen_inside_a_long_line(void **state)
+{
+	const char *names[] = {path};
+	struct got g = {BUF_INIT, BUF_INIT, 0, 0};
+	struct buf in = BUF_INIT;
+	struct source *s;
+	struct batch b;
+
+	(void)state;
+	memset(buf_reserve(&in, 4 << 20), 'x', 4 << 20);
+	store(in.p, 4 << 20);
+	stop_install();
+	raise(SIGTERM);
+	s = source_files(names, 1, 100);
+	batch_init(&b);
+	assert_int_equal(drain(s, &b, &g), SOURCE_WAIT);
+	batch_release(&b);
+	source_close(s);
+	buf_release(&in);
+	release(&g);
+}
+
 static void counting_agrees_with_its_twin(void **state)
 {
 	char text[20000];
@@ -546,6 +571,7 @@ int main(void)
 		cmocka_unit_test(a_live_compressed_line_passes),
 		cmocka_unit_test(a_long_line_takes_constant_memory),
 		cmocka_unit_test(counting_agrees_with_its_twin),
+		cmocka_unit_test(a_signal_is_seen_inside_a_long_line),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

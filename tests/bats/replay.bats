@@ -384,6 +384,14 @@ signalled() {
 	signalled --time t:s --speed 0.01 two.ndjson silent
 	same '{"t":2}' "$(cat out)"
 	[ "$(stat_of read) $(stat_of kept)" = "1 1" ]
+	# an input that goes on and on, and no record comes of it
+	tlm-replay --time t:s --rejects /dev/null --stats=20ms --stop-timeout 30s - two.ndjson \
+		< <(echo '{"t":1}' && yes '{}') >out 2>err 3>&- &
+	pid=$!
+	within 10 grep -q '"end":false,.*"rejected":[1-9]' err
+	kill -TERM $pid
+	within 10 grep -q '"end":true' err
+	same $'{"t":1}\n{"t":2}\n{"t":8}' "$(cat out)"
 }
 
 @test "dry run: the line says what a replay would be" {
