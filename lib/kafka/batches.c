@@ -317,7 +317,7 @@ static enum source_result give_lines(struct reader *r, struct batch *b, struct p
 		add_record(r, m);
 		p->next = m->offset + 1;
 		n++;
-		if (left && !--*left) {
+		if (left && bound == INT64_MAX && !--*left) { /* what is read again does not count */
 			end_address(r, p->address);
 			r->at++;
 			break;

@@ -143,11 +143,13 @@ static int resolve_start(struct reader *r, struct part *p, const struct point *a
 	return 0;
 }
 
-/* So many behind where reading begins. */
-static int64_t end_after(const struct part *p, int64_t n, int64_t low, int64_t high)
+/* So many behind where reading begins, or behind what the group has read: it may begin before that. */
+static int64_t end_after(const struct reader *r, const struct part *p, int64_t n, int64_t low, int64_t high)
 {
 	int64_t start = p->start == RD_KAFKA_OFFSET_END ? high : p->start < 0 ? low : p->start;
 
+	if (p->address->from.kind == POINT_STORED && p->committed >= 0 && r->keeper && r->keeper->read_up_to)
+		start = r->keeper->read_up_to(p->committed, buf_slice(&p->metadata));
 	return n > INT64_MAX - start ? INT64_MAX : start + n;
 }
 
@@ -164,7 +166,7 @@ static int resolve_end(struct reader *r, struct part *p, const struct point *at,
 	if (ask_bounds(r, p, &low, &high, err))
 		return -1;
 	if (at->kind == POINT_AFTER)
-		p->end = end_after(p, at->n, low, high);
+		p->end = end_after(r, p, at->n, low, high);
 	else
 		p->end = at->kind == POINT_BEFORE_END ? (at->n > high - low ? low : high - at->n) : high;
 	if (p->start == RD_KAFKA_OFFSET_BEGINNING && p->end <= low)

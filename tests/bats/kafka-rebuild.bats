@@ -33,6 +33,13 @@ records() { for s in "$@"; do echo "a|{\"s\":$s,\"k\":\"a\",\"v\":$s}"; done; }
 	same 9999 "$(consume "$T-out" -f '%T\n' | head -1)"
 	# the books: what was open counts as read, what is open stays
 	same '[4,3,1]' "$(jq -c '[.read,.kept,.open]' stats)"
+	# what is read again is not counted by limit=, nor by a range from where the group left off
+	for place in "$T?limit=2" "$T?offset=stored..+2"; do
+		for p in 2 4; do
+			timeout 180 tlm-agg -G "$place" --time s:s -w 1h count "kafka:$place"
+			[[ $(kafka_admin committed "$place" "$T") == "0 0 tlm1 "*" p=$p "* ]]
+		done
+	done
 }
 
 @test "each partition has its own time and windows; a key that is not the group is told" {
