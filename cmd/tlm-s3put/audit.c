@@ -230,7 +230,8 @@ static void merge(struct audit *a)
 {
 	size_t n = 0;
 
-	qsort(a->entries, a->n_entries, sizeof *a->entries, by_path);
+	if (a->n_entries)
+		qsort(a->entries, a->n_entries, sizeof *a->entries, by_path);
 	for (size_t i = 0; i < a->n_entries; i++) {
 		struct entry *e = &a->entries[i], *last = n ? &a->entries[n - 1] : NULL;
 
@@ -313,7 +314,8 @@ static int fault_end(void *ctx, const char *what, const char *run, struct err *e
 /* A number used twice is records stored twice; what a run counted at its end and its rows do not, is a gap. */
 static int check_runs(struct audit *a, struct err *err)
 {
-	qsort(a->entries, a->n_entries, sizeof *a->entries, by_run);
+	if (a->n_entries)
+		qsort(a->entries, a->n_entries, sizeof *a->entries, by_run);
 	for (size_t i = 0; i < a->n_entries; i++) {
 		struct entry *e = &a->entries[i], *last = i ? &a->entries[i - 1] : NULL;
 

@@ -73,7 +73,8 @@ static void merge(struct ranges *r)
 {
 	size_t n = 0;
 
-	qsort(r->list, r->n, sizeof *r->list, by_offset);
+	if (r->n)
+		qsort(r->list, r->n, sizeof *r->list, by_offset);
 	for (size_t i = 0; i < r->n; i++) {
 		struct range *e = &r->list[i], *last = n ? &r->list[n - 1] : NULL;
 

@@ -25,7 +25,7 @@ struct file_sink {
 	char *path;       /* where the file shall be, NULL when written in place */
 	char *beside;     /* its temporary name until then */
 	int fd;           /* -1 when closed */
-	bool is_stdout; /* under that name or another */
+	bool is_stdout;   /* under that name or another */
 	bool is_appended; /* a regular file under its own name */
 	bool has_failed;
 	bool is_widened; /* where it is a pipe */
