@@ -338,7 +338,8 @@ void agg_row(struct agg *g, struct kafka_row *row)
 		else
 			fieldpath_copy(&g->row_key[i], &g->groups[i].path);
 	}
-	*row = (struct kafka_row){.key = g->row_key, .n_key = g->n_groups, .has_row_time = true};
+	*row = (struct kafka_row){
+		.key = g->row_key, .n_key = g->n_groups, .is_keyed = g->opts.is_partial, .has_row_time = true};
 	if (g->opts.time_out != ROWS_ISO)
 		row->time_unit = units[g->opts.time_out];
 }

@@ -48,6 +48,8 @@ static int add_key(struct fields *f, const struct address *a, const struct kafka
 
 	f->key = mem_alloc(n, sizeof *f->key);
 	f->n_key = n;
+	f->is_keyed = !a->key && row && row->is_keyed;
+	f->has_key = n || f->is_keyed;
 	if (a->key)
 		return add_path(f, "key=", a->key, &f->key[0], err);
 	for (size_t i = 0; i < n; i++)
@@ -126,14 +128,16 @@ static void take_key(struct fields *f, const struct json_record *line, struct ou
 		if (span.type != JSON_ABSENT && span.type != JSON_NULL)
 			m->key = bytes_of(span, &f->key_text);
 		else
-			m->key = (struct slice){NULL, 0};
+			m->key = f->is_keyed ? SLICE_LIT("null") : (struct slice){NULL, 0};
 		return;
 	}
 	buf_reset(&f->key_text);
+	buf_add_char(&f->key_text, '[');
 	for (size_t i = 0; i < f->n_key; i++) {
 		struct json_span span = line->spans[f->key[i]];
 
-		buf_add_char(&f->key_text, i ? ',' : '[');
+		if (i)
+			buf_add_char(&f->key_text, ',');
 		if (span.type == JSON_ABSENT)
 			buf_add_str(&f->key_text, "null");
 		else
@@ -310,7 +314,7 @@ int fields_take(struct fields *f, const struct json_record *line, struct outgoin
 		return take_envelope(f, line, m, err);
 	if (line->status != JSON_OK)
 		return 0;
-	if (f->n_key)
+	if (f->has_key)
 		take_key(f, line, m);
 	if (f->has_time)
 		take_time(f, line, m);

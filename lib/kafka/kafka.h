@@ -106,7 +106,8 @@ bool kafka_feeds(const struct source *s, const char *sink);
 struct kafka_row {
 	const struct fieldpath *key; /* n_key paths: one gives its value, several a compact array; 0: no key */
 	size_t n_key;
-	bool has_row_time;     /* rows of tlm-agg: the message time is window_end - 1 ms, or session_end */
+	bool is_keyed;     /* where that gives no key, "null" or "[]" is it: all rows of a group are in one partition */
+	bool has_row_time; /* rows of tlm-agg: the message time is window_end - 1 ms, or session_end */
 	const char *time_unit; /* of these fields: "s", "ms", "us", or NULL for times as text */
 };
 

@@ -30,6 +30,8 @@ struct fields {
 	struct json_paths *paths;
 	size_t *key; /* n_key slots */
 	size_t n_key;
+	bool has_key;  /* messages get one from the line; .. */
+	bool is_keyed; /* .. always */
 	bool has_time, has_headers;
 	size_t headers;
 	size_t time[3];

@@ -20,7 +20,7 @@ static void keep(const struct producer *p, const struct batch_record *from, stru
 {
 	rd_kafka_headers_t *headers;
 
-	if (!p->fields.n_key)
+	if (!p->fields.has_key)
 		m->key = from->key;
 	if (from->time_us != BATCH_NO_TIME && from->time_us > 0)
 		m->time_ms = from->time_us / 1000;
