@@ -18,6 +18,7 @@ struct input {
 	bool is_regular;
 	bool is_started; /* the first bytes were looked at */
 	bool is_end;
+	enum compress_kind named;        /* what its suffix says */
 	char head[COMPRESS_MAGIC_BYTES]; /* read to look at, and given first */
 	size_t head_len, head_used;
 	struct decoder *decoder; /* NULL for plain input */

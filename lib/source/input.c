@@ -25,6 +25,7 @@ int input_open(struct input *in, const char *name, struct err *err)
 
 	input_init(in);
 	in->read_bytes = read_bytes;
+	in->named = compress_by_suffix(name);
 	in->fd = strcmp(name, "-") == 0 ? STDIN_FILENO : open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (in->fd < 0)
 		return err_sys(err, "cannot open");
@@ -126,6 +127,9 @@ static int start(struct input *in, struct err *err)
 			return (int)n;
 		in->head_len += (size_t)n;
 		in->is_end = n == 0;
+		/* no stream is empty: such a file is what a full disk or a failed copy left */
+		if (in->is_end && in->head_len == 0 && in->named != COMPRESS_NONE)
+			return err_set(err, ERR_IO, "broken %s data: the file is empty", compress_name(in->named));
 	}
 	return rc;
 }

@@ -71,8 +71,9 @@ void source_close(struct source *s);
  * lines before the fault are given, the partial line is not. Plain input has its own fast path. A BOM at the start of
  * an input is cut here; a CR before an LF stays (the scanner leaves it out of the record). A last line without '\n'
  * gets one. Each input ends with a BATCH_INPUT_END, one that failed too (first the error, then it). Errors, all ERR_IO:
- * "cannot open: ...", "is a directory", "is UTF-16, convert it first", "broken zstd data: it ends too soon". names are
- * borrowed; line_max_bytes up to BATCH_LINE_MAX_BYTES.
+ * "cannot open: ...", "is a directory", "is UTF-16, convert it first", "broken zstd data: it ends too soon", "broken
+ * zstd data: the file is empty" (where its suffix says zst). names are borrowed; line_max_bytes up to
+ * BATCH_LINE_MAX_BYTES.
  */
 struct source *source_files(const char *const *names, size_t n_names, size_t line_max_bytes);
 

@@ -445,8 +445,11 @@ broken_zst() {
 	[ "$status" = 0 ] && [ "$(arrived)" = 200000 ] || return 1
 	fresh
 	run_tool <whole.zst
-	[ "$status" = 0 ]
-	[ "$(arrived)" = 200000 ]
+	[ "$status" = 0 ] && [ "$(arrived)" = 200000 ] || return 1
+	fresh
+	: >empty.zst
+	run_tool empty.zst three.ndjson
+	[ "$status" = 2 ] && is_one_message && grep -q 'empty.zst: broken zstd data' err && [ "$(arrived)" = 3 ]
 }
 @test "a broken .zst: status 2, its whole lines pass" { each_way broken_zst; }
 
