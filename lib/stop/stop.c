@@ -17,12 +17,13 @@
 
 #include "mem/mem.h"
 
-enum { FILES_MAX = 16 };
+enum { FILES_MAX = 16, ECHO_MS = 50 };
 
 static const int deadly[] = {SIGINT, SIGTERM, SIGHUP};
 
 static int fds[2] = {-1, -1};
 static atomic_int first_signal;
+static atomic_llong first_ms; /* when it came; 0: not yet */
 static atomic_bool is_status_wanted;
 static atomic_long grace_ms;
 static atomic_bool has_timer;
@@ -77,14 +78,30 @@ static void wake(void)
 		return;
 }
 
+static long long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/*
+ * timeout(1) signals its child and then its whole group, where the child is again; so does a terminal whose ^C timeout
+ * hands on. Nobody asks twice so fast.
+ */
 static void on_deadly(int signo)
 {
-	int saved = errno, none = 0;
+	int saved = errno, first = 0;
+	long long at_ms = now_ms(), never = 0;
 
-	if (!atomic_compare_exchange_strong(&first_signal, &none, signo))
+	atomic_compare_exchange_strong(&first_ms, &never, at_ms);
+	if (atomic_compare_exchange_strong(&first_signal, &first, signo)) {
+		arm();
+		wake();
+	} else if (signo != first || at_ms - atomic_load(&first_ms) >= ECHO_MS) {
 		end_at_once(signo);
-	arm();
-	wake();
+	}
 	errno = saved;
 }
 

@@ -1,7 +1,7 @@
 /*
  * stop: signals. The first SIGINT, SIGTERM or SIGHUP asks to stop: stop reading, finish, flush, within --stop-timeout;
- * the second ends at once. SIGPIPE is ignored (EPIPE on stdout is a quiet end). SIGUSR1 asks for a status line.
- * A signal that was ignored at the start (nohup) stays ignored.
+ * the second ends at once, unless it is the echo of the first: the same within 50 ms. SIGPIPE is ignored (EPIPE on
+ * stdout is a quiet end). SIGUSR1 asks for a status line. A signal that was ignored at the start (nohup) stays ignored.
  * Process-wide; stop_install() once at the start, before any thread.
  */
 #ifndef TLM_STOP_H

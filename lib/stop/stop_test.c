@@ -150,6 +150,7 @@ static void keep_and_ask_twice(void)
 	require(stop_cleanup_add(path), 1);
 	stop_cleanup_remove(path);
 	raise(SIGHUP);
+	usleep(60000);
 	raise(SIGHUP);
 }
 
@@ -158,6 +159,22 @@ static void removed_files_stay(void **state)
 	(void)state;
 	assert_signal(run(keep_and_ask_twice), SIGHUP);
 	assert_int_equal(access(path, F_OK), 0);
+}
+
+/* As timeout(1) does it. */
+static void ask_with_echo(void)
+{
+	stop_install();
+	raise(SIGTERM);
+	raise(SIGTERM);
+	require(stop_signal() == SIGTERM, 1);
+	_exit(0);
+}
+
+static void an_echo_is_no_second_signal(void **state)
+{
+	(void)state;
+	assert_exit(run(ask_with_echo), 0);
 }
 
 static void run_out_of_memory(void)
@@ -304,6 +321,7 @@ int main(void)
 		TEST(first_signal_asks),
 		TEST(blocked_write_is_interrupted),
 		TEST(second_signal_ends_and_unlinks),
+		TEST(an_echo_is_no_second_signal),
 		TEST(removed_files_stay),
 		TEST(out_of_memory_unlinks),
 		TEST(table_has_an_end),
