@@ -49,7 +49,7 @@ VALUES = [
     ("equal states are shared only if their parameters are equal", LIST, "s->parameter == wanted->parameter &&", "true &&"),
     ("equal states are shared only under one condition", LIST, "&& s->condition == wanted->condition)", ")"),
     ("equal states are shared only of the same second field", LIST, "s->fields[1] == wanted->fields[1] &&", "true &&"),
-    ("a condition that fails rejects", READ, "if (failed)\n\t\treturn reject_program(l, failed->status == JQ_ERROR, \"\", failed->message);", ";"),
+    ("a condition that fails rejects", READ, "if (failed >= 0)\n\t\treturn reject_condition(l, agg_condition_text(list, failed), raised);", ";"),
     ("a type is wrong only where an aggregate sees the record", READ, "if (l->values[list->n_fields + (size_t)condition].is_present && !read_value(l, i))", "if (!read_value(l, i))"),
     ("a condition that is not met hides the record", STATES, "if (s->condition >= 0 && !values[list->n_fields + (size_t)s->condition].is_present)", "if (false)"),
     ("both fields must be there: the first", STATES, "if (!in.a->is_present)\n\t\t\treturn;", ";"),

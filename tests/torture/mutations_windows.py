@@ -326,7 +326,7 @@ CHOICES = [
     ("absent groups leave no trace", "lib/rows/ndjson.c", "return r->group.values[node->field].type != JSON_ABSENT;", "return true;"),
     ("a row names what is approximate", "lib/rows/ndjson.c", "if (result.is_approximate)", "if (false)"),
     ("names of columns clash", "lib/rows/rows.c", "if (strcmp(name, name_of(r, k)) == 0)", "if (false)"),
-    ("names of the row itself", "lib/rows/rows.c", "if (is_reserved(top))", "if (false)"),
+    ("names of the row itself", "lib/rows/rows.c", "if (is_reserved(r, top))", "if (false)"),
     ("files of one prefix of names stand in one object", "lib/rows/ndjson.c", "if (same_step(&node->children[i].step, step))\n\t\t\treturn &node->children[i];", ""),
 ]
 
