@@ -100,8 +100,10 @@ static int read_all(struct survey *s, struct err *err)
 			break;
 		case READ_END:
 			return 0;
-		case READ_RECORD:
 		case READ_AGAIN:
+			do_due(s);
+			break;
+		case READ_RECORD:
 			break;
 		}
 	}
