@@ -225,18 +225,26 @@ static int open_client(struct producer *p, struct err *err)
 	return p->topic ? 0 : client_fail(err, rd.last_error(), "cannot write");
 }
 
-/* What the place says, and what of a line makes the message. */
-static int open_place(
-	struct producer *p, const struct kafka_opts *o, const char *name, const struct kafka_row *row, struct err *err)
+/* What the place says. */
+static int open_address(struct producer *p, const struct kafka_opts *o, const char *name, struct err *err)
 {
-	bool is_envelope;
-
 	p->base.is_topic = true;
 	p->opts = *o;
 	p->name = name;
 	if (address_parse(&p->address, name, true, err))
 		return -1;
 	p->partition = p->address.has_partitions ? p->address.first_partition : RD_KAFKA_PARTITION_UA;
+	return 0;
+}
+
+/* And what of a line makes the message. */
+static int open_place(
+	struct producer *p, const struct kafka_opts *o, const char *name, const struct kafka_row *row, struct err *err)
+{
+	bool is_envelope;
+
+	if (open_address(p, o, name, err))
+		return -1;
 	is_envelope = p->address.has_envelope ? p->address.is_envelope : o->is_envelope && !row;
 	if (is_envelope && row) {
 		err_set(err, ERR_USAGE, "envelope=1: rows, late records and rejects have none");
@@ -310,11 +318,13 @@ int kafka_is_same_cluster(
 	struct source *source, const struct kafka_opts *o, const char *name, bool *is_same, struct err *err)
 {
 	struct reader *r = (struct reader *)source;
-	struct producer *p = (struct producer *)kafka_sink(o, name, NULL, err);
+	struct producer *p = mem_alloc(1, sizeof *p);
 	char *a = NULL, *b = NULL;
 
-	if (!p)
+	if (open_address(p, o, name, err) || open_client(p, err)) {
+		close_producer(&p->base);
 		return -1;
+	}
 	a = cluster_of(r->client.rk);
 	b = cluster_of(p->client.rk);
 	*is_same = a && b && strcmp(a, b) == 0;

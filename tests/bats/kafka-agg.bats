@@ -56,7 +56,8 @@ agg() { timeout 120 tlm-agg --until-end "$@"; }
 		from=kafka:$T$([ -n "$o" ] || echo '?partition=1')
 		for t in out late rej; do kafka_admin create "$T$o-$t" 1; done
 		# shellcheck disable=SC2086
-		agg $o -J --time value.ms:ms -w 1s count "$from" -o "kafka:$T$o-out" --late "kafka:$T$o-late" --rejects "kafka:$T$o-rej"
+		agg $o -J --time value.ms:ms -w 1s count "$from" -o "kafka:$T$o-out?key=count" --late "kafka:$T$o-late" \
+			--rejects "kafka:$T$o-rej?key=reason"
 		[ -n "$o" ] || same 1 "$(consume "$T$o-out" | jq .count)"
 		same '"late" {"ms":1}' "$(consume "$T$o-late" | jq -c '.reason, (.raw | fromjson.value)' | xargs -d '\n')"
 		same '"no_time"' "$(consume "$T$o-rej" | jq .reason)"
