@@ -86,6 +86,9 @@ int places_open(struct places *p, struct tool *t, const struct agg_options *o, s
 		p->source = tool_source(t, 1, err);
 		if (!p->source)
 			return -1;
+		if (o->state_topic && kafka_reads(p->source, o->state_topic))
+			return err_set(
+				err, ERR_USAGE, "--state-topic %.100s: is read or written already", o->state_topic);
 		if (!frame->has_group)
 			frame->n_inputs = p->source->ops->inputs(p->source);
 		if (p->source->ops->progress)

@@ -99,6 +99,9 @@ bool kafka_has_group(const struct kafka_opts *o, const char *const *names, size_
 /* Whether these places name several topics, or may: by a regular expression. */
 bool kafka_has_topics(const char *const *names, size_t n_names);
 
+/* Whether a place of this source names the topic, or an expression of one does. */
+bool kafka_reads(const struct source *s, const char *topic);
+
 /* Whether this source reads what is written to that place, so that neither comes to an end. */
 bool kafka_feeds(const struct source *s, const char *sink);
 

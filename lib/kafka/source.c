@@ -375,6 +375,16 @@ bool kafka_has_topics(const char *const *names, size_t n_names)
 	return has;
 }
 
+bool kafka_reads(const struct source *s, const char *topic)
+{
+	const struct reader *r = (const struct reader *)s;
+
+	for (size_t i = 0; i < r->n_addresses; i++)
+		if (reader_has_topic(&r->addresses[i], topic))
+			return true;
+	return false;
+}
+
 static bool is_same_cluster(const struct address *a, const struct address *b)
 {
 	return a->brokers && b->brokers ? strcmp(a->brokers, b->brokers) == 0 : !a->brokers && !b->brokers;

@@ -215,7 +215,7 @@ in_pieces() {
 		[ "$status" = 2 ]
 		[[ $(cat err) == *'must be the name of a topic'* ]]
 	done
-	for o in "-o kafka:$T-state?key=k" "--late kafka:$T-state" "--rejects kafka:$T-state" "kafka:$T-state"; do
+	for o in "-o kafka:$T-state?key=k" "--late kafka:$T-state" "--rejects kafka:$T-state" "kafka:$T-state" "kafka:^$T-st"; do
 		# shellcheck disable=SC2086
 		status_of timeout 60 tlm-agg -G "$T" --time s:s -w 1s --state-topic "$T-state" count "kafka:$T" $o
 		[ "$status" = 2 ]
