@@ -38,4 +38,5 @@ void held_release(struct held *h)
 {
 	buf_release(&h->rows);
 	buf_release(&h->messages);
+	h->at = 0;
 }

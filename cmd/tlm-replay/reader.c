@@ -9,8 +9,7 @@
 #include "mem/mem.h"
 #include "source/source.h"
 
-/* A sort window may take in a whole file, and what is rejected may be all of it, before a record comes out. */
-enum { BATCHES_A_TURN = 8 };
+enum { BATCHES_A_TURN = 8 }; /* without a record: a sort window takes in much, and all may be rejected */
 
 struct reader {
 	const struct replay_opts *opts;
@@ -114,23 +113,30 @@ struct reader *reader_open(const struct replay_opts *o, struct tool *t, const ch
 		in->paths = json_paths_open();
 		json_paths_add(in->paths, &o->field.path);
 	}
-	in->scan = json_scan_open(in->paths, (int)t->common.max_depth);
 	in->source = source_files(&in->name, 1, t->common.max_line_bytes);
 	return in;
+}
+
+/* What reading needs, a quarter of a MiB: there may be thousands of inputs that have ended, or not begun. */
+static void let_go(struct reader *in)
+{
+	csv_close(in->csv);
+	in->csv = NULL;
+	json_scan_close(in->scan);
+	in->scan = NULL;
+	batch_release(&in->batch);
+	buf_release(&in->lines);
+	held_release(&in->held);
+	buf_release(&in->tmp);
 }
 
 void reader_close(struct reader *in)
 {
 	if (!in)
 		return;
+	let_go(in);
 	source_close(in->source);
-	csv_close(in->csv);
-	json_scan_close(in->scan);
 	json_paths_close(in->paths);
-	batch_release(&in->batch);
-	buf_release(&in->lines);
-	held_release(&in->held);
-	buf_release(&in->tmp);
 	free(in);
 }
 
@@ -201,8 +207,10 @@ static enum reader_result fill(struct reader *in, struct slice *text, struct err
 			*err = in->stop_err;
 			return READ_STOP;
 		}
-		if (in->has_ended)
+		if (in->has_ended) {
+			let_go(in);
 			return READ_END;
+		}
 		if (++in->n_batches % BATCHES_A_TURN == 0)
 			return READ_AGAIN;
 		got = source_next(in->source, &in->batch, err);
@@ -230,6 +238,13 @@ static enum reader_result fill(struct reader *in, struct slice *text, struct err
 		if (reject_held(in, 0, err))
 			return fail(in, err);
 	}
+}
+
+static void scan(struct reader *in, struct slice text)
+{
+	if (!in->scan)
+		in->scan = json_scan_open(in->paths, (int)in->tool->common.max_depth);
+	json_scan_batch(in->scan, text.p, text.len);
 }
 
 void reader_end(struct reader *in)
@@ -349,7 +364,7 @@ enum reader_result reader_next(struct reader *in, struct record *r, struct err *
 			got = fill(in, &text, err);
 			if (got != READ_RECORD)
 				return got;
-			json_scan_batch(in->scan, text.p, text.len);
+			scan(in, text);
 			in->has_text = true;
 		}
 		if (!json_scan_next(in->scan, &j)) {
@@ -412,7 +427,7 @@ static enum reader_result check_lines(struct reader *in, struct slice *text, uin
 
 	*n = 0;
 	buf_reset(&in->lines);
-	json_scan_batch(in->scan, text->p, text->len);
+	scan(in, *text);
 	while ((!max || *n < max) && json_scan_next(in->scan, &j)) {
 		bool is_bad = refuse(in, &j, &got, err), is_plain = !is_bad && j.p == next && j.p[j.len] == '\n';
 

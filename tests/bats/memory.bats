@@ -26,6 +26,14 @@ setup() {
 @test "tlm-filter, native" { limit_mib=32 flat tlm-filter 'select(.value > 80)'; }
 @test "tlm-replay" { limit_mib=32 flat tlm-replay; }
 @test "tlm-replay with a sort window" { flat tlm-replay --time timeMili:ms --sort-window 1s; }
+@test "tlm-replay, one input after the other" {
+	cd "$BATS_TEST_TMPDIR"
+	for i in $(seq 500); do echo "{\"t\":$i}" >"in$i"; done
+	# shellcheck disable=SC2046
+	/usr/bin/time -f %M tlm-replay $(seq -f in%.0f 500) 2>peak | cmp - <(seq 500 | sed 's/.*/{"t":&}/')
+	cat peak
+	[ "$(tail -n 1 peak)" -le 32768 ]
+}
 @test "tlm-agg" { flat tlm-agg --time timeMili:ms -w 10s -g variable 'count, mean(value), min(value), max(value)'; }
 @test "tlm-agg, percentiles" { flat tlm-agg --time timeMili:ms -w 10s -g variable 'p95(value), distinct(deviceId)'; }
 @test "tlm-s3put" {
