@@ -146,7 +146,7 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 	if (!f->program)
 		goto fail;
 	*at = SIZE_MAX;
-	if (filter_find_calls(f, err))
+	if (filter_find_calls(f, at, err))
 		goto fail;
 	is_native = opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program) && !f->calls_input;
 	f->opts.is_reading = f->calls_input || (opts->is_null_input && !is_native);

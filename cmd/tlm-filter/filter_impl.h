@@ -145,7 +145,7 @@ int filter_hold(struct filter *f, struct batch *in, struct err *err);
 int filter_take_held(struct filter *f, struct err *err);
 
 /* libjq.c: programs that libjq runs record by record */
-int filter_find_calls(struct filter *f, struct err *err); /* sets calls_input */
+int filter_find_calls(struct filter *f, size_t *at, struct err *err); /* sets calls_input */
 int filter_open_worker(struct filter *f, struct err *err);
 struct sent *filter_note_sent(struct part *p, struct slice raw, uint64_t line);
 void filter_halt(struct filter *f, int status, struct slice message);

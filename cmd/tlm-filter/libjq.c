@@ -57,7 +57,7 @@ static struct jqworker_opts worker_opts(const struct filter *f, const char *prog
 		.workers = is_proven ? 1 : f->opts.jobs};
 }
 
-int filter_find_calls(struct filter *f, struct err *err)
+int filter_find_calls(struct filter *f, size_t *at, struct err *err)
 {
 	char *program = mem_dup(f->opts.program.p, f->opts.program.len);
 	const char *zone[2];
@@ -68,6 +68,8 @@ int filter_find_calls(struct filter *f, struct err *err)
 	f->calls_input = f->opts.is_slurp || f->opts.is_stream || jq_input_call(f->program);
 	if (!f->calls_input && jq_is_unread(f->program, &body_at))
 		result = jqworker_ask_input(&opts, &f->calls_input, err);
+	if (result && err->code == ERR_PROGRAM)
+		jq_doubt(f->program, at, err);
 	free(program);
 	return result;
 }

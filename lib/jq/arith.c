@@ -207,7 +207,7 @@ static int repeat_string(struct run *r, struct value text, double n, struct valu
 		return raise_text(r, "Repeat string result too long");
 	if (s.len * count > r->limits.bytes)
 		run_limit(r, "the program took more than its bytes for one record");
-	run_step(r, count);
+	run_step(r, s.len ? count : 1);
 	p = arena_alloc(&r->arena, s.len * count);
 	for (uint64_t i = 0; s.len && i < count; i++)
 		memcpy(p + i * s.len, s.p, s.len);

@@ -204,6 +204,8 @@ struct jq_program {
 	bool reads_environment;
 	bool is_unread; /* see jq_is_unread() */
 	size_t body_at;
+	struct err doubt; /* see jq_doubt() */
+	size_t doubt_at;
 	bool is_native_only; /* calls tlm:: functions */
 	struct json_paths *paths;
 	struct buf explain_paths;

@@ -80,6 +80,15 @@ bool jq_is_unread(const struct jq_program *program, size_t *body_at)
 	return program->is_unread;
 }
 
+bool jq_doubt(const struct jq_program *program, size_t *at, struct err *err)
+{
+	if (program->doubt.code == ERR_NONE)
+		return false;
+	*err = program->doubt;
+	*at = program->doubt_at;
+	return true;
+}
+
 const char *jq_place_call(const struct jq_program *program)
 {
 	return program->place_call;

@@ -59,6 +59,12 @@ const char *jq_foreign(const struct jq_program *program);
  */
 bool jq_is_unread(const struct jq_program *program, size_t *body_at);
 
+/*
+ * Of one unread whose syntax is not that of 1.6: what is wrong with it if libjq does not read it either, with the place
+ * in *at. False, and nothing done, where there is no doubt.
+ */
+bool jq_doubt(const struct jq_program *program, size_t *at, struct err *err);
+
 /* "input_line_number", "input_filename" when the program calls it: it needs jq_run_place(); or NULL. */
 const char *jq_place_call(const struct jq_program *program);
 

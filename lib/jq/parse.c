@@ -179,10 +179,13 @@ static struct node *parse_try_part(struct parser *p);
 /* What stands between operators, without a `?` behind it. */
 static struct node *parse_prefix(struct parser *p)
 {
+	bool is_operand = p->is_operand;
 	size_t at = p->lx.at;
 	struct node *n;
 
+	p->is_operand = false;
 	if (parser_accept(p, "-")) {
+		p->is_operand = true;
 		n = parse_exp(p, LEVEL_MUL);
 		return n ? parser_node(p, N_NEGATE, at, n, NULL) : NULL;
 	}
@@ -213,9 +216,12 @@ static struct node *parse_prefix(struct parser *p)
 		return n;
 	}
 	n = parse_term(p);
-	if (n && parser_accept(p, "as"))
-		return parse_as(p, n, at);
-	return n;
+	if (!n || !parser_accept(p, "as"))
+		return n;
+	/* in libjq 1.8 it takes all that stands before it since a ',' or '|' */
+	if (is_operand && p->program->dialect != JQ_DIALECT_1_6)
+		mark_foreign(p->program, "'as' behind an operator", at);
+	return parse_as(p, n, at);
 }
 
 /* What `try` and `catch` take: no operator and no `?` behind it. */
@@ -270,6 +276,7 @@ struct node *parse_exp(struct parser *p, int level)
 		if (!op || op->level < level)
 			break;
 		lex_next(&p->lx);
+		p->is_operand = op->level > LEVEL_COMMA;
 		right = parse_exp(p, op->side == RIGHT ? op->level : op->level + 1);
 		if (!right) {
 			left = NULL;
@@ -360,6 +367,14 @@ struct node *jq_read_program(
 	p->err = err;
 	add_globals(p, vars, n_vars);
 	root = parse_program(p);
+	if (!root && p->program->dialect != JQ_DIALECT_1_6 && !p->is_refused && !p->is_abandoned) {
+		/* each libjq reads more than the one before */
+		p->program->doubt = *err;
+		p->program->doubt_at = *at;
+		err_reset(err);
+		p->is_abandoned = true;
+		mark_foreign(p->program, "what only a later parser reads", *at);
+	}
 	if (!root && p->is_abandoned && err->code == ERR_NONE) {
 		p->program->is_unread = true;
 		root = parser_node(p, N_FOREIGN, 0, NULL, NULL);

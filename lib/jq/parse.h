@@ -58,6 +58,8 @@ struct parser {
 	int nesting;
 	uint32_t n_nodes;
 	bool is_abandoned; /* too large to judge: libjq takes it as it is */
+	bool is_refused;   /* whatever libjq would say */
+	bool is_operand;   /* what comes next stands behind an operator that binds closer than ',' */
 	bool is_prelude;   /* the text is one of ours, see define.c */
 	size_t *at;
 	struct err *err;

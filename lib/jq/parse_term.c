@@ -134,7 +134,8 @@ static struct node *parse_call(struct parser *p)
 	function = parser_find_function(p, name, n->n);
 	if (function)
 		return parser_call(p, function, n);
-	if (slice_eq(name, SLICE_LIT("modulemeta")))
+	p->is_refused = slice_eq(name, SLICE_LIT("modulemeta"));
+	if (p->is_refused)
 		return parser_fail(p, at, "modulemeta would open a file, which no program may here");
 	if (n->n == 0)
 		note_call(p->program, name);

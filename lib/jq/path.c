@@ -136,7 +136,8 @@ int value_get(struct run *r, struct value t, struct value key, struct value *out
 
 /* ---- slices ---- */
 
-static bool slice_bounds(uint32_t len, struct value from, struct value to, uint32_t *start, uint32_t *end)
+static bool slice_bounds(
+	struct run *r, uint32_t len, struct value from, struct value to, uint32_t *start, uint32_t *end)
 {
 	double first, last;
 
@@ -144,6 +145,8 @@ static bool slice_bounds(uint32_t len, struct value from, struct value to, uint3
 		return false;
 	first = from.type == JSON_NULL ? 0 : value_double(from);
 	last = to.type == JSON_NULL ? len : value_double(to);
+	if (is_later(r) && (isnan(first) || isnan(last)))
+		run_elsewhere(r);
 	if (first < 0)
 		first += len;
 	if (last < 0)
@@ -183,7 +186,7 @@ int value_slice(struct run *r, struct value t, struct value from, struct value t
 	} else if (t.type == JSON_ARRAY) {
 		struct array *a = value_array(r, t), *part;
 
-		if (!slice_bounds(a->n, from, to, &start, &end))
+		if (!slice_bounds(r, a->n, from, to, &start, &end))
 			return raise_text(r, "Start and end indices of an array slice must be numbers");
 		part = array_new(r, end - start);
 		if (end > start)
@@ -196,7 +199,7 @@ int value_slice(struct run *r, struct value t, struct value from, struct value t
 		size_t first;
 
 		run_step(r, s.len / 16);
-		if (!slice_bounds(count_characters(s), from, to, &start, &end))
+		if (!slice_bounds(r, count_characters(s), from, to, &start, &end))
 			return raise_text(r, "Start and end indices of an string slice must be numbers");
 		first = skip_characters(s, 0, start);
 		*out = value_borrow(s.p + first, skip_characters(s, first, end - start) - first);
@@ -249,7 +252,7 @@ static int set_slice(struct run *r, struct value t, struct value key, struct val
 	uint32_t start, end;
 
 	if (!slice_bounds(
-		    a->n, get_bound(r, key, SLICE_LIT("start")), get_bound(r, key, SLICE_LIT("end")), &start, &end))
+		    r, a->n, get_bound(r, key, SLICE_LIT("start")), get_bound(r, key, SLICE_LIT("end")), &start, &end))
 		return raise_text(r, "Start and end indices of an array slice must be numbers");
 	if (v.type != JSON_ARRAY)
 		return raise_text(r, "A slice of an array can only be assigned another array");
@@ -344,7 +347,7 @@ static int delete_elements(struct run *r, struct value t, struct value *keys, ui
 			if (at >= 0 && (uint32_t)at < a->n)
 				is_gone[at] = true;
 		} else if (keys[i].type == JSON_OBJECT) {
-			if (!slice_bounds(a->n, get_bound(r, keys[i], SLICE_LIT("start")),
+			if (!slice_bounds(r, a->n, get_bound(r, keys[i], SLICE_LIT("start")),
 				    get_bound(r, keys[i], SLICE_LIT("end")), &start, &end))
 				return raise_text(r, "Start and end indices of an array slice must be numbers");
 			run_step(r, end - start);

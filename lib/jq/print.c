@@ -55,10 +55,20 @@ void leave_other_forms(struct run *r, struct value v)
 	}
 }
 
-static void dump(struct run *r, struct buf *out, size_t start, struct value v)
+/* Each libjq from 1.7 on has a depth of its own behind which it prints something else. */
+static void leave_deep(struct run *r, int depth)
+{
+	enum { DEEP = 256 };
+
+	if (depth > DEEP && is_later(r))
+		run_elsewhere(r);
+}
+
+static void dump(struct run *r, struct buf *out, size_t start, struct value v, int depth)
 {
 	run_step(r, 1);
 	check_output(r, out, start);
+	leave_deep(r, depth);
 	if (v.type == JSON_NUMBER) {
 		dump_as_read(r, out, v);
 	} else if (v.type == JSON_STRING) {
@@ -70,7 +80,7 @@ static void dump(struct run *r, struct buf *out, size_t start, struct value v)
 		for (uint32_t i = 0; i < a->n; i++) {
 			if (i)
 				buf_add_char(out, ',');
-			dump(r, out, start, a->items[i]);
+			dump(r, out, start, a->items[i], depth + 1);
 		}
 		buf_add_char(out, ']');
 	} else if (v.type == JSON_OBJECT) {
@@ -82,7 +92,7 @@ static void dump(struct run *r, struct buf *out, size_t start, struct value v)
 				buf_add_char(out, ',');
 			json_add_string(out, o->entries[i].key);
 			buf_add_char(out, ':');
-			dump(r, out, start, o->entries[i].value);
+			dump(r, out, start, o->entries[i].value, depth + 1);
 		}
 		buf_add_char(out, '}');
 	} else {
@@ -92,7 +102,7 @@ static void dump(struct run *r, struct buf *out, size_t start, struct value v)
 
 void value_dump(struct run *r, struct buf *out, struct value v)
 {
-	dump(r, out, out->len, v);
+	dump(r, out, out->len, v, 0);
 }
 
 /* ---- output ---- */
@@ -259,6 +269,7 @@ static void print(struct printer *p, struct value v, int depth)
 {
 	run_step(p->r, 1);
 	check_output(p->r, p->out, p->start);
+	leave_deep(p->r, depth);
 	if (v.form == FORM_TEXT && (p->is_plain || (v.type <= JSON_NUMBER && !p->r->format.is_colored))) {
 		buf_add(p->out, v.p, v.len);
 		return;

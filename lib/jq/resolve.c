@@ -73,7 +73,7 @@ static void fold_numbers(struct node *n, double a, double b)
 	}
 }
 
-/* What jq's parser folds: it shows, for 0/0 is null there and 1/0 does not compile. */
+/* What jq's parser folds: it shows, for 0/0 is null there and 1/0 does not compile, as it does later. */
 static int fold(struct resolver *v, struct node *n)
 {
 	bool is_division = n->kind == N_ARITH && n->op == OP_DIV;
@@ -89,8 +89,11 @@ static int fold(struct resolver *v, struct node *n)
 		memcpy(p + a.len, b.p, b.len);
 		become_const(n, value_borrow(p, (size_t)a.len + b.len));
 	}
-	if (is_division && is_const(n, JSON_NUMBER) && isinf(n->value.number))
-		return fail(v, n, "division by zero");
+	if (is_division && is_const(n, JSON_NUMBER) && isinf(n->value.number)) {
+		if (v->program->dialect == JQ_DIALECT_1_6)
+			return fail(v, n, "division by zero");
+		mark_foreign(v->program, "a division by zero", n->at);
+	}
 	return 0;
 }
 

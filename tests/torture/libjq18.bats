@@ -22,6 +22,22 @@ setup() {
 	same '{"a":[]}' "$(echo '{"a":[1,2]}' | tlm-filter --evaluator native '.a[] |= empty')"
 }
 
+@test "what its grammar has more, and where it binds otherwise; where records stand" {
+	local program theirs ours
+	cd "$BATS_TEST_TMPDIR"
+	printf '%s\n' '{"a":[1,2]}' '{"a":"b\u0000c"}' '[3]' >in
+	for program in 'if .a? then 1 end' '.a?.[0]?' '{a: 1 + 2, b: if . then 3 else 4 end}' '1 as $if | $if' 'reduce -(1, 2) as $x (0; . + $x)' \
+		'1 + 2 as $x | -$x' '[-1 as $x | 1, $x]' '"x" as $x | "a" + "y" as $y | $x + "," + $y' 'try (1 / 0) catch .' '. as [$a] ?// $a | $a' \
+		'.a? | strings | contains("c", "b\u0000", "\u0000d")' '[1, 2, 3][1:nan]' '"" * 1000000000' 'reduce range(300) as $i (.; [.]) | tojson | length' \
+		'[input_filename, input_line_number]' 'error([input_filename, input_line_number])' 'if . then [input] end' '. | )' 'if 1 then 2'; do
+		echo "$program"
+		theirs=$(jq -c "$program" in 2>/dev/null) || theirs="$theirs $?"
+		ours=$(tlm-filter "$program" in 2>/dev/null) || ours="$ours $?"
+		same "$theirs" "$ours"
+	done
+	same 'tlm-filter: program: line 1, column 5: unexpected '"')'" "$(tlm-filter '. | )' 2>&1 </dev/null | tail -n 1)"
+}
+
 @test "100,000 pairs, native" {
 	tests/differential/filter --pairs 100000 --seed "${SEED:-$RANDOM}" --foreign 25
 }
