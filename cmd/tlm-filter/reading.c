@@ -17,6 +17,7 @@ struct reading {
 	struct buf last;         /* the last record of the batch before, for an error at the end */
 	uint64_t last_line;
 	struct batch last_in;
+	bool is_waiting;   /* it has said that it wants more, and has got nothing since */
 	bool is_all_given; /* the session knows that there is no more */
 	bool is_over;
 };
@@ -123,7 +124,8 @@ static int listen(struct filter *f, struct err *err)
 			break;
 		case JQWORKER_NEED:
 			/* said in the middle of what was given when that comes in pieces */
-			if (e.taken == r->given && !r->is_all_given)
+			r->is_waiting = e.taken == r->given;
+			if (r->is_waiting && !r->is_all_given)
 				return 0;
 			break;
 		case JQWORKER_ENDED:
@@ -147,6 +149,7 @@ static void give(struct filter *f, struct slice record, struct slice raw, uint64
 	}
 	jqworker_session_give(f->reading->session, record);
 	f->reading->given++;
+	f->reading->is_waiting = false;
 	f->opts.ledger->read++;
 	f->opts.ledger->open++;
 }
@@ -221,7 +224,8 @@ int reading_batch(struct filter *f, struct err *err)
 {
 	int result = f->opts.is_raw_input ? give_texts(f, err) : give_records(f, err);
 
-	if (!result)
+	/* of a batch without a good record it has nothing to say */
+	if (!result && !f->reading->is_waiting)
 		result = listen(f, err);
 	f->rest = find_rest(f);
 	keep_last(f);

@@ -465,6 +465,18 @@ like_jq() {
 	same 2 "$(cat out)"
 	exec 9>&-
 	wait
+	# batches without a good record have no answer
+	timeout 20 tlm-filter -v -s . <live >out 2>err &
+	pid=$!
+	exec 9>live
+	for line in 1 2 3; do
+		echo bad >&9
+		within 5 grep -q "^tlm-filter: -:$line " err
+	done
+	echo 1 >&9
+	exec 9>&-
+	wait "$pid" || same 5 $?
+	same '[1]' "$(cat out)"
 	# so does a run that goes on, and a signal finds what it put out in the books
 	tlm-filter --stats -n 'inputs' <live >more 2>err &
 	pid=$!
