@@ -134,6 +134,16 @@ static enum jq_dialect dialect(void)
 	}
 }
 
+/* The native evaluator has the colours of libjq 1.6, and no others. */
+static bool has_other_colors(const struct filter *f)
+{
+	const char *colors = f->opts.format.is_colored ? getenv("JQ_COLORS") : NULL;
+	bool has_own = colors && jqworker_set_colors(colors);
+
+	return f->opts.format.is_colored && (has_own || dialect() != JQ_DIALECT_1_6) &&
+	       f->opts.evaluator != FILTER_NATIVE && !jq_is_native_only(f->program);
+}
+
 struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err)
 {
 	struct filter *f = mem_alloc_apart(1, sizeof *f);
@@ -148,7 +158,8 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 	*at = SIZE_MAX;
 	if (filter_find_calls(f, at, err))
 		goto fail;
-	is_native = opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program) && !f->calls_input;
+	is_native = !has_other_colors(f) && opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program) &&
+		    !f->calls_input;
 	f->opts.is_reading = f->calls_input || (opts->is_null_input && !is_native);
 	/* the one input is null, not a line of text */
 	if (opts->is_null_input && !f->calls_input)
@@ -201,7 +212,8 @@ void filter_explain(const struct filter *f, struct buf *out)
 	else if (f->lanes[0].run || jq_foreign(f->program))
 		jq_explain(f->program, out);
 	else
-		buf_add_str(out, "evaluator: libjq, in a worker process, because of --evaluator=libjq\n");
+		buf_addf(out, "evaluator: libjq, in a worker process, because of %s\n",
+			f->opts.evaluator == FILTER_LIBJQ ? "--evaluator=libjq" : "the colours of -C");
 }
 
 int filter_verdict(const struct filter *f)

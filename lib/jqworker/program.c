@@ -38,6 +38,11 @@ int jqworker_minor_version(void)
 	return !jq_set_stderr_cb ? 6 : !jv_string_repeat ? 7 : 8;
 }
 
+bool jqworker_set_colors(const char *colors)
+{
+	return jq_set_colors(colors) != 0;
+}
+
 /* ---- messages ---- */
 
 static void add_jv(struct buf *out, jv value, int flags)

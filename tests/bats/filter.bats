@@ -149,6 +149,10 @@ like_jq() {
 	done
 	same "$(jq -C . in)" "$(tlm-filter -C --indent 2 . in)"
 	same "$(jq -cC . in)" "$(tlm-filter -C . in)"
+	for colors in '4;31' '0;30:0;31:0;32:0;33:0;34:1;35:1;36' : none; do
+		same "$(JQ_COLORS=$colors jq -cC . in 2>/dev/null)" "$(JQ_COLORS=$colors tlm-filter -C . in)"
+		same "$(JQ_COLORS=$colors jq -S -C '[., input]' in in 2>/dev/null)" "$(JQ_COLORS=$colors tlm-filter -S -C --indent 2 '[., input]' in in)"
+	done
 	same "$(jq -cC . in)" "$(tlm-filter --color-output . in)"
 	same "$(jq -cM . in)" "$(tlm-filter -M . in)"
 	same "$(jq -cM . in)" "$(tlm-filter --monochrome-output . in)"

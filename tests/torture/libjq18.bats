@@ -35,6 +35,7 @@ setup() {
 		ours=$(tlm-filter "$program" in 2>/dev/null) || ours="$ours $?"
 		same "$theirs" "$ours"
 	done
+	same "$(jq -cC . in)" "$(tlm-filter -C . in)"
 	same 'tlm-filter: program: line 1, column 5: unexpected '"')'" "$(tlm-filter '. | )' 2>&1 </dev/null | tail -n 1)"
 }
 
