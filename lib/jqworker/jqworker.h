@@ -91,7 +91,8 @@ struct jqworker_answer {
 /* Of the installed libjq: 6 for 1.6, 7, 8 for 1.8 and later. */
 int jqworker_minor_version(void);
 
-/* The colours of JQWORKER_COLOR in workers that are opened from then on, as $JQ_COLORS has them. False: not understood. */
+/* The colours of JQWORKER_COLOR in workers that are opened from then on, as $JQ_COLORS has them. False: not understood.
+ */
 bool jqworker_set_colors(const char *colors);
 
 struct jqworker;
