@@ -158,8 +158,8 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 	*at = SIZE_MAX;
 	if (filter_find_calls(f, at, err))
 		goto fail;
-	is_native = !has_other_colors(f) && opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program) &&
-		    !f->calls_input;
+	is_native =
+		!has_other_colors(f) && opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program) && !f->calls_input;
 	f->opts.is_reading = f->calls_input || (opts->is_null_input && !is_native);
 	/* the one input is null, not a line of text */
 	if (opts->is_null_input && !f->calls_input)
