@@ -138,6 +138,12 @@ static int listen(struct filter *f, struct err *err)
 	return result;
 }
 
+/* 1 when the program is over. Of a batch without a good record it has nothing to say. */
+static int hear(struct filter *f, struct err *err)
+{
+	return f->reading->is_waiting ? 0 : listen(f, err);
+}
+
 static void give(struct filter *f, struct slice record, struct slice raw, uint64_t line)
 {
 	const char *input;
@@ -154,7 +160,7 @@ static void give(struct filter *f, struct slice record, struct slice raw, uint64
 	f->opts.ledger->open++;
 }
 
-/* Texts that are slurped are given with their line ends. */
+/* Texts that are slurped are given with their line ends. Bad ones as in give_records(). */
 static int give_texts(struct filter *f, struct err *err)
 {
 	const char *at = f->part.lines.p, *end = at + f->part.lines.len;
@@ -168,12 +174,16 @@ static int give_texts(struct filter *f, struct err *err)
 			give(f, (struct slice){text.p, text.len + has_end}, text, line);
 			continue;
 		}
+		result = hear(f, err);
+		if (result)
+			break;
 		filter_fail(&f->part, REJECT_JSON, text, line, 0, SLICE_LIT("the line is not UTF-8"));
 		result = filter_settle(f, &f->part, err);
 	}
 	return result;
 }
 
+/* A bad record is judged when the program wants what stands behind it: where it ends before, that is not read. */
 static int give_records(struct filter *f, struct err *err)
 {
 	struct json_scan *scan = f->lanes[0].scan;
@@ -187,7 +197,7 @@ static int give_records(struct filter *f, struct err *err)
 		} else if (record.status == JSON_OK) {
 			give(f, (struct slice){record.value.p, record.value.len}, (struct slice){record.p, record.len},
 				record.line);
-		} else {
+		} else if ((result = hear(f, err)) == 0) {
 			filter_fail_json(&f->part, &record);
 			result = filter_settle(f, &f->part, err);
 		}
@@ -224,9 +234,8 @@ int reading_batch(struct filter *f, struct err *err)
 {
 	int result = f->opts.is_raw_input ? give_texts(f, err) : give_records(f, err);
 
-	/* of a batch without a good record it has nothing to say */
-	if (!result && !f->reading->is_waiting)
-		result = listen(f, err);
+	if (!result)
+		result = hear(f, err);
 	f->rest = find_rest(f);
 	keep_last(f);
 	return result;

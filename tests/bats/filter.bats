@@ -469,6 +469,12 @@ like_jq() {
 	same 2 "$(cat out)"
 	exec 9>&-
 	wait
+	# what stands behind its last record is not judged, in one batch or in several
+	printf '%s\n' 1 2 bad 3 >ends
+	for program in 'empty 0' 'input,input 0' 'first(inputs) 0' 'input,input,input 5' 'inputs 5'; do
+		status_of tlm-filter -n "${program% *}" ends
+		[ "$status" = "${program#* }" ]
+	done
 	# batches without a good record have no answer
 	timeout 20 tlm-filter -v -s . <live >out 2>err &
 	pid=$!
