@@ -141,11 +141,12 @@ static int discard(struct lake *l, struct err *err)
 	return spool_discard(l->spool, err);
 }
 
+/* A run that leaves objects to the next one does not tell how many it has: there will be more. */
 static int end(struct lake *l, struct err *err)
 {
 	if (lake_seal_all(l, err) < 0 || lake_settle(l, err) < 0)
 		return -1;
-	if (lake_seal_manifest(l, true, err) < 0 || lake_publish(l, err) < 0)
+	if (lake_seal_manifest(l, l->late.code == ERR_NONE, err) < 0 || lake_publish(l, err) < 0)
 		return -1;
 	return lake_settle(l, err);
 }
