@@ -333,36 +333,22 @@ int agg_take_part(struct agg *g, const struct agg_block *block, struct agg_item 
 
 /* ---- life ---- */
 
-static size_t add_slot(struct json_paths *paths, const char *name)
-{
-	struct fieldpath path = FIELDPATH_INIT;
-	struct err err = ERR_INIT;
-	int is_bad = fieldpath_parse(&path, slice_str(name), NULL, &err);
-	size_t slot;
-
-	assert(!is_bad); /* letters, digits and _ */
-	(void)is_bad;
-	slot = json_paths_add(paths, &path);
-	fieldpath_release(&path);
-	return slot;
-}
-
 void agg_plan_merge(struct agg *g, struct json_paths *paths)
 {
 	struct agg_merge *m = &g->merge;
 
-	m->state_slot = add_slot(paths, "_state");
-	m->final_slot = add_slot(paths, "final");
-	m->window_slots[0] = add_slot(paths, "window_start");
-	m->window_slots[1] = add_slot(paths, "window_end");
-	m->session_slots[0] = add_slot(paths, "session_start");
-	m->session_slots[1] = add_slot(paths, "session_end");
+	m->state_slot = json_paths_add_key(paths, "_state");
+	m->final_slot = json_paths_add_key(paths, "final");
+	m->window_slots[0] = json_paths_add_key(paths, "window_start");
+	m->window_slots[1] = json_paths_add_key(paths, "window_end");
+	m->session_slots[0] = json_paths_add_key(paths, "session_start");
+	m->session_slots[1] = json_paths_add_key(paths, "session_end");
 	/* where groups stand in a row */
 	g->group_slots = mem_alloc(g->n_groups, sizeof *g->group_slots);
 	for (size_t i = 0; i < g->n_groups; i++) {
 		const struct rows_field *f = &g->groups[i];
 
-		g->group_slots[i] = f->name ? add_slot(paths, f->name) : json_paths_add(paths, &f->path);
+		g->group_slots[i] = f->name ? json_paths_add_key(paths, f->name) : json_paths_add(paths, &f->path);
 	}
 	g->frame.max_depth += STATE_DEPTH;
 	if (g->frame.max_depth > JSON_DEPTH_MAX)

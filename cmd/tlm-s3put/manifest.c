@@ -31,16 +31,6 @@ struct manifest {
 	struct buf lines, tmp, key, run, topic;
 };
 
-static void add_slot(struct manifest *m, size_t i, const char *name)
-{
-	struct fieldpath path = FIELDPATH_INIT;
-	struct fieldpath_step step = {.key = slice_str(name)};
-
-	path.steps = &step;
-	path.n_steps = 1;
-	m->slots[i] = json_paths_add(m->paths, &path);
-}
-
 struct manifest *manifest_open(void)
 {
 	static const char *const names[FIELDS] = {"key", "records", "bytes", "raw_bytes", "sha256", "raw_sha256", "run",
@@ -49,7 +39,7 @@ struct manifest *manifest_open(void)
 
 	m->paths = json_paths_open();
 	for (size_t i = 0; i < FIELDS; i++)
-		add_slot(m, i, names[i]);
+		m->slots[i] = json_paths_add_key(m->paths, names[i]);
 	m->scan = json_scan_open(m->paths, JSON_DEPTH_DEFAULT);
 	return m;
 }

@@ -54,6 +54,7 @@ void json_paths_close(struct json_paths *paths);
 
 /* Adds a path and returns its slot (0, 1, ...); an equal path has one slot. "." is the record itself. */
 size_t json_paths_add(struct json_paths *paths, const struct fieldpath *path);
+size_t json_paths_add_key(struct json_paths *paths, const char *key); /* the same for a key of the record, as it is */
 size_t json_paths_count(const struct json_paths *paths);
 
 /* ---- the scanner ---- */

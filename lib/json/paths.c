@@ -155,6 +155,16 @@ size_t json_paths_add(struct json_paths *paths, const struct fieldpath *path)
 	return (size_t)slot;
 }
 
+size_t json_paths_add_key(struct json_paths *paths, const char *key)
+{
+	struct fieldpath path = FIELDPATH_INIT;
+	struct fieldpath_step step = {.key = slice_str(key)};
+
+	path.steps = &step;
+	path.n_steps = 1;
+	return json_paths_add(paths, &path);
+}
+
 const struct path_node *json_path_key(
 	const struct json_paths *paths, const struct path_node *node, struct slice key, bool is_escaped)
 {

@@ -17,16 +17,6 @@ static size_t add_field(struct lake *l, struct timefield *field, const char *tex
 	return json_paths_add(l->paths, &field->path);
 }
 
-static size_t add_name(struct lake *l, const char *name)
-{
-	struct fieldpath path = FIELDPATH_INIT;
-	struct fieldpath_step step = {.key = slice_str(name)};
-
-	path.steps = &step;
-	path.n_steps = 1;
-	return json_paths_add(l->paths, &path);
-}
-
 void lake_add_paths(struct lake *l)
 {
 	const char *name;
@@ -45,7 +35,7 @@ void lake_add_paths(struct lake *l)
 	l->first_clock = l->clock;
 	for (; (name = template_column(l->template, l->n_columns)); l->n_columns++) {
 		l->column_slots = mem_resize(l->column_slots, l->n_columns + 1, sizeof *l->column_slots);
-		l->column_slots[l->n_columns] = add_name(l, name);
+		l->column_slots[l->n_columns] = json_paths_add_key(l->paths, name);
 	}
 }
 
