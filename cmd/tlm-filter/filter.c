@@ -134,14 +134,18 @@ static enum jq_dialect dialect(void)
 	}
 }
 
-/* The native evaluator has the colours of libjq 1.6, and no others. */
-static bool has_other_colors(const struct filter *f)
+/* Sets the colours. The native evaluator has those of libjq 1.6: whether others are asked for, which libjq has to
+ * print. */
+static bool take_other_colors(const struct filter *f)
 {
-	const char *colors = f->opts.format.is_colored ? getenv("JQ_COLORS") : NULL;
-	bool has_own = colors && jqworker_set_colors(colors);
+	const char *colors = getenv("JQ_COLORS");
+	bool has_own;
 
-	return f->opts.format.is_colored && (has_own || dialect() != JQ_DIALECT_1_6) &&
-	       f->opts.evaluator != FILTER_NATIVE && !jq_is_native_only(f->program);
+	if (!f->opts.format.is_colored)
+		return false;
+	has_own = colors && jqworker_set_colors(colors);
+	return (has_own || dialect() != JQ_DIALECT_1_6) && f->opts.evaluator != FILTER_NATIVE &&
+	       !jq_is_native_only(f->program);
 }
 
 struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct err *err)
@@ -159,7 +163,7 @@ struct filter *filter_open(const struct filter_opts *opts, size_t *at, struct er
 	if (filter_find_calls(f, at, err))
 		goto fail;
 	is_native =
-		!has_other_colors(f) && opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program) && !f->calls_input;
+		!take_other_colors(f) && opts->evaluator != FILTER_LIBJQ && !jq_foreign(f->program) && !f->calls_input;
 	f->opts.is_reading = f->calls_input || (opts->is_null_input && !is_native);
 	/* the one input is null, not a line of text */
 	if (opts->is_null_input && !f->calls_input)

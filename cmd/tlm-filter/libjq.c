@@ -34,8 +34,7 @@ static const char *find_zone(void)
 static struct jqworker_opts worker_opts(const struct filter *f, const char *program, const char *zone[2])
 {
 	const struct jq_format *format = &f->opts.format;
-	size_t body_at;
-	bool is_unread = jq_is_unread(f->program, &body_at), is_proven = f->lanes && f->lanes[0].run;
+	bool is_unread = jq_is_unread(f->program), is_proven = f->lanes && f->lanes[0].run;
 
 	zone[0] = find_zone();
 	zone[1] = NULL;
@@ -51,7 +50,7 @@ static struct jqworker_opts worker_opts(const struct filter *f, const char *prog
 		.indent = format->indent,
 		.env = is_unread || jq_reads_environment(f->program) ? environment() : zone,
 		.has_place = is_unread || jq_place_call(f->program),
-		.body_at = body_at,
+		.body_at = jq_body_at(f->program),
 		.is_raw_input = f->opts.is_raw_input,
 		.is_proven = is_proven,
 		.workers = is_proven ? 1 : f->opts.jobs};
@@ -59,15 +58,17 @@ static struct jqworker_opts worker_opts(const struct filter *f, const char *prog
 
 int filter_find_calls(struct filter *f, size_t *at, struct err *err)
 {
-	char *program = mem_dup(f->opts.program.p, f->opts.program.len);
+	struct jqworker_opts opts;
 	const char *zone[2];
-	struct jqworker_opts opts = worker_opts(f, program, zone);
-	size_t body_at;
-	int result = 0;
+	char *program;
+	int result;
 
 	f->calls_input = f->opts.is_slurp || f->opts.is_stream || jq_input_call(f->program);
-	if (!f->calls_input && jq_is_unread(f->program, &body_at))
-		result = jqworker_ask_input(&opts, &f->calls_input, err);
+	if (f->calls_input || !jq_is_unread(f->program))
+		return 0;
+	program = mem_dup(f->opts.program.p, f->opts.program.len);
+	opts = worker_opts(f, program, zone);
+	result = jqworker_ask_input(&opts, &f->calls_input, err);
 	if (result && err->code == ERR_PROGRAM)
 		jq_doubt(f->program, at, err);
 	free(program);

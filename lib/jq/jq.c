@@ -74,10 +74,14 @@ const char *jq_input_call(const struct jq_program *program)
 	return program->input_call;
 }
 
-bool jq_is_unread(const struct jq_program *program, size_t *body_at)
+bool jq_is_unread(const struct jq_program *program)
 {
-	*body_at = program->body_at;
 	return program->is_unread;
+}
+
+size_t jq_body_at(const struct jq_program *program)
+{
+	return program->body_at;
 }
 
 bool jq_doubt(const struct jq_program *program, size_t *at, struct err *err)

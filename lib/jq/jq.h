@@ -55,9 +55,12 @@ const char *jq_foreign(const struct jq_program *program);
 
 /*
  * Whether the program was not read to its end, since it has modules or is very large: libjq runs it, and what it calls
- * is not known. *body_at: where it begins behind its directives.
+ * is not known.
  */
-bool jq_is_unread(const struct jq_program *program, size_t *body_at);
+bool jq_is_unread(const struct jq_program *program);
+
+/* Where it begins behind its directives (import, include, module). */
+size_t jq_body_at(const struct jq_program *program);
 
 /*
  * Of one unread whose syntax is not that of 1.6: what is wrong with it if libjq does not read it either, with the place

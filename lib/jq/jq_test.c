@@ -189,12 +189,12 @@ static void what_no_libjq_reads_has_our_words(void **state)
 {
 	const struct jq_setup later = {.dialect = JQ_DIALECT_1_8};
 	struct err err = ERR_INIT;
-	size_t at = 0, body_at;
+	size_t at = 0;
 	struct jq_program *program = jq_program_open(slice_str(".a | )"), &later, &at, &err);
 
 	(void)state;
 	assert_non_null(program);
-	assert_true(jq_is_unread(program, &body_at));
+	assert_true(jq_is_unread(program));
 	assert_true(jq_doubt(program, &at, &err));
 	assert_int_equal(at, 5);
 	assert_string_equal(err.msg, "line 1, column 6: unexpected ')'");

@@ -299,12 +299,17 @@ static void skip_text(struct lexer *lx)
 	lx->pos++;
 }
 
+static bool is_directive(const struct lexer *lx)
+{
+	return lex_is(lx, "module") || lex_is(lx, "import") || lex_is(lx, "include");
+}
+
 /* module METADATA; import PATH as NAME [METADATA]; include PATH [METADATA]; */
 static void skip_directives(struct parser *p)
 {
 	struct lexer *lx = &p->lx;
 
-	while (lex_is(lx, "module") || lex_is(lx, "import") || lex_is(lx, "include")) {
+	while (is_directive(lx)) {
 		while (lx->kind != T_END && !lex_is(lx, ";")) {
 			if (lx->kind == T_QUOTE)
 				skip_text(lx);
@@ -319,7 +324,7 @@ static struct node *parse_program(struct parser *p)
 	struct node *n;
 
 	lex_next(&p->lx);
-	if (lex_is(&p->lx, "module") || lex_is(&p->lx, "import") || lex_is(&p->lx, "include")) {
+	if (is_directive(&p->lx)) {
 		p->is_abandoned = true;
 		mark_foreign(p->program, "a module", p->lx.at);
 		skip_directives(p);

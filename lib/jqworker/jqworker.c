@@ -53,8 +53,7 @@ struct jqworker {
 	pid_t spawner;
 	bool is_compiled; /* the spawner listens */
 	bool calls_input;
-	struct buf place; /* of the next record */
-	struct buf placed;
+	struct buf placed; /* the place of the next record, and then the record */
 	long time_ms;
 	size_t memory_bytes;
 	int current;         /* slot of the open piece */
@@ -183,6 +182,7 @@ done:
 	return rc;
 }
 
+/* Who only asks needs no worker. */
 static struct jqworker *open_as(const struct jqworker_opts *opts, bool is_asked, struct err *err)
 {
 	struct jqworker *w = mem_alloc(1, sizeof *w);
@@ -192,7 +192,7 @@ static struct jqworker *open_as(const struct jqworker_opts *opts, bool is_asked,
 	all.time_ms = opts->time_ms ? opts->time_ms : JQWORKER_TIME_MS;
 	all.memory_bytes = opts->memory_bytes ? opts->memory_bytes : JQWORKER_MEMORY_BYTES;
 	all.output_bytes = opts->output_bytes ? opts->output_bytes : JQWORKER_OUTPUT_BYTES;
-	w->n = all.workers;
+	w->n = is_asked ? 0 : all.workers;
 	w->time_ms = all.time_ms;
 	w->memory_bytes = all.memory_bytes;
 	w->has_success = opts->is_proven;
@@ -214,11 +214,8 @@ struct jqworker *jqworker_open(const struct jqworker_opts *opts, struct err *err
 
 int jqworker_ask_input(const struct jqworker_opts *opts, bool *calls_input, struct err *err)
 {
-	struct jqworker_opts one = *opts;
-	struct jqworker *w;
+	struct jqworker *w = open_as(opts, true, err);
 
-	one.workers = 1;
-	w = open_as(&one, true, err);
 	if (!w)
 		return -1;
 	*calls_input = w->calls_input;
@@ -245,7 +242,6 @@ void jqworker_close(struct jqworker *w)
 			close(w->slots[i].door);
 		buf_release(&w->slots[i].big);
 	}
-	buf_release(&w->place);
 	buf_release(&w->placed);
 	buf_release(&w->pieces);
 	buf_release(&w->message);
@@ -276,8 +272,8 @@ static void close_piece(struct jqworker *w)
 
 void jqworker_place(struct jqworker *w, const char *input, uint64_t line)
 {
-	buf_reset(&w->place);
-	program_put_place(&w->place, input, line);
+	buf_reset(&w->placed);
+	program_put_place(&w->placed, input, line);
 }
 
 int jqworker_add(struct jqworker *w, struct slice record, struct err *err)
@@ -286,9 +282,7 @@ int jqworker_add(struct jqworker *w, struct slice record, struct err *err)
 
 	if (w->is_halted)
 		return 0;
-	if (w->place.len) {
-		buf_reset(&w->placed);
-		buf_add_slice(&w->placed, buf_slice(&w->place));
+	if (w->placed.len) {
 		buf_add_slice(&w->placed, record);
 		record = buf_slice(&w->placed);
 	}
@@ -296,6 +290,7 @@ int jqworker_add(struct jqworker *w, struct slice record, struct err *err)
 		return err_set(err, ERR_INTERNAL, "too much for the workers of libjq at once");
 	w->open_count++;
 	w->open_bytes += record.len;
+	buf_reset(&w->placed);
 	if (w->open_bytes >= PIECE_BYTES)
 		close_piece(w);
 	return 0;

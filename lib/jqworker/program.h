@@ -30,10 +30,10 @@ void program_put_place(struct buf *out, const char *input, uint64_t line);
 void program_run(struct program *p, const char *record, size_t len, struct result *r);
 
 /*
- * Whether the program calls a function of libjq's own that is written in C, modules and all: its compiled form is
- * looked through. In a process of its own: standard output is no longer what it was.
+ * The compiled form of the program, modules and all: a line "CALL_BUILTIN NAME" for each call of a function of libjq's
+ * own that is written in C. In a process of its own: standard output is no longer what it was.
  */
-bool program_calls(const struct program *p, const char *name);
+void program_show(const struct program *p, struct buf *out);
 
 /* ---- for sessions ---- */
 
